@@ -1,0 +1,67 @@
+# Two commands do all the set-up: `make demo` runs the main job, `make test` passes the tests.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+OUT := out/demo
+READY := $(VENV)/.ready
+UV := $(VENV)-uv/bin/uv
+SHIPPED := runs/shipped
+
+.PHONY: demo test lint environment locks shipped picture clean
+
+# A file that a gate refuses (exit code 1) does not stop the demo: the closing table says which, and why is in the report.
+demo: environment
+	@clip=$$($(PY) -m climb_edge fetch --only demo.mp4) && videos=$$(dirname "$$clip") && mkdir -p $(OUT) && \
+	echo "[1/4] annotate: targets from the offline teacher" && \
+	$(PY) -m train annotate "$$clip" --out $(OUT)/clips.npz && \
+	echo "[2/4] train: finetune the shipped Conv3D" && \
+	rm -rf $(OUT)/run && \
+	$(PY) -m train --data $(OUT)/clips.npz --videos "$$videos" --epochs 8 --out $(OUT)/run && \
+	echo "[3/4] convert: four recipes, checked against the Keras model" && \
+	{ $(PY) -m convert $(OUT)/run --out $(OUT) || [ $$? -eq 1 ]; } && \
+	echo "[4/4] track: the clip through the converted refiner" && \
+	$(PY) -m climb_edge track "$$clip" --people 2 --refiner $(OUT)/models/conv3d.window-all.float16.tflite --out $(OUT) && \
+	$(PY) -m convert show $(OUT)
+
+test: environment lint
+	$(PY) -m pytest
+
+lint: environment
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+environment: $(READY)
+
+$(READY): locks/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v[:2] <= (3, 13))' || \
+	{ echo "error: Python 3.11 to 3.13 is needed, $$($(PYTHON) --version) found; name one with make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# One lock file per environment; names, versions and hashes, no index address.
+locks:
+	$(PYTHON) -m venv $(VENV)-uv && $(VENV)-uv/bin/pip install --quiet uv
+	$(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
+	--no-header --extra train --extra test --output-file locks/dev.txt
+	$(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
+	--no-header --output-file locks/edge.txt
+
+# The shipped weights and the refiner inside the edge package, rebuilt from generated motion and motion capture.
+shipped: environment
+	@test -n "$(CLIMB_EDGE_DATA)" || { echo "error: CLIMB_EDGE_DATA must name the folder with cmu_climb.npz"; exit 2; }
+	$(PY) -m train pretrain --data generated --data $(CLIMB_EDGE_DATA)/cmu_climb.npz --init identity --clips 600 \
+	--learning-rate 3e-4 --steps 100 --epochs 3 --select 0.1 --out $(SHIPPED)
+	cp $(SHIPPED)/best.weights.h5 train/weights/conv3d.weights.h5
+	$(PY) -m convert $(SHIPPED) --form window-newest --recipe float16 --out $(SHIPPED)
+	cp $(SHIPPED)/models/conv3d.window-newest.float16.tflite climb_edge/refiners/default.tflite
+
+# The picture of README.md, from what `make demo` left.
+picture: environment
+	@clip=$$($(PY) -m climb_edge fetch --only demo.mp4) && mkdir -p docs && \
+	$(PY) -m climb_edge track "$$clip" --people 2 --seconds 5.1 --picture 5 --out out/picture \
+	--refiner $(OUT)/models/conv3d.window-all.float16.tflite && cp out/picture/overlay.jpg docs/overlay.jpg
+
+clean:
+	rm -rf $(VENV) $(VENV)-uv out runs build *.egg-info

@@ -1,0 +1,124 @@
+"""Heatmaps: normalise, render, warp into a box, decode.
+
+Layout is (..., rows, columns, keypoints); row = y, column = x. What takes `ops` is the same code on NumPy (the
+default) and on keras.ops, so that training, files and streams cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from climb_edge.boxes import SIZE, box_affine, compose, invert
+
+MASS = 255.0  # every heatmap of an input or a target sums to this, or is all zero
+PEAK = MASS / (2 * np.pi)  # 40.6: height of a target's peak, a Gaussian of sigma 1 that sums to MASS
+CENTRE = SIZE / 2  # where an empty map decodes to: the middle of the box
+
+
+def normalise(heatmaps, ops=np):
+    """Negatives to 0, then every map of (..., R, C, K) scaled to sum to 255; an all-zero map stays zero."""
+    heatmaps = ops.maximum(heatmaps, 0.0)
+    total = ops.sum(heatmaps, axis=(-3, -2), keepdims=True)
+    return heatmaps * ops.where(total > 0, MASS / ops.where(total > 0, total, 1.0), 0.0)
+
+
+def to_cells(points: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Image pixels (..., 2) to heatmap cells over `box` (..., 4): u = (X - x0) 56 / (x1 - x0), not rounded."""
+    box = np.asarray(box, np.float64)
+    return (np.asarray(points, np.float64) - box[..., :2]) * SIZE / (box[..., 2:] - box[..., :2])
+
+
+def to_pixels(cells: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """The inverse of `to_cells`."""
+    box = np.asarray(box, np.float64)
+    return box[..., :2] + np.asarray(cells, np.float64) * (box[..., 2:] - box[..., :2]) / SIZE
+
+
+def render(cells, sigma=1.0, subcell: bool = False, ops=np):
+    """Heatmaps (..., 56, 56, K) of mass 255 around cells (..., K, 2) = (x, y); a NaN keypoint gives an all-zero map.
+
+    A unit impulse in one cell after a Gaussian filter that is cut at 4 sigma and reflects at the borders: it is
+    separable, so each map is the outer product of two profiles. A keypoint outside the box goes to the closest border
+    cell. The study rounds to whole cells; `subcell` keeps the exact place. `sigma`: a number or broadcastable to (..., K).
+    """
+    present = ops.all(ops.isfinite(cells), axis=-1)
+    cells = ops.clip(ops.where(ops.isfinite(cells), cells, 0.0), 0.0, SIZE - 1.0)
+    if not subcell:
+        cells = ops.floor(cells + 0.5)
+    sigma = ops.ones_like(cells[..., 0]) * sigma
+    mass = MASS * cast(present, "float32", ops)
+    rows = _profile(cells[..., 1], sigma, ops) * mass[..., None]
+    columns = _profile(cells[..., 0], sigma, ops)
+    return ops.swapaxes(rows, -1, -2)[..., :, None, :] * ops.swapaxes(columns, -1, -2)[..., None, :, :]
+
+
+def _profile(centre, sigma, ops):
+    """Filtered impulse along one axis: (..., K) centres -> (..., K, 56), summing to 1; its mirror images are added."""
+    grid = np.arange(SIZE, dtype=np.float32)
+    centre, sigma = centre[..., None], sigma[..., None]
+    radius = ops.floor(4 * sigma + 0.5)
+
+    def kernel(distance):
+        return ops.where(ops.abs(distance) <= radius, ops.exp(-0.5 * (distance / sigma) ** 2), 0.0)
+
+    profile = kernel(grid - centre) + kernel(grid + 1 + centre) + kernel(grid - (2 * SIZE - 1 - centre))
+    return profile / ops.sum(profile, axis=-1, keepdims=True)
+
+
+def warp(native: np.ndarray, affine: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Sample a native map (H, W, K) on the 56 x 56 grid over `box` (4,), bilinear, zero outside; float32.
+
+    `affine` (2, 3) maps native cells to image pixels. One affine per frame: crop rotation, crop scale and box at once.
+    """
+    cells = compose(invert(affine), box_affine(box))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(native.astype(np.float32, copy=False), cells, (SIZE, SIZE), flags=flags)
+
+
+def decode(heatmaps, subpixel: bool = True, ops=np):
+    """Place and height of each map's maximum: (..., R, C, K) -> cells (..., K, 2) = (x, y), peaks (..., K).
+
+    Maximum = mean over ties; an empty map gives the middle of the box and height 0. With `subpixel`, one second-order
+    step on the log of the map (Zhang et al., DARK, CVPR 2020, eq. 7, without the blur), clamped to one cell; border
+    cells and ties are not refined. Without, it is the study's decode: the first maximum, whole cells.
+    """
+    shape = ops.shape(heatmaps)
+    rows, columns = shape[-3], shape[-2]
+    maps = ops.reshape(ops.moveaxis(heatmaps, -1, -3), (*shape[:-3], shape[-1], rows * columns))
+    peaks = ops.max(maps, axis=-1)
+    place = np.arange(rows * columns)
+    mask = cast(maps >= peaks[..., None], "float32", ops)
+    if not subpixel:  # keep the first of equal maxima only
+        mask = mask * cast(ops.cumsum(mask, axis=-1) == 1, "float32", ops)
+    ties = ops.sum(mask, axis=-1)
+    x = ops.sum(mask * (place % columns).astype("float32"), axis=-1) / ties
+    y = ops.sum(mask * (place // columns).astype("float32"), axis=-1) / ties
+    if subpixel:
+        step_x, step_y = _second_order_step(maps, x, y, ties, rows, columns, ops)
+        x, y = x + step_x, y + step_y
+    empty = peaks <= 0
+    return ops.stack([ops.where(empty, CENTRE, x), ops.where(empty, CENTRE, y)], axis=-1), ops.maximum(peaks, 0.0)
+
+
+def _second_order_step(maps, x, y, ties, rows, columns, ops):
+    """The step -H^-1 g of log(map) at its maximum, per map (..., K); 0 at borders, ties and where H is not a peak's."""
+    inside = (ties == 1) & (x >= 1) & (x <= columns - 2) & (y >= 1) & (y <= rows - 2)
+    cell = ops.where(inside, y * columns + x, columns + 1.0)
+    around = np.array([[-1, 0, 1]], np.int32) + columns * np.array([[-1], [0], [1]], np.int32)
+    index = cast(cell, "int32", ops)[..., None] + around.reshape(9)
+    near = ops.log(ops.maximum(ops.take_along_axis(maps, index, axis=-1), 1e-10))
+    nw, n, ne, w, c, e, sw, s, se = (near[..., i] for i in range(9))
+    gx, gy = (e - w) / 2, (s - n) / 2
+    hxx, hyy, hxy = e - 2 * c + w, s - 2 * c + n, (se - sw - ne + nw) / 4
+    determinant = hxx * hyy - hxy * hxy
+    peaked = inside & (hxx < 0) & (determinant > 1e-12)
+    safe = ops.where(peaked, determinant, 1.0)
+    step_x = ops.where(peaked, (hxy * gy - hyy * gx) / safe, 0.0)
+    step_y = ops.where(peaked, (hxy * gx - hxx * gy) / safe, 0.0)
+    return ops.clip(step_x, -1.0, 1.0), ops.clip(step_y, -1.0, 1.0)
+
+
+def cast(values, dtype: str, ops=np):
+    """`values` as `dtype`: the one call that NumPy and keras.ops spell differently."""
+    return values.astype(dtype) if ops is np else ops.cast(values, dtype)

@@ -1,0 +1,157 @@
+"""Recordings: what an estimator saw in one video, kept in one file, replayed as an estimator.
+
+A recording is a ZIP: `about.json`, `table.npz` (per observation: frame, person, score,
+keypoints, affine; per frame: time) and
+one member per observation with its native map as uint16 times a scale. Members are compressed and checked by CRC one by
+one, so any frame is read on its own and memory does not grow with the video.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from climb_edge.boxes import extent
+from climb_edge.errors import DAMAGED, ClimbEdgeError, existing_file, whole_file
+from climb_edge.estimator import Estimator, Observation
+from climb_edge.skeleton import K
+from climb_edge.video import Frame, read_video
+from climb_edge.weights import cache_folder
+
+VERSION = 1
+LEVELS = 65535  # uint16: 256 levels were measured to move sub-pixel decoding by whole cells through ties
+
+
+def record(
+    source: str | Path | bytes,
+    estimator: Estimator,
+    path: str | Path,
+    about: dict | None = None,
+    step: Callable[[], object] | None = None,
+) -> None:
+    """Run `estimator` over every frame of a video and write the recording, whole or not at all; `step` after each frame."""
+    estimator.reset()
+    rows: list[tuple[int, Observation]] = []
+    times, size = [], (0, 0)
+    with (
+        whole_file(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
+        for frame in read_video(source):
+            times.append(frame.time)
+            size = frame.image.shape[1::-1]
+            for observation in estimator(frame):
+                scale = float(observation.native.max()) or 1.0
+                levels = np.round(np.clip(observation.native, 0, None) * (LEVELS / scale)).astype(np.uint16)
+                archive.writestr(
+                    f"maps/{len(rows):06d}",
+                    np.float32(scale).tobytes() + np.ascontiguousarray(levels).tobytes(),
+                )
+                rows.append((frame.index, observation))
+            if step:
+                step()
+        table = io.BytesIO()
+        np.savez(
+            table,
+            times=np.array(times, np.float64),
+            frame=np.array([i for i, _ in rows], np.int64),
+            person=np.array([o.person for _, o in rows], np.int64),
+            score=np.array([o.score for _, o in rows], np.float32),
+            keypoints=np.array([o.keypoints for _, o in rows], np.float32).reshape(-1, K, 3),
+            affine=np.array([o.affine for _, o in rows], np.float64).reshape(-1, 2, 3),
+            grid=np.array(rows[0][1].native.shape if rows else (0, 0, K), np.int64),
+            size=np.array(size, np.int64),
+        )
+        archive.writestr("table.npz", table.getvalue())
+        archive.writestr("about.json", json.dumps({"version": VERSION, "estimator": estimator.name, **(about or {})}))
+
+
+class Recording:
+    """A recording, opened. As an estimator it needs no pictures: frames are looked up by their number."""
+
+    def __init__(self, path: str | Path):
+        self.path = existing_file(path, "a recording of an estimator")
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                self.about = json.loads(archive.read("about.json"))
+                table = np.load(io.BytesIO(archive.read("table.npz")), allow_pickle=False)
+                self.times, self.frame, self.person = table["times"], table["frame"], table["person"]
+                self.score, self.affine, self.keypoints = table["score"], table["affine"], table["keypoints"]
+                self._grid, self.size = tuple(table["grid"].tolist()), tuple(table["size"].tolist())
+        except DAMAGED as error:
+            raise self._damaged(error) from error
+        if self.about.get("version") != VERSION:
+            raise ClimbEdgeError(
+                f"{self.path}: recorded as version {self.about.get('version')}, this code reads {VERSION}; record it again"
+            )
+        self.name = self.about["estimator"]
+        self._first = np.searchsorted(self.frame, np.arange(len(self.times) + 1))
+        self._archive: zipfile.ZipFile | None = None
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def observation(self, row: int) -> Observation:
+        """Observation `row` of the table."""
+        if self._archive is None:  # opened late, so that a recording can be handed to another process
+            self._archive = zipfile.ZipFile(self.path)
+        try:
+            content = self._archive.read(f"maps/{row:06d}")
+            scale = np.frombuffer(content[:4], np.float32)[0] / LEVELS
+            native = np.frombuffer(content[4:], np.uint16).reshape(self._grid) * scale
+        except DAMAGED as error:
+            raise self._damaged(error) from error
+        keypoints = self.keypoints[row]  # decoded before the map was stored: not decoded again
+        return Observation(
+            native,
+            self.affine[row],
+            keypoints,
+            extent(keypoints[:, :2]),
+            int(self.person[row]),
+            float(self.score[row]),
+        )
+
+    def __call__(self, frame: Frame) -> list[Observation]:
+        if frame.index >= len(self.times):
+            return []
+        return [self.observation(row) for row in range(self._first[frame.index], self._first[frame.index + 1])]
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames with number and time but no picture, to stream a recording without its video."""
+        blank = np.empty((0, 0, 3), np.uint8)
+        return (Frame(i, float(t), blank) for i, t in enumerate(self.times))
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_archive": None}
+
+    def _damaged(self, error: Exception) -> ClimbEdgeError:
+        return ClimbEdgeError(
+            f"{self.path}: this recording is truncated or corrupt ({error}); delete it and it is made again"
+        )
+
+
+def cached_recording(
+    source: str | Path | bytes, content: str, estimator: Estimator, step: Callable[[], object] | None = None
+) -> Recording:
+    """The recording of a video whose SHA-256 is `content`, made once per video content, estimator and version."""
+    path = (
+        cache_folder()
+        / "recordings"
+        / f"{estimator.name}-p{getattr(estimator, 'people', 1)}-v{VERSION}"
+        / f"{content[:32]}.zip"
+    )
+    if path.is_file():
+        try:
+            return Recording(path)
+        except ClimbEdgeError:
+            path.unlink()  # a cache repairs itself
+    record(source, estimator, path, {"content": content}, step)
+    return Recording(path)

@@ -1,0 +1,80 @@
+"""`track`: a video or camera through estimator and refiner, to a track and an overlay video."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from climb_edge.errors import whole_file
+from climb_edge.estimator import Estimator
+from climb_edge.overlay import Overlay
+from climb_edge.refiner import Refiner
+from climb_edge.results import header, write_lines
+from climb_edge.stream import Result, Stream
+from climb_edge.video import Frame, VideoWriter
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """Where the results are and what they count."""
+
+    overlay: Path
+    track: Path
+    frames: int
+    with_person: int
+
+
+def _write_picture(path: Path, image: np.ndarray) -> None:
+    with whole_file(path) as temporary:
+        temporary.write_bytes(
+            cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+        )
+
+
+def track(
+    frames: Iterable[Frame], estimator: Estimator, refiner: Refiner, out: str | Path, source: str, fps: float = 30.0,
+    step: Callable[[], object] = lambda: None, picture_at: float | None = None,
+) -> Tracked:  # fmt: skip
+    """Stream `frames` and write OUT/overlay.mp4 and OUT/track.jsonl; `step` is called after each frame.
+
+    With `picture_at` (seconds) the overlay of the first frame from there on is also written, as OUT/overlay.jpg. Each
+    file is whole or absent, except that Ctrl-C ends the input early and keeps everything up to there.
+    """
+    out = Path(out)
+    stream, overlay = Stream(estimator, refiner), Overlay(refiner.name)
+    pending: dict[int, tuple[Frame, list[Result]]] = {}  # frames that a delayed result may still belong to
+    everything: list[Result] = []
+    pictures = [] if picture_at is None else [picture_at]
+    with whole_file(out / "track.jsonl") as lines, VideoWriter(out / "overlay.mp4", fps) as video:
+
+        def settle(results: list[Result], through: int) -> None:
+            everything.extend(results)
+            for result in results:
+                pending[result.frame][1].append(result)
+            for index in [i for i in pending if i <= through]:
+                frame, own = pending.pop(index)
+                drawn = overlay.draw(frame.image, own)
+                video.write(drawn, frame.time)
+                if pictures and frame.time >= pictures[0]:
+                    _write_picture(out / "overlay.jpg", drawn)
+                    pictures.clear()
+
+        count, interrupted = 0, None
+        try:
+            for frame in frames:
+                pending[frame.index] = (frame, [])
+                settle(stream.push(frame), frame.index - refiner.delay)
+                count = frame.index + 1
+                step()
+        except KeyboardInterrupt as stop:
+            interrupted = stop
+        settle(stream.flush(), count)
+        write_lines(lines, header(refiner, estimator.name, source), everything)
+    if interrupted:
+        raise interrupted
+    seen = {r.frame for r in everything if r.person is not None}
+    return Tracked(out / "overlay.mp4", out / "track.jsonl", count, len(seen))

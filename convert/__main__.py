@@ -1,0 +1,97 @@
+"""Command line of conversion."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from climb_edge.errors import GateFailed, run_command
+
+_EXAMPLES = """examples:
+  python -m convert runs/mine --out out/mine
+  python -m convert runs/mine --out out/mine --form window-centre --recipe float16
+  python -m convert show out/mine                            the report's tables again
+
+writes OUT/models/MODEL.FORM-EMITS.RECIPE.tflite with their contracts, and OUT/report.html, .md and .json
+exit codes: 0 every file passed, 1 a gate failed or could not be shown, 2 usage or input, 130 Ctrl-C"""
+
+COMMANDS = ("run", "show")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = argparse.ArgumentParser(
+        "climb-edge-convert",
+        description="Turn a training run into .tflite files that prove themselves.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="{" + ",".join(COMMANDS) + "}")
+    run = commands.add_parser("run", help="Convert a run and check the files (the default command).")
+    run.add_argument("run", type=Path, metavar="RUN", help="run folder of `python -m train`")
+    run.add_argument("--out", type=Path, required=True, metavar="DIR", help="where files and report go")
+    run.add_argument(
+        "--form", action="append", metavar="FORM-EMITS",
+        help="window-newest, window-centre or window-all; may be repeated (default: window-newest, window-all)",
+    )  # fmt: skip
+    run.add_argument(
+        "--recipe", action="append", metavar="RECIPE",
+        help="float32, float16, dynamic_int8 or int8; may be repeated (default: all)",
+    )  # fmt: skip
+    run.add_argument(
+        "--force", action="store_true", help="also write files that a gate refuses, marked in their contract"
+    )
+    show = commands.add_parser("show", help="Print the tables of a report again.")
+    show.add_argument("out", type=Path, metavar="DIR", help="what --out was")
+    for sub in (run, show):
+        sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments and arguments[0] not in (*COMMANDS, "-h", "--help"):
+        arguments.insert(0, "run")
+    options = parser().parse_args(arguments)
+    command = {"run": _run, "show": _show}[options.command]
+    return run_command(lambda: command(options), options.debug)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from convert.recipes import RECIPES, choose
+    from convert.report import build, tables, write
+    from convert.run import DEFAULT_FORMS, convert
+
+    recipes, forms = choose(options.recipe or RECIPES), tuple(options.form or DEFAULT_FORMS)
+    with tqdm(total=4 + len(forms) * (len(recipes) + 1), unit="step", desc="convert") as bar:
+
+        def step(what: str) -> None:
+            bar.set_postfix_str(what)
+            bar.update()
+
+        config, made, sets, claims = convert(options.run, options.out, forms, recipes, options.force, step)
+    report = build(config, made, sets, claims, str(options.run))
+    write(report, options.out)
+    print(tables(report))
+    print(f"{options.out}/report.html")
+    if report["verdict"] != "pass":
+        reasons = "; ".join(f"{f['file']}: {r}" for f in report["files"] for r in f["reasons"])
+        raise GateFailed(f"{report['verdict']}: {reasons}")
+
+
+def _show(options: argparse.Namespace) -> None:
+    from convert.report import read, tables
+
+    print(tables(read(options.out)))
+    for path in sorted(
+        p for pattern in ("*.mp4", "*.jsonl", "report.html", "models/*", "run") for p in options.out.glob(pattern)
+    ):
+        print(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""`convert run`: a training run to files with their contracts, and the report on them."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from climb_edge import __version__
+from climb_edge.boxes import STICKY
+from climb_edge.contract import EMITS, WINDOW, golden_test, to_channels, write_model
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.heatmaps import MASS, PEAK, SIZE
+from climb_edge.runtime import Session
+from climb_edge.skeleton import KEYPOINTS, K
+from convert.checks import FileChecks, TestSet, check
+from convert.claim import claims
+from convert.graph import to_tflite
+from convert.recipes import RECIPES, Recipe, quantize
+from train import models
+from train.data import digest, open_source
+from train.motion import generated_clips
+from train.noise import NOISES
+from train.runs import Run
+from train.windows import RenderedWindows, Source, Split
+
+DEFAULT_FORMS = ("window-newest", "window-all")
+GENERATED_CLIPS, GENERATED_FRAMES, GENERATED_SEED = (
+    60,
+    60,
+    20_000,
+)  # never a seed that training draws from by default
+CALIBRATION = 100  # training windows
+
+
+@dataclass(frozen=True)
+class Made:
+    """One finished file and what is known of it."""
+
+    file: str
+    form: str
+    emits: str
+    recipe: Recipe
+    graph: bytes
+    checks: FileChecks
+    written: bool
+
+
+def convert(
+    path: str | Path, out: str | Path, forms: tuple[str, ...] = DEFAULT_FORMS, recipes: list[Recipe] | None = None, force: bool = False,
+    step: Callable[[str], object] = lambda what: None,
+) -> tuple[dict, list[Made], list[TestSet], list[dict]]:  # fmt: skip
+    """Convert a run; write what passes (with `force`: everything, marked) into OUT/models.
+
+    Returns (the run's config, files, test sets, claims). `step(what)` is called before each part.
+    """
+    for form in forms:
+        if form.removeprefix("window-") not in EMITS or not form.startswith("window-"):
+            raise ClimbEdgeError(f"form {form!r}: expected one of {', '.join('window-' + e for e in EMITS)}")
+    run = Run.open(path)
+    config = run.config()
+    step("read the run")
+    code = models.get(config["model"])
+    model = run.load_weights(code.build())
+    source = open_source(config)
+    if digest(source) != config["data_sha256"]:
+        raise ClimbEdgeError(
+            f"{path}: its training data changed since ({', '.join(config['data'])}); train again, or restore the data"
+        )
+    parts = Split.load(run.split, source)
+    if not len(parts.test):
+        raise ClimbEdgeError(f"{path}: this run has no test windows; train again on more frames")
+    sets = [
+        TestSet("test", source, parts.test[:: max(len(parts.test) // 1500, 1)], source.clips.truth),
+        _generated(config),
+    ]
+    for tests in sets:
+        step(f"Keras model, {tests.name} windows")
+        tests.run_reference(model)
+    made = []
+    for form in forms:
+        emits = form.removeprefix("window-")
+        step(f"convert {form}")
+        plain = to_tflite(code.window_form(model, emits), code.deploy_parameters(emits))
+        for recipe in recipes or list(RECIPES.values()):
+            step(f"{form} {recipe.name}")
+            made.append(_one(code, form, emits, recipe, plain, source, parts, sets, config, Path(out), force))
+    step("refined against raw")
+    shown = {}
+    for m in made:  # one file of each form: what differs between recipes is in their own rows
+        if m.written:
+            shown.setdefault(m.form, Path(out) / "models" / m.file)
+    return config, made, sets, claims(sets[0], parts, shown)
+
+
+def _generated(config: dict) -> TestSet:
+    clips = generated_clips(GENERATED_CLIPS, GENERATED_SEED + config["seed"], GENERATED_FRAMES)
+    windows = RenderedWindows(clips, NOISES[config["noise"]], GENERATED_SEED)
+    every = np.arange(len(windows))
+    return TestSet(
+        "generated",
+        windows,
+        every[windows.position % ((WINDOW - 1) * windows.noise.skip + 1) == 0],
+        "generated",
+    )
+
+
+def _one(
+    code,
+    form,
+    emits,
+    recipe: Recipe,
+    plain: bytes,
+    source: Source,
+    parts: Split,
+    sets,
+    config,
+    out: Path,
+    force: bool,
+) -> Made:
+    chosen = np.random.default_rng(config["seed"]).permutation(parts.train)[:CALIBRATION] if recipe.calibrated else []
+    graph = quantize(plain, recipe, _calibration(source, chosen))
+    checks = check(graph, plain, recipe, emits, sets)
+    file = f"{code.NAME}.{form}.{recipe.name}.tflite"
+    written = checks.verdict == "pass" or force
+    if written:
+        write_model(
+            out / "models" / file,
+            graph,
+            _contract(code, emits, recipe, graph, source, chosen, config, checks),
+        )
+    else:
+        (out / "models" / file).unlink(missing_ok=True)  # an earlier file of this name would pass for this run's
+    return Made(file, form, emits, recipe, graph, checks, written)
+
+
+def _calibration(source: Source, indices) -> list[np.ndarray]:
+    return [to_channels(source.window(int(i)).inputs) for i in indices]
+
+
+def _contract(
+    code, emits, recipe: Recipe, graph: bytes, source: Source, chosen, config: dict, checks: FileChecks
+) -> dict:
+    rates = source.clips.fps[np.isfinite(source.clips.fps)]
+    return {
+        "model": code.NAME, "form": "window", "emits": emits, "window": WINDOW, "skeleton": list(KEYPOINTS),
+        "inputs": [[1, SIZE, SIZE, WINDOW * K]], "outputs": [[1, SIZE, SIZE, EMITS[emits] * K]], "layout": "NHWC, frame-major channels, oldest frame first",
+        "normalisation": {"sum": MASS, "negatives": 0}, "decode": "dark", "peak": PEAK / config["recipe"]["target_sigma"] ** 2,
+        "box": {"rule": STICKY.name, "grow": STICKY.grow, "outer": STICKY.outer, "shrunk": STICKY.shrunk, "square": True},
+        "fps": float(np.median(rates)) if len(rates) else None, "recipe": recipe.name, "quantizer": recipe.quantizer,
+        "calibration": {"windows": len(chosen), "sha256": hashlib.sha256(np.asarray(chosen, np.int64).tobytes()).hexdigest()} if len(chosen) else None,
+        "runtime": Session.version(), "golden": golden_test(Session(graph, 1), recipe.golden_tolerance),
+        "training_data": {"source": source.clips.source, "truth": source.clips.truth, "sha256": digest(source), "init": config["init"]},
+        "estimator": config["estimator"] if config.get("videos") else None,
+        "tools": {"climb-edge": __version__, "python": platform.python_version(), **{t: version(t) for t in ("keras", "ai-edge-quantizer", "ai-edge-litert", "numpy")}},
+        "checks": {"verdict": checks.verdict, "reasons": checks.reasons},
+    }  # fmt: skip

@@ -1,0 +1,42 @@
+"""Fixtures that every layer's tests share: the data folder, and what is fetched from package registries."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder with real clip sets (CLIMB_EDGE_DATA); the test is skipped where there is none."""
+    named = os.environ.get("CLIMB_EDGE_DATA")
+    if not named or not Path(named).is_dir():
+        pytest.skip(f"needs real clip sets: CLIMB_EDGE_DATA is {named!r}, which is no folder")
+    return Path(named)
+
+
+@pytest.fixture(scope="session")
+def weights_folder() -> Path:
+    """The folder with BlazePose's detector and full landmark model; fetched by pip where the cache has them not."""
+    from climb_edge.weights import locate
+
+    locate("pose_detection.tflite")
+    return locate("pose_landmark_full.tflite").parent
+
+
+@pytest.fixture(scope="session")
+def demo_clip() -> Path:
+    """The demo clip: a man jumps on a roof (frame 0 on), a woman walks in from the right (frame 50 on)."""
+    from climb_edge.weights import locate
+
+    return locate("demo.mp4")
+
+
+@pytest.fixture(scope="session")
+def demo_frames(demo_clip) -> list:
+    """Frames 60 to 77 of the demo clip, 1768 x 994: both persons are in full view."""
+    from itertools import islice
+
+    from climb_edge.video import read_video
+
+    return list(islice(read_video(demo_clip), 60, 78))

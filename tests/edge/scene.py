@@ -1,0 +1,193 @@
+"""What the edge tests are made of: poses, an estimator that draws them, small videos, heatmap files, clip sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from climb_edge.boxes import box_affine, invert, pose_box, transform
+from climb_edge.clips import ClipSet, save_clips
+from climb_edge.contract import append_contract
+from climb_edge.estimator import Observation
+from climb_edge.heatmaps import PEAK, render
+from climb_edge.refiner import default_path, to_keypoints
+from climb_edge.skeleton import INDEX, K
+from climb_edge.video import Frame, VideoWriter
+
+BLANK = np.zeros((0, 0, 3), np.uint8)
+
+
+def standing(x: float = 200.0, y: float = 180.0, height: float = 200.0) -> np.ndarray:
+    """(25, 2) a standing person around the hip centre (x, y), nose to heel `height` pixels."""
+    rows = {
+        "nose": (0, -0.48), "ear": (0.04, -0.47), "shoulder": (0.11, -0.32), "elbow": (0.16, -0.16), "wrist": (0.17, 0.0),
+        "pinky": (0.19, 0.04), "index": (0.17, 0.05), "thumb": (0.15, 0.03), "hip": (0.07, 0.0), "knee": (0.08, 0.24),
+        "ankle": (0.08, 0.46), "heel": (0.07, 0.5), "foot_index": (0.12, 0.5),
+    }  # fmt: skip
+    points = np.zeros((K, 2))
+    for name, index in INDEX.items():
+        part = name.removeprefix("left_").removeprefix("right_")
+        across, down = rows[part]
+        points[index] = (x + (across if name.startswith("left_") else -across) * height, y + down * height)
+    return points
+
+
+def observe(points: np.ndarray, person: int = 0, angle: float = 0.2, grid: int = 64) -> Observation:
+    """What an estimator with a rotated crop says of (25, 2) points: Gaussians of sigma 1.5 cells on its own grid."""
+    x0, y0, x1, y1 = pose_box(points, grow=0.6)
+    scale, c, s = (x1 - x0) / grid, np.cos(angle), np.sin(angle)
+    linear = scale * np.array([[c, -s], [s, c]])
+    centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+    affine = np.hstack([linear, (centre - linear @ np.full(2, grid / 2))[:, None]])
+    cells = transform(invert(affine), points)
+    at = np.arange(grid)
+    gaussian = [np.exp(-((at[:, None] - cells[:, axis]) ** 2) / (2 * 1.5**2)) for axis in (0, 1)]
+    native = (gaussian[1][:, None] * gaussian[0][None]).astype(np.float32)
+    return Observation.of(native, affine, person=person)
+
+
+class Scripted:
+    """An estimator that reads a script: frame number -> {person: (25, 2) points}; nobody elsewhere."""
+
+    name = "scripted"
+
+    def __init__(self, script):
+        self.script = script
+
+    def __call__(self, frame: Frame) -> list[Observation]:
+        script = self.script(frame.index) if callable(self.script) else self.script.get(frame.index, {})
+        return [observe(points, person) for person, points in script.items()]
+
+    def reset(self) -> None:
+        """Nothing to forget: frames are looked up by their number."""
+
+
+class Late:
+    """A refiner with a delay of 2 frames that changes nothing; keeps the windows it was given."""
+
+    name, delay, contract = "late", 2, None
+
+    def __init__(self):
+        self.windows = []
+
+    def __call__(self, window: np.ndarray) -> np.ndarray:
+        self.windows.append(window.copy())
+        return to_keypoints(window[2:])
+
+
+def frames_at(*times: float) -> list[Frame]:
+    """Frames without a picture at these times."""
+    return [Frame(i, t, BLANK) for i, t in enumerate(times)]
+
+
+def steady(count: int, fps: float = 30.0) -> list[Frame]:
+    """`count` frames without a picture at a steady rate."""
+    return frames_at(*(i / fps for i in range(count)))
+
+
+def shapes(index: int, width: int = 96, height: int = 64) -> np.ndarray:
+    """A picture (height, width, 3) with a red square that moves 4 pixels a frame over dark blue."""
+    image = np.full((height, width, 3), (0, 0, 60), np.uint8)
+    image[20:36, 8 + 4 * index : 24 + 4 * index] = (220, 20, 20)
+    return image
+
+
+def write_video(path: Path, images, times=None, fps: float = 30.0) -> Path:
+    """Pictures as an H.264 file, at `times` or at a steady rate."""
+    with VideoWriter(path, fps) as video:
+        for i, image in enumerate(images):
+            video.write(image, times[i] if times is not None else i / fps)
+    return path
+
+
+def write_shapes(path: Path, count: int) -> Path:
+    """A video of `count` frames without anybody in it."""
+    return write_video(path, [shapes(i) for i in range(count)])
+
+
+def write_heatmaps(path: Path, poses: list[np.ndarray | None]) -> Path:
+    """Poses (25, 2) in pixels as somebody's own heatmaps (climb_edge.HeatmapFile); None = a frame without a person."""
+    maps, boxes = np.zeros((len(poses), K, 56, 56), np.float32), np.zeros((len(poses), 4))
+    for i, points in enumerate(poses):
+        if points is not None:
+            boxes[i] = pose_box(points)
+            cells = transform(invert(box_affine(boxes[i])), points)
+            maps[i] = np.moveaxis(render(cells, subcell=True), -1, 0) / PEAK
+    np.savez_compressed(path, heatmaps=maps, bboxes=boxes)
+    return path
+
+
+def clip_set(lengths=(6, 4), source: str = "somebody's labels", **changes) -> ClipSet:
+    """A small clip set: standing persons that walk right, one clip per length."""
+    keypoints = np.concatenate([[standing(200 + 2 * t) for t in range(n)] for n in lengths]).astype(np.float32)
+    count, clips = len(keypoints), len(lengths)
+    fields = {
+        "keypoints": keypoints, "visible": np.ones((count, K), np.uint8),
+        "offsets": np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        "frame_size": np.full((clips, 2), 400, np.int32), "fps": np.full(clips, 30, np.float32),
+        "clip": np.array([f"clip{i}.mp4" for i in range(clips)]), "group": np.array(["walk"] * clips),
+        "split": np.array(["test"] * clips), "source": source,
+    }  # fmt: skip
+    return ClipSet(**{**fields, **changes})
+
+
+def write_clips(path: Path, clips: ClipSet | None = None) -> Path:
+    """A clip set as a file."""
+    save_clips(path, clips or clip_set())
+    return path
+
+
+def window_graph(emits: str, size: int = 56) -> bytes:
+    """A .tflite graph that hands through its window (1, 56, 56, 125): all of it, the newest or the centre frame."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    model.version, model.buffers, model.operatorCodes, model.subgraphs = 3, [schema.BufferT()], [], [graph]
+
+    def tensor(shape, values=None) -> schema.TensorT:
+        made = schema.TensorT()
+        made.name, made.shape, made.type, made.buffer = f"t{len(graph.tensors or ())}", shape, 0, 0
+        if values is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(np.array(values, np.int32).tobytes(), np.uint8)
+            model.buffers.append(buffer)
+            made.type, made.buffer = schema.TensorType.INT32, len(model.buffers) - 1
+        return made
+
+    graph.tensors, graph.inputs, graph.outputs, graph.operators = [], [0], [0], []
+    graph.tensors = [tensor([1, size, size, 125])]
+    if emits != "all":
+        first = {"newest": 100, "centre": 50}[emits]
+        graph.tensors += [tensor([4], [0, 0, 0, first]), tensor([4], [1, size, size, 25]), tensor([1, size, size, 25])]
+        code, cut = schema.OperatorCodeT(), schema.OperatorT()
+        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.SLICE
+        cut.inputs, cut.outputs = [0, 1, 2], [3]
+        cut.builtinOptionsType, cut.builtinOptions = schema.BuiltinOptions.SliceOptions, schema.SliceOptionsT()
+        model.operatorCodes, graph.operators, graph.outputs = [code], [cut], [3]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def window_contract(emits: str, **changes) -> dict:
+    """The contract of `window_graph`, its golden test taken on this runtime."""
+    from climb_edge.contract import golden_test
+    from climb_edge.runtime import Session
+    from climb_edge.skeleton import KEYPOINTS
+
+    return {
+        "model": "identity", "form": "window", "emits": emits, "skeleton": list(KEYPOINTS), "decode": "dark", "peak": PEAK,
+        "inputs": [[1, 56, 56, 125]], "outputs": [[1, 56, 56, 125 if emits == "all" else 25]],
+        "normalisation": {"sum": 255.0, "negatives": 0}, "runtime": Session.version(),
+        "golden": golden_test(Session(window_graph(emits), 1), 1e-5), **changes,
+    }  # fmt: skip
+
+
+def shipped(**changes) -> bytes:
+    """The package's refiner file with another contract, signed as its maker would have."""
+    from climb_edge.contract import read_model
+
+    graph, contract = read_model(default_path())
+    return append_contract(graph, {**contract, **changes})

@@ -1,0 +1,58 @@
+"""Refiners: identity, the shipped .tflite, and what `all`, `newest` and `centre` mean for the delay."""
+
+import numpy as np
+import pytest
+
+from climb_edge.boxes import pose_box
+from climb_edge.contract import append_contract
+from climb_edge.heatmaps import PEAK, render, to_cells
+from climb_edge.refiner import Identity, TFLiteRefiner, load_refiner, to_keypoints
+from climb_edge.stream import window_of
+from edge.scene import observe, standing, window_contract, window_graph
+
+PLACES = np.random.default_rng(0).uniform(8, 48, (5, 25, 2))
+
+
+@pytest.fixture(scope="module")
+def window() -> np.ndarray:
+    """(5, 56, 56, 25), another pose in every frame."""
+    return render(PLACES, subcell=True).astype(np.float32)
+
+
+def test_keypoints_are_cells_and_a_score_of_the_peak():
+    points = to_keypoints(np.concatenate([render(PLACES[0], subcell=True)[..., :1] * s for s in (1, 0.5, 9, 0)], -1))
+    assert points.shape == (4, 3)
+    np.testing.assert_allclose(points[:3, :2], np.repeat(PLACES[0, :1], 3, 0), atol=0.01)
+    np.testing.assert_allclose(points[3], [28, 28, 0])
+    assert points[0, 2] == pytest.approx(2 * points[1, 2]) and points[0, 2] > 0.8 and points[2, 2] == 1
+    assert pytest.approx(255 / (2 * np.pi)) == PEAK
+
+
+def test_identity_gives_the_newest_frame(window):
+    refiner = load_refiner("identity")
+    assert isinstance(refiner, Identity) and refiner.delay == 0
+    result = refiner(window)
+    assert result.shape == (1, 25, 3)
+    np.testing.assert_allclose(result[0, :, :2], PLACES[4], atol=0.02)
+
+
+@pytest.mark.parametrize(("emits", "delay", "frames"), [("newest", 0, [4]), ("centre", 2, [2]), ("all", 2, [2, 3, 4])])
+def test_a_file_emits_its_frames_in_order(tmp_path, window, emits, delay, frames):
+    """A graph that hands its window through: what comes out shows which frames went in where."""
+    path = tmp_path / f"{emits}.tflite"
+    path.write_bytes(append_contract(window_graph(emits), window_contract(emits)))
+    refiner = load_refiner(str(path), 1)
+    assert (refiner.delay, refiner.name) == (delay, f"{emits}.tflite")
+    np.testing.assert_array_equal(refiner.heatmaps(window), window if emits == "all" else window[frames])
+    result = refiner(window)
+    assert result.shape == (len(frames), 25, 3)
+    np.testing.assert_allclose(result, to_keypoints(window)[frames], atol=1e-6)
+
+
+def test_the_shipped_refiner_keeps_a_still_person():
+    refiner = load_refiner("default", 1)
+    assert isinstance(refiner, TFLiteRefiner) and refiner.delay == 0
+    points, box = standing(), pose_box(standing())
+    cells = refiner(window_of([observe(points)] * 5, box))[0]
+    assert np.median(np.linalg.norm(cells[:, :2] - to_cells(points, box), axis=1)) < 1
+    assert (cells[:, 2] > 0).all() and (cells[:, 2] <= 1).all()

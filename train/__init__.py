@@ -1,0 +1,1 @@
+"""Training: data sets to windows, windows to weights. Uses Keras; only the tf.data wrapper imports TensorFlow."""
