@@ -101,7 +101,12 @@ def parser() -> argparse.ArgumentParser:
     inspect.add_argument("model", type=Path, metavar="M.tflite")
 
     fetch = command("fetch", "Fetch the estimator's weights (lite and heavy need npm) into the cache.")
-    fetch.add_argument("--only", metavar="NAME", help="one file, by name; demo.mp4 is the clip of the demo")
+    fetch.add_argument(
+        "--only",
+        metavar="NAME",
+        help="one file, by name; demo.mp4 is the clip of the demo; vulkan is the software GPU of the GPU checks (Debian "
+        "x86-64, needs apt-get; fetched only when it is named)",
+    )
     return top
 
 
@@ -195,7 +200,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _inspect(options: argparse.Namespace) -> None:
-    from climb_edge.contract import check_graph, read_model
+    from climb_edge.contract import read_model
+    from climb_edge.golden import check_graph
     from climb_edge.runtime import Session
 
     graph, contract = read_model(options.model)
@@ -211,10 +217,13 @@ def _inspect(options: argparse.Namespace) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> None:
-    from climb_edge.weights import ASSETS, available, locate
+    from climb_edge.weights import ASSETS, available, fetch_software_vulkan, locate
 
+    if options.only == "vulkan":
+        print(fetch_software_vulkan())
+        return
     if options.only and options.only not in ASSETS:
-        raise ClimbEdgeError(f"--only {options.only!r}: expected one of {', '.join(ASSETS)}")
+        raise ClimbEdgeError(f"--only {options.only!r}: expected one of {', '.join(ASSETS)}, vulkan")
     for name in [options.only] if options.only else [n for n in ASSETS if n.endswith(".tflite")]:
         if available(name):
             print(locate(name))

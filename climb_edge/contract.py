@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zipfile
 from pathlib import Path
 
@@ -16,15 +17,17 @@ import numpy as np
 
 from climb_edge.errors import DAMAGED, ClimbEdgeError, existing_file, whole_file
 from climb_edge.heatmaps import MASS, SIZE
-from climb_edge.runtime import Session
 from climb_edge.skeleton import KEYPOINTS, K
 
 ENTRY = "contract.json"
-VERSION = 1
+VERSION = 2
 WINDOW = 5  # frames
 MAX_FILE = 256 << 20  # bytes; the largest refiner file is far smaller, and a hostile one is not read into memory
+MAX_STATE = 16 << 20  # values in one tensor of the state
 EMITS = {"all": WINDOW, "newest": 1, "centre": 1}  # how many frames one run gives
-GOLDEN_STEPS, GOLDEN_SAMPLES = 8, 64
+FORMS = {"window": ("all", "newest", "centre"), "step": ("newest", "centre")}
+OUTPUTS = ("heatmaps", "keypoints")
+GOLDEN_STEPS = 8
 
 
 def append_contract(graph: bytes, contract: dict) -> bytes:
@@ -95,28 +98,48 @@ def check_contract(path: str | Path, contract: dict) -> None:
             )
 
     need("skeleton", contract.get("skeleton") == list(KEYPOINTS), f"the {K} keypoints of its own order")
-    need("form", contract.get("form") == "window", "the window form")
-    need("emits", contract.get("emits") in tuple(EMITS), f"one of {', '.join(EMITS)}")
-    need("decode", contract.get("decode") == "dark", "dark")
+    need("form", contract.get("form") in FORMS, f"one of {', '.join(FORMS)}")
+    emits = FORMS[contract["form"]]
+    need("emits", contract.get("emits") in emits, f"one of {', '.join(emits)} in the {contract['form']} form")
+    need("output", contract.get("output") in OUTPUTS, f"one of {', '.join(OUTPUTS)}")
+    heatmaps = contract["output"] == "heatmaps"
+    need("decode", contract.get("decode") == ("dark" if heatmaps else None), "dark for heatmaps, null for keypoints")
     need(
         "normalisation",
         contract.get("normalisation") == {"sum": MASS, "negatives": 0},
         f"heatmaps that sum to {MASS}",
     )
+    state = contract.get("state")
     need(
-        "inputs",
-        contract.get("inputs") == [[1, SIZE, SIZE, WINDOW * K]],
-        f"one input (1, {SIZE}, {SIZE}, {WINDOW * K})",
+        "state", _is_state(state) and bool(state) <= (contract["form"] == "step"), "named 4-D tensors of the step form"
     )
-    frames = EMITS[contract["emits"]]
-    need(
-        "outputs",
-        contract.get("outputs") == [[1, SIZE, SIZE, frames * K]],
-        f"one output (1, {SIZE}, {SIZE}, {frames * K})",
-    )
+    kept = [tensor["shape"] for tensor in state]
+    entering = [1, SIZE, SIZE, WINDOW * K if contract["form"] == "window" else K]
+    need("inputs", contract.get("inputs") == [entering, *kept], f"{entering} and the state")
+    leaving = output_shape(contract["output"], EMITS[contract["emits"]])
+    need("outputs", contract.get("outputs") == [leaving, *kept], f"{leaving} and the state")
     peak = contract.get("peak")
-    need("peak", isinstance(peak, float) and 0 < peak <= MASS, f"a full-score peak of 0 to {MASS}")
-    need("golden", _is_golden(contract.get("golden"), SIZE * SIZE * frames * K), "samples of a golden test to repeat")
+    known = isinstance(peak, float) and 0 < peak <= MASS if heatmaps else peak is None
+    need("peak", known, f"a full-score peak of 0 to {MASS} for heatmaps, null for keypoints")
+    need("golden", _is_golden(contract.get("golden"), int(np.prod(leaving))), "samples of a golden test to repeat")
+
+
+def output_shape(output: str, frames: int) -> list[int]:
+    """Shape of what a graph emits: heatmaps (1, 56, 56, 25 T), or keypoints (1, T, 25, 3) = x, y in cells, score 0..1."""
+    return [1, SIZE, SIZE, frames * K] if output == "heatmaps" else [1, frames, K, 3]
+
+
+def _is_state(state) -> bool:
+    """Whether `state` lists tensors {name, shape (1, R, C, N)} of a size that a phone could hold."""
+
+    def tensor(value) -> bool:
+        shape = value.get("shape") if isinstance(value, dict) else None
+        return (
+            isinstance(shape, list) and len(shape) == 4 and all(type(n) is int and n > 0 for n in shape) and shape[0] == 1
+            and math.prod(shape) <= MAX_STATE and isinstance(value.get("name"), str)
+        )  # fmt: skip
+
+    return isinstance(state, list) and len(state) <= 64 and all(map(tensor, state))
 
 
 def _is_golden(golden, size: int) -> bool:
@@ -137,42 +160,6 @@ def _is_golden(golden, size: int) -> bool:
     )  # fmt: skip
 
 
-def check_graph(path: str | Path, session: Session, contract: dict) -> float:
-    """Distance of this runtime from the golden test, as a share of its scale.
-
-    Raises ClimbEdgeError when the graph has not the inputs and outputs that its contract promises.
-    """
-    for key, details in (("inputs", session.inputs), ("outputs", session.outputs)):
-        found = [d["shape"].tolist() for d in details]
-        if found != contract[key] or any(d["dtype"] is not np.float32 for d in details):
-            kinds = ", ".join(np.dtype(d["dtype"]).name for d in details)
-            raise ClimbEdgeError(
-                f"{path}: its contract promises float32 {key} {contract[key]}, its graph has {kinds} {found}; convert the run again"
-            )
-    return golden_error(session, contract["golden"])
-
-
-def hash32(index) -> np.ndarray:
-    """A 32-bit mix of integers (Appleby's MurmurHash3 finaliser), so that any language can repeat the golden input."""
-    h = np.asarray(index, np.uint64) & 0xFFFFFFFF
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        h = ((h ^ (h >> shift)) * factor) & 0xFFFFFFFF
-    return (h ^ (h >> 16)).astype(np.int64)
-
-
-def golden_frames(count: int = GOLDEN_STEPS + WINDOW - 1) -> np.ndarray:
-    """(count, 56, 56, 25) float32 frames of pyramids of mass 255, from integers alone.
-
-    Keypoint k of frame f: n = 25 f + k; the pyramid max(0, 4 - |dx|) max(0, 4 - |dy|) 255 / 256 around column
-    4 + hash32(2 n) % 48 and row 4 + hash32(2 n + 1) % 48.
-    """
-    n = np.arange(count * K).reshape(count, K)
-    grid = np.arange(SIZE)[:, None]
-    columns = np.maximum(4 - np.abs(grid - (4 + hash32(2 * n) % 48)[:, None, :]), 0)  # (count, 56, K)
-    rows = np.maximum(4 - np.abs(grid - (4 + hash32(2 * n + 1) % 48)[:, None, :]), 0)
-    return (rows[:, :, None] * columns[:, None] * (MASS / 256)).astype(np.float32)
-
-
 def to_channels(window: np.ndarray) -> np.ndarray:
     """(5, 56, 56, 25) -> (1, 56, 56, 125), frame-major channels: the layout in which a window enters a graph."""
     frames, rows, columns, keypoints = window.shape
@@ -183,32 +170,3 @@ def to_frames(channels: np.ndarray) -> np.ndarray:
     """(1, 56, 56, T 25) -> (T, 56, 56, 25): the inverse of `to_channels`."""
     _, rows, columns, depth = channels.shape
     return channels.reshape(rows, columns, depth // K, K).transpose(2, 0, 1, 3)
-
-
-def golden_outputs(session: Session) -> np.ndarray:
-    """(8, output size) of a window graph on the golden frames: step s sees frames s .. s + 4."""
-    frames = golden_frames()
-    return np.stack([session.run(to_channels(frames[s : s + WINDOW]))[0].ravel() for s in range(GOLDEN_STEPS)])
-
-
-def golden_test(session: Session, tolerance: float) -> dict:
-    """The golden test of a graph: 64 of its larger outputs by step and index, their values, sum and maximum of all."""
-    outputs = golden_outputs(session)
-    if not np.isfinite(outputs).all():
-        raise ClimbEdgeError("the graph's outputs are not finite on the golden input; its weights are broken")
-    scale = float(np.abs(outputs).max())
-    large = np.flatnonzero(np.abs(outputs).ravel() >= 0.1 * scale)
-    picked = large[hash32(np.arange(GOLDEN_SAMPLES)) % len(large)]
-    steps, indices = np.divmod(picked, outputs.shape[1])
-    return {
-        "steps": GOLDEN_STEPS, "tolerance": tolerance, "scale": scale,
-        "samples": [[int(s), int(i), float(outputs[s, i])] for s, i in zip(steps, indices, strict=True)],
-        "sum": float(outputs.sum(dtype=np.float64)), "max": float(outputs.max()),
-    }  # fmt: skip
-
-
-def golden_error(session: Session, golden: dict) -> float:
-    """Largest difference of this runtime from the golden samples, as a share of their scale."""
-    outputs = golden_outputs(session)
-    worst = max(abs(float(outputs[s, i]) - value) for s, i, value in golden["samples"])
-    return worst / max(golden["scale"], 1e-9)

@@ -16,7 +16,7 @@ from climb_edge.contract import WINDOW
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.estimator import Estimator, Observation
 from climb_edge.heatmaps import normalise, to_pixels, warp
-from climb_edge.refiner import Refiner
+from climb_edge.refiner import Refiner, Track
 from climb_edge.video import Frame
 
 GAP = 0.25  # seconds without a frame after which the past no longer counts
@@ -45,7 +45,7 @@ def window_of(observations: list[Observation], box: np.ndarray) -> np.ndarray:
 class _Person:
     box: np.ndarray | None = None
     seen: deque[tuple[Frame, Observation]] = field(default_factory=lambda: deque(maxlen=WINDOW))
-    maps: deque[np.ndarray] = field(default_factory=lambda: deque(maxlen=WINDOW))  # normalised, in `box`
+    track: Track | None = None  # what the refiner has seen, all of it in `box`
     waiting: deque[Result] = field(default_factory=deque)  # raw results that a delayed refiner has still to refine
     ahead: np.ndarray | None = None  # what the last window says of the frames still waiting, (T, 25, 3) pixels
 
@@ -95,10 +95,9 @@ class Stream:
         person.box = box
         person.seen.append((frame, observation))
         if moved:  # replay: every frame of the window in the new box
-            person.maps.clear()
-            person.maps.extend(window_of([o for _, o in person.seen], box))
-        else:
-            person.maps.append(window_of([observation], box)[0])
+            person.track = self.refiner.start()
+        for heatmaps in window_of([o for _, o in person.seen] if moved else [observation], box):
+            refined = person.track.push(heatmaps)
         keypoints = observation.keypoints
         person.waiting.append(
             Result(
@@ -112,8 +111,8 @@ class Stream:
                 keypoints,
             )
         )
-        if len(person.maps) == WINDOW:
-            person.ahead = self._in_pixels(self.refiner(np.stack(person.maps)), box)
+        if refined is not None:
+            person.ahead = self._in_pixels(refined, box)
             return [replace(person.waiting.popleft(), refined=person.ahead[0])]
         if len(person.waiting) > self.refiner.delay:
             return [_warming_up(person.waiting.popleft())]

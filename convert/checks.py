@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from climb_edge.contract import WINDOW, to_channels, to_frames
+from climb_edge.contract import WINDOW
 from climb_edge.heatmaps import decode
 from climb_edge.pck import ALPHAS, Score, drop, worst_keypoint
 from climb_edge.runtime import Session
+from convert.graph import Graph
 from convert.lint import read_ops
 from convert.recipes import MAX_FLOAT_ERROR, MAX_WEIGHT_RATIO, Recipe
 from train.fit import predict
@@ -35,14 +36,14 @@ class TestSet:
     indices: np.ndarray  # windows that share no frame
     truth: str
     reference: list[np.ndarray] = field(default_factory=list)  # per window (2, 5, 25, 2): DARK and argmax cells
-    outputs: list[np.ndarray] = field(default_factory=list)  # the first ERRORS_ON windows' heatmaps
+    outputs: list[np.ndarray] = field(default_factory=list)  # the first ERRORS_ON windows' heatmaps or keypoints
     cells: list[np.ndarray] = field(default_factory=list)  # per window (5, 25, 2), NaN where weight is 0
     inputs: list[np.ndarray] = field(default_factory=list)  # of the first ERRORS_ON windows
 
     def run_reference(self, model) -> None:
         """Run the Keras training form over all windows."""
-        for made, heatmaps in predict(model, self.source, self.indices):
-            for window, output, cells, weight in zip(made.inputs, heatmaps, made.cells, made.weight, strict=True):
+        for made, outputs in predict(model, self.source, self.indices):
+            for window, output, cells, weight in zip(made.inputs, outputs, made.cells, made.weight, strict=True):
                 self.reference.append(both_decodes(output))
                 self.cells.append(np.where(weight[..., None] > 0, cells, np.nan))
                 if len(self.outputs) < ERRORS_ON:
@@ -81,22 +82,21 @@ class FileChecks:
         self.reasons.append(reason)
 
 
-def both_decodes(heatmaps: np.ndarray) -> np.ndarray:
-    """(T, 56, 56, 25) -> (2, T, 25, 2): DARK, and the study's argmax."""
-    return np.stack([decode(heatmaps)[0], decode(heatmaps, subpixel=False)[0]])
+def both_decodes(emitted: np.ndarray) -> np.ndarray:
+    """Heatmaps (T, 56, 56, 25) -> (2, T, 25, 2): DARK, and the study's argmax. Keypoints (T, 25, 2 or 3) are both."""
+    if emitted.ndim == 3:
+        return np.stack([emitted[..., :2]] * 2)
+    return np.stack([decode(emitted)[0], decode(emitted, subpixel=False)[0]])
 
 
-def check(
-    graph: bytes, float_graph: bytes, recipe: Recipe, emits: str, sets: list[TestSet], step=lambda: None
-) -> FileChecks:
-    """Run every check of one file's bare graph; `step` after each test set."""
+def check(graph: Graph, plain: Graph, recipe: Recipe, sets: list[TestSet]) -> FileChecks:
+    """Run every check of one bare graph; `plain` is the float graph it was made from."""
     found = FileChecks()
-    _structure(graph, float_graph, recipe, found)
-    session = Session(graph)
+    _structure(graph.content, plain.content, recipe, found)
+    session = Session(graph.content)
     for tests in sets:
-        _parity(session, recipe, emits, tests, found)
-        step()
-    found.speed = [timing(graph, emits, sets[-1].inputs, threads) for threads in (1, 2)]
+        _parity(session, graph, recipe, tests, found)
+    found.speed = [timing(graph, sets[-1].inputs, threads) for threads in (1, 2)]
     return found
 
 
@@ -120,18 +120,19 @@ def _structure(graph: bytes, float_graph: bytes, recipe: Recipe, found: FileChec
         found.fail(f"quantized weights are {ratio:.2f} of float, at most {MAX_WEIGHT_RATIO}")
 
 
-def _parity(session: Session, recipe: Recipe, emits: str, tests: TestSet, found: FileChecks) -> None:
-    frames, points, worst, scale = FRAMES[emits], [], 0.0, 0.0
+def _parity(session: Session, graph: Graph, recipe: Recipe, tests: TestSet, found: FileChecks) -> None:
+    frames, points, worst, scale = FRAMES[graph.emits], [], 0.0, 0.0
     for i, index in enumerate(tests.indices):
         window = tests.inputs[i] if i < len(tests.inputs) else tests.source.window(int(index)).inputs
-        output = to_frames(session.run(to_channels(window))[0])
+        output = graph.emitted(session, window)
         if not np.isfinite(output).all():
             found.fail(f"{tests.name} window {i}: the output holds NaN or infinite values")
             return
         points.append(both_decodes(output))
         if i < len(tests.outputs):
-            worst = max(worst, float(np.abs(output - tests.outputs[i][frames]).max()))
-            scale = max(scale, float(np.abs(tests.outputs[i][frames]).max()))
+            expected = tests.outputs[i][frames]
+            worst = max(worst, float(np.abs(output[..., : expected.shape[-1]] - expected).max()))  # less the score
+            scale = max(scale, float(np.abs(expected).max()))
     found.max_error = max(found.max_error, worst / max(scale, 1e-9))
     if recipe.name == "float32" and worst > MAX_FLOAT_ERROR * scale:
         found.fail(
@@ -142,7 +143,7 @@ def _parity(session: Session, recipe: Recipe, emits: str, tests: TestSet, found:
         reference = tests.score([r[number][frames] for r in tests.reference], frames)
         fell = drop(score, reference)
         found.rows.append({
-            "set": tests.name, "truth": tests.truth, "averaging": averaging, "decode": how, "emits": emits, "box": "sticky",
+            "set": tests.name, "truth": tests.truth, "averaging": averaging, "decode": how, "emits": graph.emits, "box": "sticky",
             "space": "heatmap cells", "clips": tests.clips, "frames": sum(c.shape[1] for c in score.by_clip),
             "interval": "clips" if tests.clips >= FEW_CLIPS else "windows",
             "pck": getattr(score, averaging)(), "float": getattr(reference, averaging)(), "drop": fell,
@@ -180,16 +181,15 @@ def gate(recipe: Recipe, name: str, clips: int, fell: dict, worst: dict, found: 
                 )
 
 
-def timing(graph: bytes, emits: str, inputs: list[np.ndarray], threads: int) -> dict:
+def timing(graph: Graph, windows: list[np.ndarray], threads: int) -> dict:
     """Median and 95th percentile of milliseconds per emitted frame on `threads` CPU threads."""
-    session, emitted = Session(graph, threads), FRAMES[emits].stop - FRAMES[emits].start
-    ready = [to_channels(w) for w in inputs[:8]]
-    for window in ready:
-        session.run(window)
+    session = Session(graph.content, threads)
+    emitted = FRAMES[graph.emits].stop - FRAMES[graph.emits].start
+    ready = [inputs for window in windows[:8] for inputs, _ in graph.runs(session, window)]
     taken = []
     for i in range(RUNS):
         start = time.perf_counter()
-        session.run(ready[i % len(ready)])
+        session.run(*ready[i % len(ready)])
         taken.append((time.perf_counter() - start) * 1e3 / emitted)
     return {
         "runtime": Session.version(),

@@ -2,35 +2,108 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from climb_edge.contract import to_channels, to_frames
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.runtime import Session
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A bare .tflite of a deploy form. Its inputs and outputs stand in the order of the contract."""
+
+    model: str
+    form: str  # window, step
+    emits: str  # all, newest, centre
+    output: str  # heatmaps, keypoints
+    parameters: int
+    state: tuple[tuple[str, tuple[int, ...]], ...]  # name and shape of every input after the first
+    content: bytes
+
+    @property
+    def entry(self) -> str:
+        """Name of the first input."""
+        return "window" if self.form == "window" else "frame"
+
+    def runs(self, session: Session, window: np.ndarray) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
+        """Inputs and outputs of every run that a window (5, 56, 56, 25) takes.
+
+        The window form takes one. The step form takes five, from the zero state.
+        """
+        if self.form == "window":
+            inputs = [to_channels(window)]
+            return [(inputs, session.run(*inputs))]
+        state, made = [np.zeros(shape, np.float32) for _, shape in self.state], []
+        for frame in window:
+            inputs = [frame[None], *state]
+            outputs = session.run(*inputs)
+            made.append((inputs, outputs))
+            state = outputs[1:]
+        return made
+
+    def emitted(self, session: Session, window: np.ndarray) -> np.ndarray:
+        """What comes out for a window: heatmaps (T, 56, 56, 25) or keypoints (T, 25, 3)."""
+        _, outputs = self.runs(session, window)[-1]
+        return to_frames(outputs[0]) if self.output == "heatmaps" else outputs[0][0]
+
+
+def build(described, trained, form: str, emits: str, switches: dict[str, bool]) -> Graph:
+    """A model's deploy form with the weights of `trained`, its training form, as a float32 graph."""
+    keras_form = described.form(trained, form, emits)
+    parameters = described.form_parameters(form, emits, **switches)
+    state = tuple((tensor.name, tuple(tensor.shape)) for tensor in keras_form.inputs[1:])
+    return Graph(described.name, form, emits, described.output, parameters, state, to_tflite(keras_form, parameters))
 
 
 def to_tflite(form, parameters: int) -> bytes:
     """Convert a deploy form (static shapes, batch 1) to a float32 .tflite that holds `parameters` weights.
 
-    The concrete function belongs to a tf.Module that owns the variables: without an owner, weights were seen to be
-    missing from the file without a word. Raises ClimbEdgeError when the form does not hold what it states.
+    Raises ClimbEdgeError when the form does not hold what it states.
     """
-    import tensorflow as tf
-
     held = sum(int(np.prod(v.shape)) for v in form.variables)
     if held != parameters:
         raise ClimbEdgeError(
             f"{form.name}: holds {held} parameters, its model states {parameters}; the deploy form is wrong"
         )
-    owner = tf.Module()
-    owner.variables_held = [v.value for v in form.variables]
-    signature = [tf.TensorSpec(tensor.shape, tf.float32, name=tensor.name) for tensor in form.inputs]
-    owner.run = tf.function(
-        lambda *tensors: form(tensors[0] if len(tensors) == 1 else list(tensors)), input_signature=signature
-    )
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([owner.run.get_concrete_function()], owner)
-    graph = converter.convert()
+    inputs = [(tuple(tensor.shape), tensor.name) for tensor in form.inputs]
+    graph = convert_function(form, lambda *tensors: form(list(tensors)), inputs)
     least = 4 * parameters
     if len(graph) < least:
         raise ClimbEdgeError(
             f"{form.name}: the converter wrote {len(graph)} bytes for {least} bytes of weights; some are missing"
         )
-    return graph
+    return _ordered(graph, [tensor.name for tensor in form.inputs])
+
+
+def convert_function(holder, function, inputs: list[tuple[tuple[int, ...], str]]) -> bytes:
+    """The converter's .tflite of a function of float32 tensors (shape, name) over the variables of `holder`.
+
+    The concrete function belongs to a tf.Module that owns the variables: without an owner, weights were seen to be
+    missing from the file without a word.
+    """
+    import tensorflow as tf
+
+    owner = tf.Module()
+    owner.variables_held = [v.value for v in holder.variables]
+    signature = [tf.TensorSpec(shape, tf.float32, name=name) for shape, name in inputs]
+    owner.run = tf.function(function, input_signature=signature)
+    return tf.lite.TFLiteConverter.from_concrete_functions([owner.run.get_concrete_function()], owner).convert()
+
+
+def _ordered(graph: bytes, inputs: list[str]) -> bytes:
+    """The graph with its inputs in this order and its outputs in the form's: the converter shuffles both."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(graph, 0))
+    (signature,) = model.signatureDefs
+    entering = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}
+    leaving = {entry.name.decode(): entry.tensorIndex for entry in signature.outputs}
+    model.subgraphs[0].inputs = [entering[name] for name in inputs]
+    model.subgraphs[0].outputs = [leaving[f"output_{n}"] for n in range(len(leaving))]
+    builder = flatbuffers.Builder(len(graph))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())

@@ -51,22 +51,30 @@ def read_ops(graph: bytes) -> tuple[list[Op], list[str]]:
         tensors, made_by = subgraph.tensors, {}
         for tensor in tensors:
             shape = [] if tensor.shape is None else list(tensor.shape)
-            label = tensor.name.decode() if isinstance(tensor.name, bytes) else tensor.name
+            label = _label(tensor)
             if len(shape) > MAX_RANK:
                 broken.append(f"tensor {label} has {len(shape)} dimensions, at most {MAX_RANK}")
             if tensor.shapeSignature is not None and (np.asarray(tensor.shapeSignature) < 0).any():
                 broken.append(f"tensor {label} has a dynamic shape")
+        for tensor in set(map(int, subgraph.inputs)) & set(map(int, subgraph.outputs)):
+            broken.append(
+                f"tensor {_label(tensors[tensor])} is an input and an output: LiteRT's CompiledModel returns garbage; make it anew"
+            )
         for index, op in enumerate(subgraph.operators):
             code = model.operatorCodes[op.opcodeIndex]
             name = op_names.get(max(code.builtinCode, code.deprecatedBuiltinCode), "CUSTOM")
             made_by |= {int(o): (name, op) for o in op.outputs}
             if name in REFUSED:
-                broken.append(f"op {index} {name}: {REFUSED[name]}")
-            ops.append(_op(name, index, op, tensors, types, made_by))
+                broken.append(f"op {index} {name} -> tensor {_label(tensors[op.outputs[0]])}: {REFUSED[name]}")
+            ops.append(_op(name, index, op, model, tensors, types, made_by))
     return ops, broken
 
 
-def _op(name: str, index: int, op, tensors, types: dict[int, str], made_by: dict) -> Op:
+def _label(tensor) -> str:
+    return tensor.name.decode() if isinstance(tensor.name, bytes) else tensor.name
+
+
+def _op(name: str, index: int, op, model, tensors, types: dict[int, str], made_by: dict) -> Op:
     activations = types[tensors[op.inputs[0]].type] if len(op.inputs) else ""
     if name not in WEIGHTED_OPS and name != "CONV_3D":
         return Op(name, index, activations, None, 0)
@@ -74,6 +82,8 @@ def _op(name: str, index: int, op, tensors, types: dict[int, str], made_by: dict
     maker = made_by.get(int(op.inputs[1]))
     if maker and maker[0] == "DEQUANTIZE":  # float16 constants are widened in front of their op
         weight = tensors[maker[1].inputs[0]]
+    if model.buffers[weight.buffer].data is None:  # a product of two activations, as in attention
+        return Op(name, index, activations, None, 0)
     kind = types[weight.type]
     size = {"FLOAT32": 4, "FLOAT16": 2, "INT8": 1, "INT4": 0.5}.get(kind, 4)
     return Op(name, index, activations, kind, int(np.prod(weight.shape) * size))

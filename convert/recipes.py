@@ -53,8 +53,8 @@ def choose(names: Iterable[str]) -> list[Recipe]:
     return [RECIPES[n] for n in names]
 
 
-def quantize(graph: bytes, recipe: Recipe, calibration: list[np.ndarray]) -> bytes:
-    """A float graph -> the same graph under `recipe`; `calibration`: inputs (1, 56, 56, 125) of training windows."""
+def quantize(graph: bytes, recipe: Recipe, calibration: list[dict[str, np.ndarray]]) -> bytes:
+    """A float graph -> the same graph under `recipe`; `calibration`: inputs by name of runs on training windows."""
     if recipe.name == "float32":
         return graph
     from ai_edge_quantizer import qtyping, quantizer
@@ -79,7 +79,5 @@ def quantize(graph: bytes, recipe: Recipe, calibration: list[np.ndarray]) -> byt
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # the quantizer's own notes, sizes and bars; the report has its own figures
-        statistics = (
-            made.calibrate({"serving_default": [{"window": w} for w in calibration]}) if recipe.calibrated else None
-        )
+        statistics = made.calibrate({"serving_default": calibration}) if recipe.calibrated else None
         return bytes(made.quantize(statistics).quantized_model)

@@ -29,12 +29,12 @@ def build(config: dict, made: list[Made], sets: list[TestSet], rows: list[dict],
         "run": {"path": run, **{k: config[k] for k in ("model", "init", "data", "noise", "seed", "data_sha256")}},
         "test": {"windows": len(test.indices), "clips": test.clips, "truth": test.truth, "source": test.source.clips.source},
         "generated": {"windows": len(sets[1].indices), "clips": sets[1].clips},
-        "skipped": ["gpu", "second runtime", "step form"],
+        "skipped": ["gpu", "second runtime"],
         "claims": rows,
         "files": [
             {
-                "file": m.file, "written": m.written, "model": config["model"], "form": m.form.split("-")[0], "emits": m.emits, "recipe": m.recipe.name,
-                "bytes": len(m.graph), "sha256": hashlib.sha256(m.graph).hexdigest(), "verdict": m.checks.verdict,
+                "file": m.file, "written": m.written, "model": config["model"], "form": m.graph.form, "emits": m.graph.emits, "recipe": m.recipe.name,
+                "bytes": len(m.graph.content), "sha256": hashlib.sha256(m.graph.content).hexdigest(), "verdict": m.checks.verdict,
                 "reasons": m.checks.reasons, "rows": m.checks.rows, "speed": m.checks.speed, "gpu": [],
                 "quantized_ops": m.checks.quantized_ops, "max_error": m.checks.max_error, "worst_keypoint": m.checks.worst,
             }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,14 +13,15 @@ import numpy as np
 
 from climb_edge import __version__
 from climb_edge.boxes import STICKY
-from climb_edge.contract import EMITS, WINDOW, golden_test, to_channels, write_model
+from climb_edge.contract import EMITS, WINDOW, output_shape, write_model
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.golden import golden_test
 from climb_edge.heatmaps import MASS, PEAK, SIZE
 from climb_edge.runtime import Session
 from climb_edge.skeleton import KEYPOINTS, K
 from convert.checks import FileChecks, TestSet, check
 from convert.claim import claims
-from convert.graph import to_tflite
+from convert.graph import Graph, build
 from convert.recipes import RECIPES, Recipe, quantize
 from train import models
 from train.data import digest, open_source
@@ -29,7 +30,7 @@ from train.noise import NOISES
 from train.runs import Run
 from train.windows import RenderedWindows, Source, Split
 
-DEFAULT_FORMS = ("window-newest", "window-all")
+DEFAULT_FORMS = ("step-newest", "window-all")
 GENERATED_CLIPS, GENERATED_FRAMES, GENERATED_SEED = (
     60,
     60,
@@ -43,10 +44,8 @@ class Made:
     """One finished file and what is known of it."""
 
     file: str
-    form: str
-    emits: str
     recipe: Recipe
-    graph: bytes
+    graph: Graph
     checks: FileChecks
     written: bool
 
@@ -60,13 +59,17 @@ def convert(
     Returns (the run's config, files, test sets, claims). `step(what)` is called before each part.
     """
     for form in forms:
-        if form.removeprefix("window-") not in EMITS or not form.startswith("window-"):
-            raise ClimbEdgeError(f"form {form!r}: expected one of {', '.join('window-' + e for e in EMITS)}")
+        if form not in models.FORMS:
+            raise ClimbEdgeError(f"form {form!r}: expected one of {', '.join(models.FORMS)}")
     run = Run.open(path)
     config = run.config()
     step("read the run")
-    code = models.get(config["model"])
-    model = run.load_weights(code.build())
+    described, switches = models.get(config["model"]), config.get("switches", {})
+    if not described.parameters:
+        raise ClimbEdgeError(
+            f"{path}: {described.name} has no file; it is a refiner of the runtime: --refiner identity"
+        )
+    model = run.load_weights(described.build(**switches))
     source = open_source(config)
     if digest(source) != config["data_sha256"]:
         raise ClimbEdgeError(
@@ -84,17 +87,16 @@ def convert(
         tests.run_reference(model)
     made = []
     for form in forms:
-        emits = form.removeprefix("window-")
         step(f"convert {form}")
-        plain = to_tflite(code.window_form(model, emits), code.deploy_parameters(emits))
+        plain = build(described, model, *form.split("-"), switches)
         for recipe in recipes or list(RECIPES.values()):
             step(f"{form} {recipe.name}")
-            made.append(_one(code, form, emits, recipe, plain, source, parts, sets, config, Path(out), force))
+            made.append(_one(plain, recipe, source, parts, sets, config, Path(out), force))
     step("refined against raw")
     shown = {}
     for m in made:  # one file of each form: what differs between recipes is in their own rows
         if m.written:
-            shown.setdefault(m.form, Path(out) / "models" / m.file)
+            shown.setdefault(f"{m.graph.form}-{m.graph.emits}", Path(out) / "models" / m.file)
     return config, made, sets, claims(sets[0], parts, shown)
 
 
@@ -111,50 +113,44 @@ def _generated(config: dict) -> TestSet:
 
 
 def _one(
-    code,
-    form,
-    emits,
-    recipe: Recipe,
-    plain: bytes,
-    source: Source,
-    parts: Split,
-    sets,
-    config,
-    out: Path,
-    force: bool,
-) -> Made:
+    plain: Graph, recipe: Recipe, source: Source, parts: Split, sets: list[TestSet], config: dict, out: Path, force: bool
+) -> Made:  # fmt: skip
     chosen = np.random.default_rng(config["seed"]).permutation(parts.train)[:CALIBRATION] if recipe.calibrated else []
-    graph = quantize(plain, recipe, _calibration(source, chosen))
-    checks = check(graph, plain, recipe, emits, sets)
-    file = f"{code.NAME}.{form}.{recipe.name}.tflite"
+    graph = replace(plain, content=quantize(plain.content, recipe, _calibration(plain, source, chosen)))
+    checks = check(graph, plain, recipe, sets)
+    file = f"{graph.model}.{graph.form}-{graph.emits}.{recipe.name}.tflite"
     written = checks.verdict == "pass" or force
     if written:
-        write_model(
-            out / "models" / file,
-            graph,
-            _contract(code, emits, recipe, graph, source, chosen, config, checks),
-        )
+        write_model(out / "models" / file, graph.content, _contract(graph, recipe, source, chosen, config, checks))
     else:
         (out / "models" / file).unlink(missing_ok=True)  # an earlier file of this name would pass for this run's
-    return Made(file, form, emits, recipe, graph, checks, written)
+    return Made(file, recipe, graph, checks, written)
 
 
-def _calibration(source: Source, indices) -> list[np.ndarray]:
-    return [to_channels(source.window(int(i)).inputs) for i in indices]
+def _calibration(plain: Graph, source: Source, indices) -> list[dict[str, np.ndarray]]:
+    """Inputs by name of every run on the windows `indices`; a step graph's state comes from the float graph."""
+    names = [plain.entry, *(name for name, _ in plain.state)]
+    session = Session(plain.content)
+    runs = (run for i in indices for run in plain.runs(session, source.window(int(i)).inputs))
+    return [dict(zip(names, inputs, strict=True)) for inputs, _ in runs]
 
 
-def _contract(
-    code, emits, recipe: Recipe, graph: bytes, source: Source, chosen, config: dict, checks: FileChecks
-) -> dict:
+def _contract(graph: Graph, recipe: Recipe, source: Source, chosen, config: dict, checks: FileChecks) -> dict:
     rates = source.clips.fps[np.isfinite(source.clips.fps)]
+    heatmaps, kept = graph.output == "heatmaps", [list(shape) for _, shape in graph.state]
     return {
-        "model": code.NAME, "form": "window", "emits": emits, "window": WINDOW, "skeleton": list(KEYPOINTS),
-        "inputs": [[1, SIZE, SIZE, WINDOW * K]], "outputs": [[1, SIZE, SIZE, EMITS[emits] * K]], "layout": "NHWC, frame-major channels, oldest frame first",
-        "normalisation": {"sum": MASS, "negatives": 0}, "decode": "dark", "peak": PEAK / config["recipe"]["target_sigma"] ** 2,
+        "model": graph.model, "switches": config.get("switches", {}), "form": graph.form, "emits": graph.emits, "output": graph.output,
+        "window": WINDOW, "skeleton": list(KEYPOINTS),
+        "state": [{"name": name, "shape": list(shape)} for name, shape in graph.state],
+        "inputs": [[1, SIZE, SIZE, WINDOW * K if graph.form == "window" else K], *kept],
+        "outputs": [output_shape(graph.output, EMITS[graph.emits]), *kept],
+        "layout": "NHWC, frame-major channels, oldest frame first; the state follows the first input and output, zeros at the start",
+        "normalisation": {"sum": MASS, "negatives": 0}, "decode": "dark" if heatmaps else None,
+        "peak": PEAK / config["recipe"]["target_sigma"] ** 2 if heatmaps else None,
         "box": {"rule": STICKY.name, "grow": STICKY.grow, "outer": STICKY.outer, "shrunk": STICKY.shrunk, "square": True},
         "fps": float(np.median(rates)) if len(rates) else None, "recipe": recipe.name, "quantizer": recipe.quantizer,
         "calibration": {"windows": len(chosen), "sha256": hashlib.sha256(np.asarray(chosen, np.int64).tobytes()).hexdigest()} if len(chosen) else None,
-        "runtime": Session.version(), "golden": golden_test(Session(graph, 1), recipe.golden_tolerance),
+        "runtime": Session.version(), "golden": golden_test(Session(graph.content, 1), recipe.golden_tolerance),
         "training_data": {"source": source.clips.source, "truth": source.clips.truth, "sha256": digest(source), "init": config["init"]},
         "estimator": config["estimator"] if config.get("videos") else None,
         "tools": {"climb-edge": __version__, "python": platform.python_version(), **{t: version(t) for t in ("keras", "ai-edge-quantizer", "ai-edge-litert", "numpy")}},

@@ -1,4 +1,4 @@
-"""Command line of training: finetune (the default), pretrain, annotate, extract."""
+"""Command line of training: finetune (the default), pretrain, annotate, extract, models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from climb_edge.errors import ClimbEdgeError, run_command
+from climb_edge.errors import ClimbEdgeError, run_command, write_json
 
 _EXAMPLES = """examples:
   python -m train annotate climb.mp4 --out clips.npz                         targets from the heaviest estimator
@@ -15,11 +15,12 @@ _EXAMPLES = """examples:
   python -m train extract clips.npz --videos . --out store                   run the estimator once, train many times
   python -m train --data store --out runs/mine2
   python -m train pretrain --data generated --out runs/pre                   from nothing but generated climbing
+  python -m train models                                                     what can be trained, and what it costs
 an interrupted run goes on when the same command is given again
 
 exit codes: 0 done, 2 usage or input, 130 Ctrl-C"""
 
-COMMANDS = ("finetune", "pretrain", "annotate", "extract")
+COMMANDS = ("finetune", "pretrain", "annotate", "extract", "models")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,7 +48,14 @@ def parser() -> argparse.ArgumentParser:
                          help="a store, a clip set (with --videos: through the estimator; without: through --noise), "
                          "3D motion capture through virtual cameras, or generated climbing; may be repeated")  # fmt: skip
         sub.add_argument("--videos", metavar="FOLDER|ZIP", help="videos of the clip set")
-        sub.add_argument("--model", default="conv3d", help="which refiner (default: conv3d)")
+        sub.add_argument("--model", default="conv3d", help="which refiner; `models` lists them (default: conv3d)")
+        sub.add_argument(
+            "--switch",
+            action="append",
+            default=[],
+            metavar="NAME=on|off",
+            help="a switch of the model; `models` lists them",
+        )
         sub.add_argument(
             "--init",
             default=init,
@@ -92,9 +100,8 @@ def parser() -> argparse.ArgumentParser:
         )
         sub.add_argument(
             "--loss",
-            default="cross_entropy",
-            choices=("cross_entropy", "mse"),
-            help="of heatmaps; mse is the study's (default: cross_entropy)",
+            choices=("cross_entropy", "mse", "coordinate_mse", "coordinate_mae"),
+            help="the study's are mse and coordinate_mse (default: cross_entropy of heatmaps, coordinate_mse of keypoints)",
         )
         sub.add_argument(
             "--target-sigma",
@@ -131,6 +138,9 @@ def parser() -> argparse.ArgumentParser:
     extract.add_argument("--videos", required=True, metavar="FOLDER|ZIP")
     extract.add_argument("--out", type=Path, required=True, metavar="STORE")
     uses_estimator(extract)
+
+    models = command("models", "List every model and form: parameters, MACs per emitted frame, inputs, outputs, state.")
+    models.add_argument("--json", type=Path, metavar="FILE", help="write the list as JSON as well")
     return top
 
 
@@ -140,7 +150,9 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments and arguments[0] not in (*COMMANDS, "-h", "--help"):
         arguments.insert(0, "finetune")
     options = parser().parse_args(arguments)
-    run = {"finetune": _train, "pretrain": _train, "annotate": _annotate, "extract": _extract}[options.command]
+    run = {"finetune": _train, "pretrain": _train, "annotate": _annotate, "extract": _extract, "models": _models}[
+        options.command
+    ]
     return run_command(lambda: run(options), options.debug)
 
 
@@ -148,20 +160,28 @@ def _train(options: argparse.Namespace) -> None:
     from train import models  # sets up quiet logging before TensorFlow loads
     from train.data import digest, open_source
     from train.fit import Recipe, fit, measure
+    from train.losses import FOR
     from train.runs import Run
     from train.windows import Split, split
 
     _check(options)
-    model_code = models.get(options.model)
+    described = models.get(options.model)
+    switches = models.switched(described, options.switch)
+    loss = options.loss or FOR[described.output][0]
+    if loss not in FOR[described.output]:
+        raise ClimbEdgeError(
+            f"--loss {loss}: {described.name} gives {described.output}; expected one of {', '.join(FOR[described.output])}"
+        )
     config = {
         k: getattr(options, k)
         for k in ("command", "model", "init", "videos", "estimator", "weights", "noise", "clips", "seed")
     }
+    config["switches"] = switches
     config["data"] = [d if d == "generated" else str(Path(d).resolve()) for d in options.data]
     config["videos"] = options.videos and str(Path(options.videos).resolve())
     recipe = Recipe(
         options.learning_rate, options.batch, options.epochs, options.steps, options.plateau, options.stop,
-        options.select, options.seed, loss=options.loss, target_sigma=options.target_sigma,
+        options.select, options.seed, loss=loss, target_sigma=options.target_sigma,
     )  # fmt: skip
     source = open_source(config)
     config |= {"recipe": asdict(recipe), "data_sha256": digest(source), "truth": source.clips.truth}
@@ -171,10 +191,12 @@ def _train(options: argparse.Namespace) -> None:
     print(
         f"{len(source)} windows of {len(source.clips)} clips, split {parts.rule}: {len(parts.train)} train, {len(parts.val)} validation, {len(parts.test)} test"
     )
-    model = models.initial(model_code, options.init, options.seed)
+    model = models.initial(described, options.init, options.seed, switches)
     fit(model, source, parts, run, recipe)
     run.load_weights(model)
-    metrics = _metrics(source, parts, measure(None, source, parts.test), measure(model, source, parts.test))
+    metrics = _metrics(
+        source, parts, measure(None, source, parts.test, recipe), measure(model, source, parts.test, recipe)
+    )
     run.write_metrics(metrics)
     _print(run, metrics)
 
@@ -245,6 +267,16 @@ def _extract(options: argparse.Namespace) -> None:
     with tqdm(total=len(clips), unit="clip", desc=f"extract {options.estimator}") as bar:
         extract(clips, videos, estimator, options.out, bar.update)
     print(f"{options.out}: {len(clips)} clips, {len(clips.keypoints)} frames")
+
+
+def _models(options: argparse.Namespace) -> None:
+    from train.macs import described, table
+
+    rows = described()
+    print(table(rows))
+    if options.json:
+        write_json(options.json, {"schema": "climb-edge/models/1", "models": rows})
+        print(options.json)
 
 
 if __name__ == "__main__":

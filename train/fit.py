@@ -13,11 +13,12 @@ from tqdm import tqdm
 
 from climb_edge.contract import WINDOW
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.heatmaps import MASS, SIZE, decode
+from climb_edge.heatmaps import decode
 from climb_edge.pck import ALPHAS, Score
 from train.backend import keras
+from train.losses import FOR, LOSSES, cross_entropy, masked, target_of
 from train.runs import Run
-from train.windows import Source, Split, batch, dataset, targets
+from train.windows import Source, Split, batch, dataset
 
 
 @dataclass(frozen=True)
@@ -35,37 +36,6 @@ class Recipe:
     validation: int = 1000  # windows at most that every epoch is judged by
     loss: str = "cross_entropy"
     target_sigma: float = 2.0  # cells; the study's is 1
-
-
-def mse(target, predicted):
-    """The study's loss: mean squared error of each map of (B, 5, 56, 56, 25); returns (B, 5, 25)."""
-    return keras.ops.mean(keras.ops.square(target - predicted), axis=(2, 3))
-
-
-def cross_entropy(target, predicted):
-    """Cross-entropy of each map, read as a distribution over cells, against its target; returns (B, 5, 25).
-
-    Only where the mass lies counts, as in decoding: under the squared error a refiner that lets diffuse maps vanish, or
-    blurs sharp ones, is cheap, and PCK falls while the loss does. Targets as wide as the estimator's own maps (sigma 2)
-    were measured to be worth 2 points at @0.1 over the study's sigma 1: a convolution that need not sharpen keeps the
-    sub-cell place. A small term holds the mass at 255, so that the peak
-    still tells a score.
-    """
-    ops = keras.ops
-    total = ops.sum(predicted, axis=(2, 3))
-    share = (predicted + FLOOR) / (total + FLOOR * SIZE**2)[:, :, None, None]
-    surprise = -ops.sum(target / MASS * ops.log(share), axis=(2, 3))
-    return surprise + 0.01 * ops.square(total / MASS - 1)
-
-
-FLOOR = 1e-3  # added to every cell, so that no logarithm is infinite; a map's mass is 255
-LOSSES = {"cross_entropy": cross_entropy, "mse": mse}
-
-
-def masked(loss, target, predicted, weight):
-    """A loss of maps (B, 5, 25), each counted by its keypoint's weight (B, 5, 25), as one number."""
-    ops = keras.ops
-    return ops.sum(loss(target, predicted) * weight) / ops.maximum(ops.sum(weight), 1e-6)
 
 
 class _Trained(keras.Model):
@@ -90,26 +60,34 @@ class Measured:
 
 
 def predict(model, source: Source, indices: np.ndarray, batch_size: int = 16):
-    """Yield (window batch, predicted heatmaps (B, 5, 56, 56, 25)) over `indices`; memory does not grow."""
+    """Yield (window batch, heatmaps (B, 5, 56, 56, 25) or keypoints (B, 5, 25, 2)) over `indices`; memory does not grow."""
     for i in range(0, len(indices), batch_size):
         made = batch(source, indices[i : i + batch_size])
         yield made, model.predict_on_batch(made.inputs)
 
 
+def keypoints_of(outputs: np.ndarray) -> np.ndarray:
+    """A model's outputs as cells (..., 5, 25, 2): heatmaps (..., 5, 56, 56, 25) decoded, keypoints as they are."""
+    return outputs if outputs.shape[-1] == 2 else decode(outputs)[0]
+
+
 def measure(model, source: Source, indices: np.ndarray, recipe: Recipe = Recipe()) -> Measured:
     """Masked loss and PCK (DARK, all 5 frames, heatmap cells), clip by clip, of a model or of None = the input itself."""
     lost, weight = 0.0, 0.0
-    points: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+    by_clip: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
     pairs = predict(model, source, indices) if model is not None else ((w, w.inputs) for w in _single(source, indices))
     order = iter(indices)
-    for made, heatmaps in pairs:
-        error = np.asarray(LOSSES[recipe.loss](targets(made.cells, recipe.target_sigma), heatmaps))
+    for made, outputs in pairs:
+        outputs = np.asarray(outputs, np.float32)  # a half precision policy's outputs are compared as floats
+        points = keypoints_of(outputs)
+        target = target_of(recipe.loss, made.cells, recipe.target_sigma)
+        error = np.asarray(LOSSES[recipe.loss](target, points if recipe.loss in FOR["keypoints"] else outputs))
         lost, weight = lost + float((error * made.weight).sum()), weight + float(made.weight.sum())
-        for predicted, truth, trust in zip(decode(heatmaps)[0], made.cells, made.weight, strict=True):
+        for predicted, truth, trust in zip(points, made.cells, made.weight, strict=True):
             truth = np.where(trust[..., None] > 0, truth, np.nan)
-            points.setdefault(int(source.clip[next(order)]), []).append((predicted, truth))
-    by_clip = [[np.concatenate(column) for column in zip(*pairs, strict=True)] for pairs in points.values()]
-    return Measured(lost / max(weight, 1e-9), Score.of([p for p, _ in by_clip], [t for _, t in by_clip]))
+            by_clip.setdefault(int(source.clip[next(order)]), []).append((predicted, truth))
+    joined = [[np.concatenate(column) for column in zip(*pairs, strict=True)] for pairs in by_clip.values()]
+    return Measured(lost / max(weight, 1e-9), Score.of([p for p, _ in joined], [t for _, t in joined]))
 
 
 def _single(source: Source, indices: np.ndarray):
@@ -127,6 +105,8 @@ def fit(model: keras.Model, source: Source, split: Split, run: Run, recipe: Reci
             f"{source.clips.source}: {len(split.train)} training and {len(split.val)} validation windows; record more than {5 * WINDOW} frames"
         )
     keras.utils.set_random_seed(recipe.seed)
+    if not model.trainable_variables:
+        raise ClimbEdgeError(f"--model {model.name}: has nothing to train; choose another model")
     trained = _Trained(model.inputs, model.outputs[0], name=model.name)
     trained.map_loss = LOSSES[recipe.loss]
     trained.compile(optimizer=keras.optimizers.Adam(recipe.learning_rate))
@@ -137,7 +117,10 @@ def fit(model: keras.Model, source: Source, split: Split, run: Run, recipe: Reci
         if progress.finished:
             return
         steps = recipe.steps or max(len(split.train) // recipe.batch, 1)
-        data = dataset(source, split.train, recipe.batch, recipe.seed, progress.epoch, steps, recipe.target_sigma)
+        data = dataset(
+            source, split.train, recipe.batch, recipe.seed, progress.epoch, steps,
+            lambda cells: target_of(recipe.loss, cells, recipe.target_sigma),
+        )  # fmt: skip
         done, total = progress.epoch * steps, recipe.epochs * steps
         with tqdm(total=total, initial=done, unit="step", desc=f"train {model.name}") as progress.bar:
             trained.fit(

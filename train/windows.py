@@ -149,15 +149,13 @@ def batch(source: Source, indices: np.ndarray, epoch: int = 0) -> Window:
 
 
 def dataset(
-    source: Source, indices: np.ndarray, batch_size: int, seed: int, first_epoch: int, steps: int, sigma: float = 1.0
+    source: Source, indices: np.ndarray, batch_size: int, seed: int, first_epoch: int, steps: int, target
 ):  # fmt: skip
-    """Endless tf.data of (inputs, targets of `sigma`, weight) batches from `first_epoch` on, `steps` batches an epoch.
+    """Endless tf.data of (inputs, target(cells), weight) batches from `first_epoch` on, `steps` batches an epoch.
 
     Each epoch is a fresh shuffle drawn from (seed, epoch); the next batches are made while the model trains.
     """
     import tensorflow as tf
-
-    from train.backend import keras
 
     def order():
         epoch = first_epoch
@@ -179,7 +177,7 @@ def dataset(
             tf.ensure_shape(inputs, (None, WINDOW, SIZE, SIZE, K)),
             tf.ensure_shape(weight, (None, WINDOW, K)),
         )
-        return inputs, targets(cells, sigma, keras.ops), weight
+        return inputs, target(cells), weight
 
     signature = (tf.TensorSpec((batch_size,), tf.int64), tf.TensorSpec((), tf.int64))
     stream = tf.data.Dataset.from_generator(order, output_signature=signature)

@@ -10,7 +10,7 @@ import pytest
 from climb_edge.contract import read_model
 from climb_edge.pck import Score, drop, worst_keypoint
 from climb_edge.refiner import TFLiteRefiner
-from convert import run as conversion
+from convert import graph as graphs
 from convert.__main__ import main
 from convert.checks import FileChecks, gate
 from convert.recipes import RECIPES
@@ -82,14 +82,14 @@ def test_convert_writes_files_that_prove_themselves(trained, tmp_path, capsys):
 @pytest.mark.slow
 def test_a_spoiled_layer_is_refused_and_not_written(trained, tmp_path, capsys, monkeypatch):
     """Sabotage: the file's weights are scaled by 1.1 and moved by a tap between Keras and file."""
-    original = conversion.to_tflite
+    original = graphs.to_tflite
 
     def spoiled(form, parameters):
-        kernel, bias = form.get_layer("stacked").get_weights()
-        form.get_layer("stacked").set_weights([1.1 * np.roll(kernel, 1, axis=0), bias])
+        kernel, bias = form.layers[-1].get_weights()
+        form.layers[-1].set_weights([1.1 * np.roll(kernel, 1, axis=0), bias])
         return original(form, parameters)
 
-    monkeypatch.setattr(conversion, "to_tflite", spoiled)
+    monkeypatch.setattr(graphs, "to_tflite", spoiled)
     out = tmp_path / "out"
     assert (
         main([str(trained), "--out", str(out), "--form", "window-newest", "--recipe", "float32", "--recipe", "float16"])
@@ -139,5 +139,5 @@ def test_data_that_changed_since_is_refused(trained, tmp_path, capsys):
 
 
 def test_an_unknown_form_is_refused(trained, tmp_path, capsys):
-    assert main([str(trained), "--out", str(tmp_path), "--form", "step-newest"]) == 2
+    assert main([str(trained), "--out", str(tmp_path), "--form", "step-all"]) == 2
     assert "window-newest" in capsys.readouterr().err

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from climb_edge.contract import to_channels, to_frames
+from climb_edge.contract import to_channels
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.runtime import Session
 from convert.checks import FRAMES
-from convert.graph import to_tflite
+from convert.graph import build, to_tflite
 from convert.lint import read_ops
 from convert.recipes import RECIPES, choose, quantize
 from train import models
@@ -23,64 +23,62 @@ def windows():
     return [source.window(i).inputs for i in range(0, 40, 4)]
 
 
-@pytest.fixture(scope="module")
-def model():
-    """Random weights: a wrong tap or a flipped axis cannot hide behind symmetry."""
-    return models.initial(models.get("conv3d"), "none", seed=3)
+def trained(name: str):
+    """(model, its training form) with random weights: a wrong tap or a flipped axis cannot hide behind symmetry."""
+    described = models.get(name)
+    form = described.build(**described.switches)
+    rng = np.random.default_rng(3)
+    form.set_weights([w + 0.02 * rng.standard_normal(w.shape) for w in form.get_weights()])
+    return described, form
+
+
+def graph_of(name: str, form: str):
+    described, model = trained(name)
+    return model, build(described, model, *form.split("-"), described.switches)
 
 
 @pytest.fixture(scope="module")
-def graphs(model):
-    code = models.get("conv3d")
-    return {e: to_tflite(code.window_form(model, e), code.deploy_parameters(e)) for e in FRAMES}
+def newest():
+    return graph_of("conv3d", "window-newest")[1].content
 
 
-@pytest.mark.parametrize("emits", FRAMES)
-def test_training_form_deploy_form_and_file_agree(model, graphs, windows, emits):
-    form, session = models.get("conv3d").window_form(model, emits), Session(graphs[emits])
-    for window in windows:
-        trained = np.asarray(model(window[None]))[0][FRAMES[emits]]
-        scale = np.abs(trained).max()
-        deployed = to_frames(np.asarray(form(to_channels(window))))
-        assert np.abs(deployed - trained).max() <= 1e-5 * scale
-        assert np.abs(to_frames(session.run(to_channels(window))[0]) - trained).max() <= 1e-5 * scale
+BUILT = [name for name in models.names() if models.get(name).parameters]
 
 
-def test_the_training_form_is_a_3d_convolution_in_plain_numpy(model, windows):
-    kernel, bias = model.get_weights()
-    window = windows[0]
-    padded = np.pad(window, ((2, 2), (2, 2), (2, 2), (0, 0)))
-    expected = np.tile(bias.astype(np.float64), (5, 56, 56, 1))
-    for t in range(5):
-        for y in range(5):
-            for x in range(5):
-                expected += padded[t : t + 5, y : y + 56, x : x + 56].astype(np.float64) @ kernel[t, y, x]
-    expected = np.maximum(expected, 0)
-    assert np.abs(np.asarray(model(window[None]))[0] - expected).max() <= 1e-5 * expected.max()
+@pytest.mark.parametrize("form", models.FORMS)
+@pytest.mark.parametrize("name", BUILT)
+def test_every_file_equals_its_training_form_and_keeps_the_rules(name, form, windows):
+    model, graph = graph_of(name, form)
+    session = Session(graph.content)
+    assert [d["shape"].tolist() for d in session.inputs[1:]] == [list(shape) for _, shape in graph.state]
+    assert [d["shape"].tolist() for d in session.outputs[1:]] == [list(shape) for _, shape in graph.state]
+    for window in windows[:2]:
+        expected = np.asarray(model(window[None]))[0][FRAMES[graph.emits]]
+        emitted = graph.emitted(session, window)[..., : expected.shape[-1]]
+        assert np.abs(emitted - expected).max() <= 1e-5 * np.abs(expected).max()
+    assert read_ops(graph.content)[1] == []
+    assert 0 <= len(graph.content) - 4 * graph.parameters < 300_000  # weights are all inside, and shared, not copied
 
 
-def test_every_form_holds_what_it_states(graphs):
-    code = models.get("conv3d")
-    assert [code.deploy_parameters(e) for e in ("newest", "centre", "all")] == [46_900, 78_150, 390_750]
-    for emits, graph in graphs.items():
-        ops, broken = read_ops(graph)
-        assert not broken
-        assert sum(op.weight_bytes for op in ops) == 4 * (
-            code.deploy_parameters(emits) - 25 * (5 if emits == "all" else 1)
-        )
+def test_conv3d_holds_the_frames_that_its_kernel_reaches():
+    described = models.get("conv3d")
+    held = [described.form_parameters(*form.split("-")) for form in models.FORMS]
+    assert dict(zip(models.FORMS, held, strict=True)) == {
+        "window-all": 390_750, "window-newest": 46_900, "window-centre": 78_150, "step-newest": 46_900, "step-centre": 78_150
+    }  # fmt: skip
 
 
-def test_a_form_that_lost_weights_is_refused(model):
-    code = models.get("conv3d")
+def test_a_form_that_lost_weights_is_refused():
+    described, model = trained("conv3d")
     with pytest.raises(ClimbEdgeError, match="46900 parameters"):
-        to_tflite(code.window_form(model, "newest"), 50_000)
+        to_tflite(described.form(model, "window", "newest"), 50_000)
 
 
 @pytest.mark.parametrize("name", ["float16", "dynamic_int8", "int8"])
-def test_recipes_do_what_they_promise(graphs, windows, name):
-    recipe, plain = RECIPES[name], graphs["newest"]
+def test_recipes_do_what_they_promise(newest, windows, name):
+    recipe, plain = RECIPES[name], newest
     inputs = [to_channels(w) for w in windows]
-    graph = quantize(plain, recipe, inputs)
+    graph = quantize(plain, recipe, [{"window": w} for w in inputs])
     weighted = [op for op in read_ops(graph)[0] if op.weights]
     assert [(op.weights, op.activations) for op in weighted] == [(recipe.weights, recipe.activations)]
     session, reference = Session(graph), Session(plain)

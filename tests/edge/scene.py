@@ -11,7 +11,7 @@ from climb_edge.clips import ClipSet, save_clips
 from climb_edge.contract import append_contract
 from climb_edge.estimator import Observation
 from climb_edge.heatmaps import PEAK, render
-from climb_edge.refiner import default_path, to_keypoints
+from climb_edge.refiner import WindowTrack, default_path, to_keypoints
 from climb_edge.skeleton import INDEX, K
 from climb_edge.video import Frame, VideoWriter
 
@@ -71,9 +71,18 @@ class Late:
     def __init__(self):
         self.windows = []
 
-    def __call__(self, window: np.ndarray) -> np.ndarray:
+    def start(self) -> WindowTrack:
+        return WindowTrack(self.refine)
+
+    def refine(self, window: np.ndarray) -> np.ndarray:
         self.windows.append(window.copy())
         return to_keypoints(window[2:])
+
+
+def through(refiner, window: np.ndarray) -> np.ndarray:
+    """Keypoints (T, 25, 3) after the frames of `window` (5, 56, 56, 25), pushed one by one."""
+    track = refiner.start()
+    return [track.push(frame) for frame in window][-1]
 
 
 def frames_at(*times: float) -> list[Frame]:
@@ -173,12 +182,12 @@ def window_graph(emits: str, size: int = 56) -> bytes:
 
 def window_contract(emits: str, **changes) -> dict:
     """The contract of `window_graph`, its golden test taken on this runtime."""
-    from climb_edge.contract import golden_test
+    from climb_edge.golden import golden_test
     from climb_edge.runtime import Session
     from climb_edge.skeleton import KEYPOINTS
 
     return {
-        "model": "identity", "form": "window", "emits": emits, "skeleton": list(KEYPOINTS), "decode": "dark", "peak": PEAK,
+        "model": "identity", "form": "window", "emits": emits, "output": "heatmaps", "state": [], "skeleton": list(KEYPOINTS), "decode": "dark", "peak": PEAK,
         "inputs": [[1, 56, 56, 125]], "outputs": [[1, 56, 56, 125 if emits == "all" else 25]],
         "normalisation": {"sum": 255.0, "negatives": 0}, "runtime": Session.version(),
         "golden": golden_test(Session(window_graph(emits), 1), 1e-5), **changes,

@@ -10,16 +10,13 @@ import pytest
 
 from climb_edge.contract import (
     append_contract,
-    golden_error,
-    golden_frames,
-    golden_test,
-    hash32,
     read_model,
     to_channels,
     to_frames,
     write_model,
 )
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.golden import golden_error, golden_frames, golden_test, hash32
 from climb_edge.refiner import TFLiteRefiner, default_path
 from climb_edge.runtime import Session
 from climb_edge.skeleton import KEYPOINTS
@@ -103,9 +100,15 @@ GOLDEN = {"steps": 8, "tolerance": 0.1, "scale": 1.0, "samples": [[0, 0, 0.5]]}
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"version": 2}, "version 1"),
+        ({"version": 1}, "version 2"),
         ({"skeleton": list(KEYPOINTS[:17])}, "skeleton"),
-        ({"form": "step"}, "form"),
+        ({"form": "stride"}, "form"),
+        ({"form": "step"}, "inputs"),
+        ({"form": "step", "emits": "all"}, "emits"),
+        ({"output": "poses"}, "output"),
+        ({"output": "keypoints"}, "decode"),
+        ({"state": [{"name": "past", "shape": [1, 56, 56, 25]}]}, "state"),
+        ({"form": "step", "state": [{"name": "past", "shape": [1, 1 << 20, 1 << 20, 25]}]}, "state"),
         ({"emits": "oldest"}, "emits"),
         ({"emits": []}, "emits"),
         ({"decode": "argmax"}, "decode"),

@@ -8,7 +8,7 @@ from climb_edge.contract import append_contract
 from climb_edge.heatmaps import PEAK, render, to_cells
 from climb_edge.refiner import Identity, TFLiteRefiner, load_refiner, to_keypoints
 from climb_edge.stream import window_of
-from edge.scene import observe, standing, window_contract, window_graph
+from edge.scene import observe, standing, through, window_contract, window_graph
 
 PLACES = np.random.default_rng(0).uniform(8, 48, (5, 25, 2))
 
@@ -31,7 +31,7 @@ def test_keypoints_are_cells_and_a_score_of_the_peak():
 def test_identity_gives_the_newest_frame(window):
     refiner = load_refiner("identity")
     assert isinstance(refiner, Identity) and refiner.delay == 0
-    result = refiner(window)
+    result = through(refiner, window)
     assert result.shape == (1, 25, 3)
     np.testing.assert_allclose(result[0, :, :2], PLACES[4], atol=0.02)
 
@@ -43,8 +43,8 @@ def test_a_file_emits_its_frames_in_order(tmp_path, window, emits, delay, frames
     path.write_bytes(append_contract(window_graph(emits), window_contract(emits)))
     refiner = load_refiner(str(path), 1)
     assert (refiner.delay, refiner.name) == (delay, f"{emits}.tflite")
-    np.testing.assert_array_equal(refiner.heatmaps(window), window if emits == "all" else window[frames])
-    result = refiner(window)
+    np.testing.assert_array_equal(refiner.run(window)[0], window if emits == "all" else window[frames])
+    result = through(refiner, window)
     assert result.shape == (len(frames), 25, 3)
     np.testing.assert_allclose(result, to_keypoints(window)[frames], atol=1e-6)
 
@@ -53,6 +53,6 @@ def test_the_shipped_refiner_keeps_a_still_person():
     refiner = load_refiner("default", 1)
     assert isinstance(refiner, TFLiteRefiner) and refiner.delay == 0
     points, box = standing(), pose_box(standing())
-    cells = refiner(window_of([observe(points)] * 5, box))[0]
+    cells = through(refiner, window_of([observe(points)] * 5, box))[0]
     assert np.median(np.linalg.norm(cells[:, :2] - to_cells(points, box), axis=1)) < 1
     assert (cells[:, 2] > 0).all() and (cells[:, 2] <= 1).all()

@@ -9,7 +9,7 @@ from climb_edge.heatmaps import to_pixels
 from climb_edge.refiner import Identity, load_refiner, to_keypoints
 from climb_edge.stream import Stream, window_of
 from climb_edge.video import Frame
-from edge.scene import BLANK, Late, Scripted, frames_at, observe, standing, steady
+from edge.scene import BLANK, Late, Scripted, frames_at, observe, standing, steady, through
 
 
 def run(stream: Stream, frames) -> list:
@@ -154,7 +154,7 @@ def test_the_shipped_refiner_streams_as_it_runs_on_windows():
     results = run(Stream(Scripted(everybody), refiner), steady(8))
     for r in results[4:]:
         window = window_of([observe(walking(i)) for i in range(r.frame - 4, r.frame + 1)], r.bbox)
-        offline = refiner(window)[0]
+        offline = through(refiner, window)[0]
         np.testing.assert_allclose(r.refined[:, :2], to_pixels(offline[:, :2], r.bbox), atol=1e-3)
         np.testing.assert_allclose(r.refined[:, 2], offline[:, 2], atol=1e-5)
 

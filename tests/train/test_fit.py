@@ -15,7 +15,8 @@ import pytest
 from climb_edge.errors import ClimbEdgeError
 from train import models
 from train.__main__ import main
-from train.fit import cross_entropy, masked, measure, mse
+from train.fit import measure
+from train.losses import cross_entropy, masked, mse
 from train.motion import generated_clips
 from train.noise import NOISES
 from train.runs import Run
@@ -69,7 +70,7 @@ def test_measure_knows_a_perfect_and_a_noisy_prediction():
 
 def test_conv3d_has_its_parameters_and_passes_its_input_through_when_told():
     model = models.get("conv3d").build()
-    assert model.count_params() == models.get("conv3d").PARAMETERS == 78_150
+    assert model.count_params() == models.get("conv3d").parameters == 78_150
     identity = models.initial(models.get("conv3d"), "identity")
     window = np.random.default_rng(0).random((1, 5, 56, 56, 25)).astype(np.float32)
     np.testing.assert_allclose(identity(window), window, atol=1e-5)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from climb_edge.boxes import STICKY
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.heatmaps import MASS, decode
 from climb_edge.recording import Recording, record
+from climb_edge.refiner import WindowTrack
 from climb_edge.stream import Stream
 from train.motion import generated_clips
 from train.noise import NOISES
@@ -44,15 +46,19 @@ def test_half_the_frame_rate_takes_every_second_frame(source):
 
 def test_tf_data_gives_the_same_windows_in_a_new_order_each_epoch(source):
     indices = np.arange(12)
-    batches = list(dataset(source, indices, 4, seed=1, first_epoch=0, steps=3).take(6).as_numpy_iterator())
+
+    def wide(cells):
+        return targets(cells, 2.0, keras.ops)
+
+    batches = list(dataset(source, indices, 4, seed=1, first_epoch=0, steps=3, target=wide).take(6).as_numpy_iterator())
     inputs, target, weight = batches[0]
     assert inputs.shape == target.shape == (4, 5, 56, 56, 25)
     assert weight.shape == (4, 5, 25)
     order = np.random.default_rng((1, 0)).permutation(indices)
     expected = batch(source, order[:4], epoch=0)
     np.testing.assert_array_equal(inputs, expected.inputs)
-    np.testing.assert_allclose(target, targets(expected.cells), atol=1e-4)
-    later = list(dataset(source, indices, 4, seed=1, first_epoch=1, steps=3).take(3).as_numpy_iterator())
+    np.testing.assert_allclose(target, targets(expected.cells, 2.0), atol=1e-4)
+    later = list(dataset(source, indices, 4, seed=1, first_epoch=1, steps=3, target=wide).take(3).as_numpy_iterator())
     np.testing.assert_array_equal(later[2][0], batches[5][0])
 
 
@@ -97,7 +103,10 @@ class Capture:
     def __init__(self):
         self.windows = []
 
-    def __call__(self, window):
+    def start(self):
+        return WindowTrack(self.refine)
+
+    def refine(self, window):
         self.windows.append(window.copy())
         return np.concatenate([decode(window[-1:])[0], np.ones((1, 25, 1))], axis=-1)
 

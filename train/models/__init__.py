@@ -1,66 +1,116 @@
-"""The models by name, and what each must offer. A new model costs one file and one line here."""
+"""The models by name, and what each must offer. A new model costs one file in this folder."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
+import pkgutil
+from functools import cache
 from typing import Protocol
 
 from climb_edge.errors import ClimbEdgeError
 
-MODELS = ("conv3d",)
+FORMS = ("window-all", "window-newest", "window-centre", "step-newest", "step-centre")
 
 
 class Model(Protocol):
-    """What a module in this folder offers."""
+    """What the objects in the `REFINERS` of a module in this folder offer."""
 
-    NAME: str
-    PARAMETERS: int  # of the training form, exact
+    name: str
+    parameters: int  # of the training form, exact
+    output: str  # heatmaps (..., 56, 56, 25), or keypoints (..., 25, 2) = x and y in cells
+    switches: dict[str, bool]  # what may be switched in `build`, with its default
 
-    def build(self):
-        """Training form: a Keras model (B, 5, 56, 56, 25) -> (B, 5, 56, 56, 25)."""
+    def build(self, **switches: bool):
+        """Training form: a Keras model (B, 5, 56, 56, 25) -> (B, 5, 56, 56, 25), or (B, 5, 25, 2) keypoints."""
 
-    def pass_through(self, model) -> None:
-        """Set weights with which the model gives its input back."""
+    def form(self, model, form: str, emits: str):
+        """Deploy form with the same weights: a Keras model of 4-D tensors with batch 1.
 
-    def window_form(self, model, emits: str):
-        """Deploy form with the same weights: a Keras model (1, 56, 56, 125) -> (1, 56, 56, 25 T), frame-major channels."""
+        `window`: (1, 56, 56, 125), frame-major -> (1, 56, 56, 25 T). `step`: (1, 56, 56, 25) and the state's tensors ->
+        (1, 56, 56, 25) and the new state in the same order; a stream begins with zeros. Keypoints: (1, T, 25, 3).
+        Model.inputs name the state.
+        """
 
-    def deploy_parameters(self, emits: str) -> int:
-        """How many parameters the window form must hold."""
+    def form_parameters(self, form: str, emits: str, **switches: bool) -> int:
+        """How many weights a deploy form must hold: those that reach its output."""
 
-
-def get(name: str):
-    """The module of a model. Raises ClimbEdgeError with the nearest name."""
-    if name not in MODELS:
-        near = difflib.get_close_matches(name, MODELS, n=1, cutoff=0.0)[0]
-        raise ClimbEdgeError(f"model {name!r}: expected one of {', '.join(MODELS)}; did you mean {near}?")
-    return importlib.import_module(f"train.models.{name}")
+    def pass_through(self, model) -> bool:
+        """Set weights with which the training form gives its input back; False where there are none such."""
 
 
-def initial(module, init: str, seed: int = 0):
-    """The training form with weights from `init`: shipped, identity, none (Glorot from `seed`), or a run folder."""
+@cache
+def _models() -> dict[str, Model]:
+    """Every model of every module in this folder, by name."""
+    modules = sorted(info.name for info in pkgutil.iter_modules(__path__))
+    found = (importlib.import_module(f"{__name__}.{name}") for name in modules)
+    return {model.name: model for module in found for model in getattr(module, "REFINERS", ())}
+
+
+def names() -> tuple[str, ...]:
+    """Names of all models, the smallest first."""
+    return tuple(sorted(_models(), key=lambda name: _models()[name].parameters))
+
+
+def get(name: str) -> Model:
+    """A model by name. Raises ClimbEdgeError with the nearest name."""
+    if name not in _models():
+        near = difflib.get_close_matches(name, names(), n=1, cutoff=0.0)[0]
+        raise ClimbEdgeError(f"model {name!r}: expected one of {', '.join(names())}; did you mean {near}?")
+    return _models()[name]
+
+
+def switched(model: Model, given: list[str]) -> dict[str, bool]:
+    """All switches of a model, with `given` (NAME=on or NAME=off) applied. Raises ClimbEdgeError for an unknown one."""
+    chosen = dict(model.switches)
+    for item in given:
+        name, _, value = item.partition("=")
+        if name not in chosen or value not in ("on", "off"):
+            known = ", ".join(chosen) or "none"
+            raise ClimbEdgeError(f"--switch {item}: expected NAME=on or NAME=off; switches of {model.name}: {known}")
+        chosen[name] = value == "on"
+    return chosen
+
+
+def initial(model: Model, init: str, seed: int = 0, switches: dict[str, bool] | None = None):
+    """The training form with weights from `init`: shipped, identity, none (Glorot from `seed`), or a run folder.
+
+    Raises ClimbEdgeError when there are no such weights, or they are another model's or another configuration's.
+    """
     from train.backend import keras
     from train.runs import Run, load_weights
 
     keras.utils.set_random_seed(seed)
-    model = module.build()
+    switches = model.switches | (switches or {})
+    form = model.build(**switches)
     if init == "shipped":
-        load_weights(model, shipped_weights(module.NAME))
+        if not shipped_weights(model.name).is_file():
+            raise ClimbEdgeError(
+                f"--init shipped: the project ships no weights of {model.name}; use --init none, or pretrain it and name that run"
+            )
+        load_weights(form, shipped_weights(model.name))
     elif init == "identity":
-        module.pass_through(model)
+        if not model.pass_through(form):
+            raise ClimbEdgeError(
+                f"--init identity: {model.name} has no weights that give its input back; use --init none"
+            )
     elif init != "none":
         run = Run.open(init)
-        if run.config()["model"] != module.NAME:
+        there = (run.config()["model"], run.config().get("switches", {}))
+        if there != (model.name, switches):
             raise ClimbEdgeError(
-                f"{init}: holds a {run.config()['model']}, asked for {module.NAME}; choose --model {run.config()['model']}"
+                f"{init}: holds {_described(*there)}, asked for {_described(model.name, switches)}; choose the same --model and --switch"
             )
-        run.load_weights(model)
-    return model
+        run.load_weights(form)
+    return form
+
+
+def _described(name: str, switches: dict[str, bool]) -> str:
+    return " ".join([name, *(f"{k}={'on' if v else 'off'}" for k, v in switches.items())])
 
 
 def shipped_weights(name: str):
-    """The weights that the project ships for a model."""
+    """Where the weights stand that the project ships for a model."""
     from importlib.resources import files
 
     return files("train") / "weights" / f"{name}.weights.h5"

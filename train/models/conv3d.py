@@ -1,7 +1,7 @@
 """Conv3D: one 5 x 5 x 5 convolution over the window (the study's 3DConv), 78,150 parameters.
 
 Over a window of 5 frames it equals a two-dimensional convolution on 125 stacked channels, which a phone's GPU runs
-whole where it refuses CONV_3D.
+whole where it refuses CONV_3D. One emitted frame needs only the frames that its kernel reaches.
 """
 
 from __future__ import annotations
@@ -12,53 +12,59 @@ from climb_edge.boxes import SIZE
 from climb_edge.contract import WINDOW
 from climb_edge.skeleton import K
 from train.backend import keras
+from train.graphs import EMITTED, convolution, frames_of, step_inputs, window_input
 
-NAME = "conv3d"
 KERNEL = 5
-PARAMETERS = KERNEL**3 * K * K + K  # 78,150
-_FRAMES = {"all": tuple(range(WINDOW)), "newest": (WINDOW - 1,), "centre": (WINDOW // 2,)}
+_ops = keras.ops
 
 
-def build() -> keras.Model:
-    """Training form (B, 5, 56, 56, 25) -> the same shape: zero padding, bias, ReLU; Glorot uniform."""
-    window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
-    convolution = keras.layers.Conv3D(K, KERNEL, padding="same", activation="relu", name="conv3d")
-    return keras.Model(window, convolution(window), name=NAME)
+class Conv3D:
+    """The registry's entry; see `train.models.Model`."""
+
+    name, output, switches = "conv3d", "heatmaps", {}
+    parameters = KERNEL**3 * K * K + K
+
+    def build(self) -> keras.Model:
+        """Training form (B, 5, 56, 56, 25) -> the same shape: zero padding, bias, ReLU; Glorot uniform."""
+        window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
+        convolved = keras.layers.Conv3D(K, KERNEL, padding="same", activation="relu", name="conv3d")(window)
+        return keras.Model(window, convolved, name=self.name)
+
+    def pass_through(self, model: keras.Model) -> bool:
+        kernel = np.zeros((KERNEL, KERNEL, KERNEL, K, K), np.float32)
+        kernel[KERNEL // 2, KERNEL // 2, KERNEL // 2] = np.eye(K)
+        model.get_layer("conv3d").set_weights([kernel, np.zeros(K, np.float32)])
+        return True
+
+    def form(self, model: keras.Model, form: str, emits: str) -> keras.Model:
+        kernel, bias = model.get_layer("conv3d").get_weights()
+        emitted = EMITTED[emits]
+        first, last = _reach(emitted)
+        stacked = np.zeros((KERNEL, KERNEL, (last - first) * K, len(emitted) * K), np.float32)
+        for column, out in enumerate(emitted):
+            for row, frame in enumerate(range(first, last)):
+                tap = frame - out + KERNEL // 2
+                if 0 <= tap < KERNEL:
+                    stacked[:, :, row * K : (row + 1) * K, column * K : (column + 1) * K] = kernel[tap]
+        name = f"{self.name}_{form}_{emits}"
+        if form == "window":
+            window = window_input()
+            convolved = convolution(stacked, np.tile(bias, len(emitted)), "relu")(frames_of(window, first, last))
+            return keras.Model([window], convolved, name=name)
+        frame, past = step_inputs({"past": (SIZE, SIZE, (last - first - 1) * K)})
+        reached = _ops.concatenate([past, frame], axis=-1)
+        return keras.Model([frame, past], [convolution(stacked, bias, "relu")(reached), reached[..., K:]], name=name)
+
+    def form_parameters(self, form: str, emits: str) -> int:
+        """Newest needs 3 frames of the kernel: 46,900."""
+        emitted = EMITTED[emits]
+        first, last = _reach(emitted)
+        return KERNEL**2 * (last - first) * K * len(emitted) * K + len(emitted) * K
 
 
-def pass_through(model: keras.Model) -> None:
-    """Set weights that give every frame back as it came: a start from which training can only add."""
-    kernel = np.zeros((KERNEL, KERNEL, KERNEL, K, K), np.float32)
-    kernel[KERNEL // 2, KERNEL // 2, KERNEL // 2] = np.eye(K)
-    model.get_layer("conv3d").set_weights([kernel, np.zeros(K, np.float32)])
+def _reach(emitted: tuple[int, ...]) -> tuple[int, int]:
+    """The input frames that the kernel reaches from `emitted`, as (first, last + 1)."""
+    return max(min(emitted) - KERNEL // 2, 0), min(max(emitted) + KERNEL // 2, WINDOW - 1) + 1
 
 
-def window_form(model: keras.Model, emits: str) -> keras.Model:
-    """Deploy form (1, 56, 56, 125) -> (1, 56, 56, 25 T); only frames that reach the output are convolved."""
-    kernel, bias = (np.asarray(w) for w in model.get_layer("conv3d").get_weights())
-    outputs = _FRAMES[emits]
-    first, last = _reach(outputs)
-    stacked = np.zeros((KERNEL, KERNEL, (last - first) * K, len(outputs) * K), np.float32)
-    for column, out in enumerate(outputs):
-        for row, frame in enumerate(range(first, last)):
-            tap = frame - out + KERNEL // 2
-            if 0 <= tap < KERNEL:
-                stacked[:, :, row * K : (row + 1) * K, column * K : (column + 1) * K] = kernel[tap]
-    window = keras.Input(batch_shape=(1, SIZE, SIZE, WINDOW * K), name="window")
-    used = window[..., first * K : last * K] if (first, last) != (0, WINDOW) else window
-    convolution = keras.layers.Conv2D(len(outputs) * K, KERNEL, padding="same", activation="relu", name="stacked")
-    form = keras.Model(window, convolution(used), name=f"{NAME}_window_{emits}")
-    form.get_layer("stacked").set_weights([stacked, np.tile(bias, len(outputs))])
-    return form
-
-
-def deploy_parameters(emits: str) -> int:
-    """Weights and biases of the window form: newest needs 3 frames of the kernel (46,900)."""
-    outputs = _FRAMES[emits]
-    first, last = _reach(outputs)
-    return KERNEL**2 * (last - first) * K * len(outputs) * K + len(outputs) * K
-
-
-def _reach(outputs: tuple[int, ...]) -> tuple[int, int]:
-    """The input frames that the kernel reaches from `outputs`, as (first, last + 1)."""
-    return max(min(outputs) - KERNEL // 2, 0), min(max(outputs) + KERNEL // 2, WINDOW - 1) + 1
+REFINERS = (Conv3D(),)

@@ -1,0 +1,242 @@
+"""`convert models`: every model and form as a file: what it holds, whether it is right, where it runs, what it costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from climb_edge.contract import WINDOW, to_channels
+from climb_edge.gpu import GpuResult, run_on_gpu
+from climb_edge.runtime import Session
+from climb_edge.skeleton import K
+from convert.checks import FRAMES
+from convert.graph import Graph, build, convert_function
+from convert.lint import read_ops
+from convert.recipes import RECIPES, quantize
+from train import models
+from train.macs import count_macs
+from train.motion import generated_clips
+from train.noise import NOISES
+from train.windows import RenderedWindows
+
+TIMED = ("float32", "float16", "dynamic_int8")
+ON_GPU = ("float32", "float16")
+ROUNDS = 30  # timed runs of each file, in turns, so that a slow second of the machine meets them all
+STREAM, RESET = 200, 50  # frames of the comparison of step and window, and after how many the state starts anew
+LIMIT = 1024  # rows and columns of the matrix product that shows what one core can do
+
+
+@dataclass
+class Row:
+    """What is known of one form. Errors are shares of the reference's largest value."""
+
+    model: str
+    form: str
+    parameters: int
+    macs: float  # of one run
+    ops: int
+    broken: list[str]  # graph rules
+    error: float  # file against training form
+    stream_error: float | None  # step against window over a stream with resets
+    bytes: dict[str, int] = field(default_factory=dict)  # by recipe
+    ms: dict[str, float] = field(default_factory=dict)  # of one run, median, 1 thread, by recipe
+    gpu: dict[str, dict] = field(default_factory=dict)  # by recipe
+
+
+def measure(
+    names: list[str], forms: list[str], gpu: bool, step: Callable[[str], object] = lambda what: None
+) -> tuple[list[Row], dict[str, dict[str, float]]]:
+    """(rows, baselines by model: milliseconds of `naive` and `all`, GMAC/s of `limit`), with seeded random weights."""
+    frames = _stream()
+    rows, baselines = [], {}
+    for name in names:
+        described = models.get(name)
+        trained = described.build(**described.switches)
+        rng = np.random.default_rng(0)
+        trained.set_weights([w + 0.02 * rng.standard_normal(w.shape) for w in trained.get_weights()])
+        timed: dict[tuple[str, str], tuple[Session, list]] = {}
+        for form in forms:
+            step(f"{name} {form}")
+            row, graphs = _row(described, trained, form, frames)
+            rows.append(row)
+            for recipe, graph in graphs.items():
+                session = Session(graph.content, 1)
+                timed[form, recipe] = session, [inputs for inputs, _ in graph.runs(session, frames[:WINDOW])][-1:]
+                if gpu and recipe in ON_GPU:
+                    step(f"{name} {form} {recipe} on GPU")
+                    row.gpu[recipe] = _on_gpu(graph, frames)
+        step(f"{name} baselines and times")
+        for label, content in (
+            ("naive", _naive(trained)),
+            ("all", build(described, trained, "window", "all", described.switches).content),
+            ("limit", _product()),
+        ):
+            session = Session(content, 1)
+            timed[label, ""] = session, [[_input(d["shape"], frames) for d in session.inputs]]
+        taken = _in_turns({key: (session, runs) for key, (session, runs) in timed.items()})
+        for row in rows[-len(forms) :]:
+            row.ms = {recipe: taken[row.form, recipe] for recipe in row.bytes}
+        baselines[name] = {
+            "naive": taken["naive", ""],
+            "all": taken["all", ""],
+            "limit": LIMIT**3 / taken["limit", ""] / 1e6,
+        }
+    return rows, baselines
+
+
+def _stream() -> np.ndarray:
+    """Heatmaps (200, 56, 56, 25) of generated climbing under the simulated estimator."""
+    source = RenderedWindows(generated_clips(1, 0, frames=STREAM + WINDOW), NOISES["blazepose"])
+    return np.stack([source.window(i).inputs[0] for i in range(STREAM)])
+
+
+def _row(described, trained, form: str, frames: np.ndarray) -> tuple[Row, dict[str, Graph]]:
+    kind, emits = form.split("-")
+    graph = build(described, trained, kind, emits, described.switches)
+    ops, broken = read_ops(graph.content)
+    session, error = Session(graph.content), 0.0
+    for start in (0, 60, 120):
+        window = frames[start : start + WINDOW]
+        expected = np.asarray(trained(window[None]))[0][FRAMES[emits]]
+        emitted = graph.emitted(session, window)[..., : expected.shape[-1]]
+        error = max(error, _apart(emitted, expected))
+    drift = None
+    if kind == "step":
+        whole = build(described, trained, "window", emits, described.switches)
+        drift = max(_apart(a, b) for a, b in _both(graph, whole, frames))
+    macs = count_macs(described.form(trained, kind, emits))
+    row = Row(described.name, form, graph.parameters, macs, len(ops), broken, error, drift)
+    graphs = {r: replace(graph, content=quantize(graph.content, RECIPES[r], [])) for r in TIMED}
+    row.bytes = {recipe: len(made.content) for recipe, made in graphs.items()}
+    return row, graphs
+
+
+def _both(step: Graph, whole: Graph, frames: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """What the step and the window form emit for every frame of a stream that starts anew now and then."""
+    stepping, seeing = Session(step.content), Session(whole.content)
+    for start in range(0, len(frames), RESET):
+        state = [np.zeros(shape, np.float32) for _, shape in step.state]
+        for t in range(start, min(start + RESET, len(frames))):
+            emitted, *state = stepping.run(frames[t][None], *state)
+            if t - start >= WINDOW - 1:
+                yield emitted, seeing.run(to_channels(frames[t - WINDOW + 1 : t + 1]))[0]
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-9))
+
+
+def _on_gpu(graph: Graph, frames: np.ndarray) -> dict:
+    """One partition with every node, and the CPU's numbers? A step graph runs five frames, its state handed on."""
+    session = Session(graph.content)
+    runs = graph.runs(session, frames[:WINDOW])
+    fed = [inputs if i == 0 else inputs[:1] for i, (inputs, _) in enumerate(runs)]
+    found: GpuResult = run_on_gpu(graph.content, fed, chained=graph.form == "step")
+    error = None
+    if found.status == "ran":
+        error = max(
+            _apart(a, b)
+            for got, (_, cpu) in zip(found.outputs, runs, strict=True)
+            for a, b in zip(got, cpu, strict=True)
+        )
+    return {
+        "status": found.status, "reason": found.reason, "backend": found.backend, "partitions": found.partitions,
+        "nodes": found.nodes, "total": found.total, "max_error": error,
+    }  # fmt: skip
+
+
+def _naive(trained) -> bytes:
+    """What the converter makes of the training form as it stands, with batch 1."""
+    shape = (1, *trained.inputs[0].shape[1:])
+    return convert_function(trained, lambda window: trained(window), [(shape, "window")])
+
+
+def _product() -> bytes:
+    """A plain matrix product, 1024 x 1024 by 1024 x 1024: the arithmetic limit of a core."""
+    from train.backend import keras
+
+    layer = keras.layers.Dense(LIMIT, use_bias=False)
+    layer.build((LIMIT, LIMIT))
+    return convert_function(layer, lambda x: layer(x), [((LIMIT, LIMIT), "x")])
+
+
+def _input(shape, frames: np.ndarray) -> np.ndarray:
+    """Something to time with: a window where it fits, noise where not."""
+    if tuple(shape) == (1, WINDOW, *frames.shape[1:]):
+        return frames[None, :WINDOW]
+    if shape[-1] == WINDOW * K:
+        return to_channels(frames[:WINDOW])
+    return np.random.default_rng(0).random(shape, np.float32)
+
+
+def _in_turns(timed: dict) -> dict:
+    """Median milliseconds of a run of each (session, runs)."""
+    for session, runs in timed.values():
+        session.run(*runs[-1])
+    taken = {key: [] for key in timed}
+    for _ in range(ROUNDS):
+        for key, (session, runs) in timed.items():
+            start = time.perf_counter()
+            session.run(*runs[-1])
+            taken[key].append((time.perf_counter() - start) * 1e3)
+    return {key: float(np.median(values)) for key, values in taken.items()}
+
+
+def markdown(rows: list[Row], baselines: dict[str, dict[str, float]]) -> str:
+    """The table, as it stands in docs/models.md."""
+    lines = [
+        "| model | form | parameters | MMAC | ops | GPU float32 | GPU float16 | file - Keras | step - window | kB f32 / f16 / dyn8 | ms f32 | ms f16 | ms dyn8 | naive / best | best / limit |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        base = baselines[row.model]
+        best = min(row.ms.values())
+        stream = "" if row.stream_error is None else f"{row.stream_error:.1e}"
+        least = row.macs / base["limit"] / 1e6
+        lines.append(
+            f"| {row.model} | {row.form} | {row.parameters:,} | {row.macs / 1e6:,.0f} | {row.ops}{' BROKEN' if row.broken else ''} | "
+            f"{_gpu_cell(row.gpu.get('float32'))} | {_gpu_cell(row.gpu.get('float16'))} | {row.error:.1e} | {stream} | "
+            + " / ".join(f"{size / 1000:.0f}" for size in row.bytes.values())
+            + " | "
+            + " | ".join(f"{ms:.2f}" for ms in row.ms.values())
+            + f" | {base['naive'] / best:.1f} | {best / least:.1f} |"
+        )
+    lines += [
+        "",
+        "Baselines of the same run, 1 thread:",
+        "",
+        "| model | naive conversion, ms | window-all, ms | matrix product, GMAC/s |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| {name} | {b['naive']:.1f} | {b['all']:.1f} | {b['limit']:.0f} |" for name, b in baselines.items()]
+    return "\n".join(lines)
+
+
+def _gpu_cell(found: dict | None) -> str:
+    if found is None:
+        return "not run"
+    if found["status"] != "ran":
+        return found["status"]
+    return f"{found['partitions']} partition, {found['nodes']}/{found['total']}, {found['max_error']:.1e}"
+
+
+def failures(rows: list[Row]) -> list[str]:
+    """What breaks a gate: graph rules, numbers, GPU residency. Skipped GPU runs break none."""
+    found = []
+    for row in rows:
+        label = f"{row.model} {row.form}"
+        found += [f"{label}: {rule}" for rule in row.broken]
+        if not (row.error <= 1e-5 and (row.stream_error or 0) <= 1e-5):
+            found.append(f"{label}: file {row.error:.1e} from Keras, step {row.stream_error} from window, 1e-5 allowed")
+        for recipe, gpu in row.gpu.items():
+            bar = {"float32": 1e-5, "float16": 1e-3}[recipe]
+            if gpu["status"] == "skipped":
+                continue
+            if gpu["status"] != "ran":
+                found.append(f"{label} {recipe}: {gpu['status']} on {gpu['backend'] or 'GPU'}: {gpu['reason']}")
+            elif gpu["partitions"] != 1 or gpu["nodes"] != gpu["total"] or not gpu["max_error"] <= bar:
+                found.append(f"{label} {recipe}: on GPU {_gpu_cell(gpu)}; 1 partition, all nodes, {bar:g} expected")
+    return found

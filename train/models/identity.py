@@ -1,0 +1,41 @@
+"""Identity: the output is the input; the baseline of every table. It has no file: it is a refiner of the runtime."""
+
+from __future__ import annotations
+
+from climb_edge.boxes import SIZE
+from climb_edge.contract import WINDOW
+from climb_edge.skeleton import K
+from train.backend import keras
+from train.graphs import EMITTED, frames_of, step_inputs, window_input
+
+
+class Identity:
+    """The registry's entry; see `train.models.Model`."""
+
+    name, output, switches, parameters = "identity", "heatmaps", {}, 0
+
+    def build(self) -> keras.Model:
+        window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
+        return keras.Model(window, keras.layers.Identity()(window), name=self.name)
+
+    def pass_through(self, model: keras.Model) -> bool:
+        return True
+
+    def form(self, model: keras.Model, form: str, emits: str) -> keras.Model:
+        name = f"{self.name}_{form}_{emits}"
+        if form == "window":
+            window, emitted = window_input(), EMITTED[emits]
+            return keras.Model(
+                [window], keras.layers.Identity()(frames_of(window, emitted[0], emitted[-1] + 1)), name=name
+            )
+        if emits == "newest":
+            (frame,) = step_inputs({})
+            return keras.Model([frame], [keras.layers.Identity()(frame)], name=name)
+        frame, last, before = step_inputs({"frame_1": (SIZE, SIZE, K), "frame_2": (SIZE, SIZE, K)})
+        return keras.Model([frame, last, before], [before, frame, last], name=name)
+
+    def form_parameters(self, form: str, emits: str) -> int:
+        return 0
+
+
+REFINERS = (Identity(),)
