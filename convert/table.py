@@ -49,51 +49,52 @@ class Row:
 def measure(
     names: list[str], forms: list[str], gpu: bool, step: Callable[[str], object] = lambda what: None
 ) -> tuple[list[Row], dict[str, dict[str, float]]]:
-    """(rows, baselines by model: milliseconds of `naive` and `all`, GMAC/s of `limit`), with seeded random weights."""
-    frames = _stream()
+    """(rows, baselines by model: milliseconds of `naive` and `all`, GMAC/s of `limit`)."""
     rows, baselines = [], {}
     for name in names:
-        described = models.get(name)
-        trained = described.build(**described.switches)
-        rng = np.random.default_rng(0)
-        trained.set_weights([w + 0.02 * rng.standard_normal(w.shape) for w in trained.get_weights()])
-        timed: dict[tuple[str, str], tuple[Session, list]] = {}
+        described, trained = seeded(name)
+        frames = stream()
+        timed: dict[tuple[str, str], tuple[Session, list[np.ndarray]]] = {}
         for form in forms:
             step(f"{name} {form}")
-            row, graphs = _row(described, trained, form, frames)
+            row, graphs = examine(described, trained, form, frames)
             rows.append(row)
             for recipe, graph in graphs.items():
                 session = Session(graph.content, 1)
-                timed[form, recipe] = session, [inputs for inputs, _ in graph.runs(session, frames[:WINDOW])][-1:]
-                if gpu and recipe in ON_GPU:
-                    step(f"{name} {form} {recipe} on GPU")
-                    row.gpu[recipe] = _on_gpu(graph, frames)
+                timed[form, recipe] = session, graph.runs(session, frames[:WINDOW])[-1][0]
+            for recipe in ON_GPU if gpu else ():
+                step(f"{name} {form} {recipe} on GPU")
+                row.gpu[recipe] = on_gpu(graphs[recipe], frames)
         step(f"{name} baselines and times")
-        for label, content in (
-            ("naive", _naive(trained)),
-            ("all", build(described, trained, "window", "all", described.switches).content),
-            ("limit", _product()),
-        ):
+        whole = build(described, trained, "window", "all", described.switches).content
+        for label, content in (("naive", _naive(trained)), ("all", whole), ("limit", _product())):
             session = Session(content, 1)
-            timed[label, ""] = session, [[_input(d["shape"], frames) for d in session.inputs]]
-        taken = _in_turns({key: (session, runs) for key, (session, runs) in timed.items()})
+            timed[label, ""] = session, [_input(d["shape"], frames) for d in session.inputs]
+        taken = _in_turns(timed)
         for row in rows[-len(forms) :]:
             row.ms = {recipe: taken[row.form, recipe] for recipe in row.bytes}
-        baselines[name] = {
-            "naive": taken["naive", ""],
-            "all": taken["all", ""],
-            "limit": LIMIT**3 / taken["limit", ""] / 1e6,
-        }
+        baselines[name] = {label: taken[label, ""] for label in ("naive", "all")}
+        baselines[name]["limit"] = LIMIT**3 / taken["limit", ""] / 1e6
     return rows, baselines
 
 
-def _stream() -> np.ndarray:
+def seeded(name: str) -> tuple:
+    """(model, its training form) with seeded random weights."""
+    described = models.get(name)
+    trained = described.build(**described.switches)
+    rng = np.random.default_rng(0)
+    trained.set_weights([w + 0.02 * rng.standard_normal(w.shape) for w in trained.get_weights()])
+    return described, trained
+
+
+def stream() -> np.ndarray:
     """Heatmaps (200, 56, 56, 25) of generated climbing under the simulated estimator."""
     source = RenderedWindows(generated_clips(1, 0, frames=STREAM + WINDOW), NOISES["blazepose"])
     return np.stack([source.window(i).inputs[0] for i in range(STREAM)])
 
 
-def _row(described, trained, form: str, frames: np.ndarray) -> tuple[Row, dict[str, Graph]]:
+def examine(described, trained, form: str, frames: np.ndarray) -> tuple[Row, dict[str, Graph]]:
+    """What one form holds and whether it is right; and its graph by recipe."""
     kind, emits = form.split("-")
     graph = build(described, trained, kind, emits, described.switches)
     ops, broken = read_ops(graph.content)
@@ -129,7 +130,7 @@ def _apart(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-9))
 
 
-def _on_gpu(graph: Graph, frames: np.ndarray) -> dict:
+def on_gpu(graph: Graph, frames: np.ndarray) -> dict:
     """One partition with every node, and the CPU's numbers? A step graph runs five frames, its state handed on."""
     session = Session(graph.content)
     runs = graph.runs(session, frames[:WINDOW])
@@ -172,15 +173,13 @@ def _input(shape, frames: np.ndarray) -> np.ndarray:
     return np.random.default_rng(0).random(shape, np.float32)
 
 
-def _in_turns(timed: dict) -> dict:
-    """Median milliseconds of a run of each (session, runs)."""
-    for session, runs in timed.values():
-        session.run(*runs[-1])
+def _in_turns(timed: dict[tuple[str, str], tuple[Session, list[np.ndarray]]]) -> dict[tuple[str, str], float]:
+    """Median milliseconds of a run of each."""
     taken = {key: [] for key in timed}
     for _ in range(ROUNDS):
-        for key, (session, runs) in timed.items():
+        for key, (session, inputs) in timed.items():
             start = time.perf_counter()
-            session.run(*runs[-1])
+            session.run(*inputs)
             taken[key].append((time.perf_counter() - start) * 1e3)
     return {key: float(np.median(values)) for key, values in taken.items()}
 

@@ -1,10 +1,12 @@
 """Every model's step graph on a real GPU delegate, whole, with the CPU's numbers."""
 
+import json
+
 import pytest
 
 from climb_edge.gpu import why_not
 from convert.__main__ import main
-from convert.table import Row, failures, measure
+from convert.table import Row, examine, failures, on_gpu, seeded, stream
 from train import models
 
 BUILT = [name for name in models.names() if models.get(name).parameters]
@@ -15,12 +17,24 @@ BUILT = [name for name in models.names() if models.get(name).parameters]
 def test_the_step_graph_runs_whole_on_the_gpu_and_is_right(name):
     if reason := why_not():
         pytest.skip(reason)
-    (row,), baselines = measure([name], ["step-newest"], gpu=True)
+    described, trained = seeded(name)
+    frames = stream()
+    row, graphs = examine(described, trained, "step-newest", frames)
+    row.gpu["float32"] = found = on_gpu(graphs["float32"], frames)
     assert failures([row]) == []
-    found = row.gpu["float32"]
     assert (found["status"], found["partitions"], found["nodes"]) == ("ran", 1, found["total"])
     assert row.stream_error <= 1e-5
-    assert 0 < row.ms["float32"] < baselines[name]["naive"] * 2
+
+
+def test_the_table_has_times_beside_its_baselines(tmp_path, capsys):
+    table, written = tmp_path / "table.md", tmp_path / "table.json"
+    wanted = ["models", "--model", "conv3d", "--form", "step-newest", "--no-gpu"]
+    assert main([*wanted, "--out", str(table), "--json", str(written)]) == 0
+    found = json.loads(written.read_text())
+    (row,), baselines = found["files"], found["baselines"]["conv3d"]
+    assert row["parameters"] == 46_900 and row["ops"] == 3 and row["macs"] == 147_000_000
+    assert all(0 < ms < baselines["naive"] for ms in row["ms"].values())
+    assert "| conv3d | step-newest | 46,900 | 147 | 3 |" in table.read_text()
 
 
 def fine(**changes) -> Row:

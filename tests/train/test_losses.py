@@ -1,0 +1,131 @@
+"""Losses: their values by hand, and the mask by its gradient."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from climb_edge.heatmaps import MASS, render
+from train.losses import FLOOR, FOR, LOSSES, masked, target_of
+
+SIZE = 56  # of every map
+ABSENT = [(0, 0), (2, 1), (4, 2)]  # frames and keypoints without a truth
+
+
+def scene(loss: str, keypoints: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(cells, predicted, weight) of one window: heatmaps or coordinates that are off, truths missing and half trusted."""
+    rng = np.random.default_rng(0)
+    cells = rng.uniform(5, 50, (1, 5, keypoints, 2)).astype(np.float32)
+    near = cells + rng.normal(0, 1.5, cells.shape).astype(np.float32)
+    predicted = near
+    if loss in FOR["heatmaps"]:
+        noise = rng.uniform(-0.1, 0.3, (1, 5, SIZE, SIZE, keypoints))
+        predicted = (0.9 * render(near, 1.5, subcell=True) + noise).astype(np.float32)
+    weight = rng.uniform(0.2, 1, (1, 5, keypoints)).astype(np.float32)
+    for t, k in ABSENT:
+        cells[0, t, k], weight[0, t, k] = np.nan, 0
+    return cells, predicted, weight
+
+
+def by_hand(loss: str, target: np.ndarray, predicted: np.ndarray) -> float:
+    """A loss of one keypoint: of two heatmaps (56, 56), or of two places (2,)."""
+    target, predicted = target.astype(np.float64), predicted.astype(np.float64)
+    if loss in ("mse", "coordinate_mse"):
+        return sum((a - b) ** 2 for a, b in zip(target.flat, predicted.flat, strict=True)) / target.size
+    if loss == "coordinate_mae":
+        return (abs(target[0] - predicted[0]) + abs(target[1] - predicted[1])) / 2
+    assert loss == "cross_entropy"
+    positive = np.where(predicted > 0, predicted, 0.0)
+    chance = (positive + FLOOR) / (positive + FLOOR).sum()
+    surprise = sum(-q / MASS * math.log(p) for q, p in zip(target.flat, chance.flat, strict=True))
+    return surprise + 0.01 * (positive.sum() / MASS - 1) ** 2
+
+
+def own(values: np.ndarray, t: int, k: int) -> tuple:
+    """The index of one keypoint's part of heatmaps (1, 5, 56, 56, K) or coordinates (1, 5, K, 2)."""
+    return (0, t, slice(None), slice(None), k) if values.ndim == 5 else (0, t, k)
+
+
+def test_every_loss_is_of_heatmaps_or_of_keypoints():
+    assert sorted(LOSSES) == sorted(FOR["heatmaps"] + FOR["keypoints"])
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_loss_has_its_value_for_every_keypoint(loss):
+    cells, predicted, weight = scene(loss)
+    target = np.asarray(target_of(loss, cells, 2.0))
+    assert target.shape == predicted.shape
+    assert np.isfinite(target).all()
+    found = np.asarray(LOSSES[loss](target, predicted))
+    expected = np.zeros((1, 5, 3))
+    for _, t, k in np.ndindex(expected.shape):
+        expected[0, t, k] = by_hand(loss, target[own(target, t, k)], predicted[own(predicted, t, k)])
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    mean = (expected * weight).sum() / weight.sum()
+    assert float(masked(LOSSES[loss], target, predicted, weight)) == pytest.approx(mean, rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_masked_keypoint_gives_no_gradient_even_where_its_truth_is_nan(loss, compiled):
+    cells, predicted, weight = scene(loss)
+    weight[0, 1, 0] = 0  # this one has a truth that is not to be used
+
+    def gradient_of(values):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            value = masked(LOSSES[loss], target_of(loss, cells, 2.0), values, weight)
+        return value, tape.gradient(value, values)
+
+    value, gradient = (tf.function(gradient_of) if compiled else gradient_of)(tf.constant(predicted))
+    assert math.isfinite(value)
+    gradient = gradient.numpy()
+    assert np.isfinite(gradient).all()
+    largest = np.abs(gradient).max(axis=(2, 3) if gradient.ndim == 5 else 3)
+    assert (largest[weight == 0] == 0).all()
+    assert (largest[weight > 0] > 0).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_what_is_said_of_a_masked_keypoint_does_not_count(loss):
+    cells, predicted, weight = scene(loss)
+    other = predicted.copy()
+    for t, k in ABSENT:
+        other[own(other, t, k)] = 9.0
+    assert (other != predicted).any()
+    values = [float(masked(LOSSES[loss], target_of(loss, cells, 2.0), p, weight)) for p in (predicted, other)]
+    assert values[0] == values[1]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_window_without_any_truth_costs_nothing_and_teaches_nothing(loss):
+    _, predicted, weight = scene(loss)
+    predicted = tf.constant(predicted)
+    with tf.GradientTape() as tape:
+        tape.watch(predicted)
+        target = target_of(loss, np.full((1, 5, 3, 2), np.nan, np.float32), 2.0)
+        value = masked(LOSSES[loss], target, predicted, 0 * weight)
+    assert float(value) == 0
+    assert not tape.gradient(value, predicted).numpy().any()
+
+
+def test_targets_are_heatmaps_of_the_width_asked_for_or_the_cells_themselves():
+    cells, _, _ = scene("mse")
+    for loss in FOR["heatmaps"]:
+        for sigma in (1.0, 2.0):
+            maps = np.asarray(target_of(loss, cells, sigma))
+            np.testing.assert_allclose(maps, render(cells, sigma, subcell=True), atol=1e-4)
+            assert not maps[0, 0, :, :, 0].any()
+    for loss in FOR["keypoints"]:
+        np.testing.assert_array_equal(target_of(loss, cells, 2.0), np.nan_to_num(cells, nan=0.0))
+
+
+def test_the_cross_entropy_does_not_care_how_far_below_zero_a_map_is():
+    cells, predicted, _ = scene("cross_entropy")
+    target = np.asarray(target_of("cross_entropy", cells, 2.0))
+    deeper = np.where(predicted < 0, 100 * predicted, predicted)
+    assert (deeper != predicted).any()
+    losses = [np.asarray(LOSSES["cross_entropy"](target, p)) for p in (predicted, deeper)]
+    np.testing.assert_array_equal(losses[0], losses[1])
+    assert np.isfinite(np.asarray(LOSSES["cross_entropy"](target, 0 * predicted))).all()
