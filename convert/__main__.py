@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     run.add_argument(
         "--recipe", action="append", metavar="RECIPE",
-        help="float32, float16, dynamic_int8 or int8; may be repeated (default: all)",
+        help="float32, float16, dynamic_int8 or int8; may be repeated (default: all that suit the model)",
     )  # fmt: skip
     run.add_argument(
         "--force", action="store_true", help="also write files that a gate refuses, marked in their contract"
@@ -69,11 +69,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from convert.recipes import RECIPES, choose
+    from convert.recipes import choose
     from convert.report import build, tables, write
     from convert.run import DEFAULT_FORMS, convert
+    from train import models
+    from train.runs import Run
 
-    recipes, forms = choose(options.recipe or RECIPES), tuple(options.form or DEFAULT_FORMS)
+    described = models.get(Run.open(options.run).config()["model"])
+    recipes, forms = choose(options.recipe, described.output), tuple(options.form or DEFAULT_FORMS)
     with tqdm(total=4 + len(forms) * (len(recipes) + 1), unit="step", desc="convert") as bar:
 
         def step(what: str) -> None:

@@ -26,6 +26,7 @@ class Recipe:
     worst_keypoint: float | None  # points that a single keypoint may fall
     golden_tolerance: float  # of the golden outputs' scale, between runtimes
     calibrated: bool = False
+    outputs: tuple[str, ...] = ("heatmaps", "keypoints")  # what a model may give, for this recipe to suit it
     quantizer: str = "ai-edge-quantizer"
 
 
@@ -38,19 +39,22 @@ RECIPES = {
         Recipe("float32", "FLOAT32", "FLOAT32", _SAME, None, 1e-4, quantizer="none"),
         Recipe("float16", "FLOAT16", "FLOAT32", _HALF, None, 2e-3),
         Recipe("dynamic_int8", "INT8", "FLOAT32", _INT8, 2.0, 5e-2),
-        Recipe("int8", "INT8", "INT8", _INT8, 2.0, 5e-2, calibrated=True),
+        # A transformer on coordinates in full int8 makes the runtime abort while it prepares the graph.
+        Recipe("int8", "INT8", "INT8", _INT8, 2.0, 5e-2, calibrated=True, outputs=("heatmaps",)),
     )
 }
 MAX_FLOAT_ERROR = 1e-5  # of the reference's scale: training form = deploy form = float file
 MAX_WEIGHT_RATIO = 0.30  # quantized against float weights, bytes
 
 
-def choose(names: Iterable[str]) -> list[Recipe]:
-    """Recipes by name. Raises ClimbEdgeError for an unknown one."""
-    unknown = [n for n in names if n not in RECIPES]
-    if unknown:
-        raise ClimbEdgeError(f"recipe {unknown[0]!r}: expected one of {', '.join(RECIPES)}")
-    return [RECIPES[n] for n in names]
+def choose(names: Iterable[str] | None, output: str) -> list[Recipe]:
+    """Recipes by name, or all, that suit a model that gives `output`. Raises ClimbEdgeError for any other."""
+    suited = {name: recipe for name, recipe in RECIPES.items() if output in recipe.outputs}
+    for name in names or ():
+        if name not in suited:
+            why = f"does not suit a model of {output}; " if name in RECIPES else ""
+            raise ClimbEdgeError(f"recipe {name!r}: {why}expected one of {', '.join(suited)}")
+    return [suited[name] for name in names or suited]
 
 
 def quantize(graph: bytes, recipe: Recipe, calibration: list[dict[str, np.ndarray]]) -> bytes:

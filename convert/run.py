@@ -22,7 +22,7 @@ from climb_edge.skeleton import KEYPOINTS, K
 from convert.checks import FileChecks, TestSet, check
 from convert.claim import claims
 from convert.graph import Graph, build
-from convert.recipes import RECIPES, Recipe, quantize
+from convert.recipes import Recipe, quantize
 from train import models
 from train.data import digest, open_source
 from train.motion import generated_clips
@@ -51,7 +51,7 @@ class Made:
 
 
 def convert(
-    path: str | Path, out: str | Path, forms: tuple[str, ...] = DEFAULT_FORMS, recipes: list[Recipe] | None = None, force: bool = False,
+    path: str | Path, out: str | Path, forms: tuple[str, ...], recipes: list[Recipe], force: bool = False,
     step: Callable[[str], object] = lambda what: None,
 ) -> tuple[dict, list[Made], list[TestSet], list[dict]]:  # fmt: skip
     """Convert a run; write what passes (with `force`: everything, marked) into OUT/models.
@@ -89,7 +89,7 @@ def convert(
     for form in forms:
         step(f"convert {form}")
         plain = build(described, model, *form.split("-"), switches)
-        for recipe in recipes or list(RECIPES.values()):
+        for recipe in recipes:
             step(f"{form} {recipe.name}")
             made.append(_one(plain, recipe, source, parts, sets, config, Path(out), force))
     step("refined against raw")

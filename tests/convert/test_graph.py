@@ -64,13 +64,13 @@ def test_conv3d_holds_the_frames_that_its_kernel_reaches():
     described = models.get("conv3d")
     held = [described.form_parameters(*form.split("-")) for form in models.FORMS]
     assert dict(zip(models.FORMS, held, strict=True)) == {
-        "window-all": 390_750, "window-newest": 46_900, "window-centre": 78_150, "step-newest": 46_900, "step-centre": 78_150
+        "window-all": 390_875, "window-newest": 46_925, "window-centre": 78_175, "step-newest": 46_925, "step-centre": 78_175
     }  # fmt: skip
 
 
 def test_a_form_that_lost_weights_is_refused():
     described, model = trained("conv3d")
-    with pytest.raises(ClimbEdgeError, match="46900 parameters"):
+    with pytest.raises(ClimbEdgeError, match="46925 parameters"):
         to_tflite(described.form(model, "window", "newest"), 50_000)
 
 
@@ -107,4 +107,11 @@ def test_bytes_that_are_no_flatbuffer_are_a_clear_error():
 
 def test_an_unknown_recipe_is_refused():
     with pytest.raises(ClimbEdgeError, match="expected one of float32"):
-        choose(["int9"])
+        choose(["int9"], "heatmaps")
+
+
+def test_int8_is_not_made_of_a_model_of_coordinates():
+    assert [r.name for r in choose(None, "keypoints")] == ["float32", "float16", "dynamic_int8"]
+    assert [r.name for r in choose(None, "heatmaps")] == list(RECIPES)
+    with pytest.raises(ClimbEdgeError, match="does not suit"):
+        choose(["int8"], "keypoints")

@@ -14,7 +14,7 @@ import pytest
 
 from climb_edge import gpu
 from climb_edge.__main__ import main
-from climb_edge.contract import read_model, to_channels
+from climb_edge.contract import read_model
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.golden import golden_frames
 from climb_edge.gpu import run_on_gpu
@@ -163,8 +163,9 @@ def child(monkeypatch):
 
 @pytest.mark.network
 def test_the_shipped_refiner_runs_whole_on_the_gpu(vulkan, litter):
-    graph, _ = read_model(default_path())
-    runs = [[to_channels(golden_frames()[first : first + 5])] for first in (0, 3)]
+    graph, contract = read_model(default_path())
+    state = [np.ones(tensor["shape"], np.float32) for tensor in contract["state"]]
+    runs = [[frame[None], *state] for frame in golden_frames(2)]
     result = run_on_gpu(default_path(), runs)
     assert (result.status, result.reason, result.fully, result.partitions) == ("ran", "", True, 1)
     assert result.nodes == result.total > 0 and result.backend.startswith("WebGPU, ")

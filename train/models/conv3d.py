@@ -12,7 +12,7 @@ from climb_edge.boxes import SIZE
 from climb_edge.contract import WINDOW
 from climb_edge.skeleton import K
 from train.backend import keras
-from train.graphs import EMITTED, convolution, frames_of, step_inputs, window_input
+from train.graphs import EMITTED, constant, convolution, frames_of, step_inputs, window_input
 
 KERNEL = 5
 _ops = keras.ops
@@ -40,6 +40,9 @@ class Conv3D:
         kernel, bias = model.get_layer("conv3d").get_weights()
         emitted = EMITTED[emits]
         first, last = _reach(emitted)
+        centre, pairs = KERNEL // 2, np.arange(K)
+        own = kernel[centre, centre, centre, pairs, pairs]  # what each cell gives to itself, (25,)
+        kernel[centre, centre, centre, pairs, pairs] = 0
         stacked = np.zeros((KERNEL, KERNEL, (last - first) * K, len(emitted) * K), np.float32)
         for column, out in enumerate(emitted):
             for row, frame in enumerate(range(first, last)):
@@ -49,17 +52,31 @@ class Conv3D:
         name = f"{self.name}_{form}_{emits}"
         if form == "window":
             window = window_input()
-            convolved = convolution(stacked, np.tile(bias, len(emitted)), "relu")(frames_of(window, first, last))
-            return keras.Model([window], convolved, name=name)
+            refine = _kept(own, stacked, bias, len(emitted))
+            kept = frames_of(window, emitted[0], emitted[-1] + 1)
+            return keras.Model([window], refine(frames_of(window, first, last), kept), name=name)
         frame, past = step_inputs({"past": (SIZE, SIZE, (last - first - 1) * K)})
         reached = _ops.concatenate([past, frame], axis=-1)
-        return keras.Model([frame, past], [convolution(stacked, bias, "relu")(reached), reached[..., K:]], name=name)
+        kept = frame if emits == "newest" else frames_of(reached, emitted[0] - first, emitted[0] - first + 1)
+        refine = _kept(own, stacked, bias, 1)
+        return keras.Model([frame, past], [refine(reached, kept), reached[..., K:]], name=name)
 
     def form_parameters(self, form: str, emits: str) -> int:
-        """Newest needs 3 frames of the kernel: 46,900."""
+        """Newest needs 3 frames of the kernel, 46,900; a cell's weight for itself stands beside it, 25 more a frame."""
         emitted = EMITTED[emits]
         first, last = _reach(emitted)
-        return KERNEL**2 * (last - first) * K * len(emitted) * K + len(emitted) * K
+        return KERNEL**2 * (last - first) * K * len(emitted) * K + 2 * len(emitted) * K
+
+
+def _kept(own: np.ndarray, stacked: np.ndarray, bias: np.ndarray, frames: int):
+    """A function of the frames reached and of those kept: ReLU of the convolution plus what each cell gives to itself.
+
+    A refiner that was trained from the pass-through kernel keeps most of a map as it is. Taken out of the convolution,
+    that part is not quantized with it, and what is left has weights a tenth as large: its int8 loses a tenth as much.
+    """
+    convolve = convolution(stacked, np.tile(bias, frames))
+    gain = constant(np.tile(own, frames).reshape(1, 1, 1, -1), multiply=True)
+    return lambda reached, kept: _ops.relu(convolve(reached) + gain(kept))
 
 
 def _reach(emitted: tuple[int, ...]) -> tuple[int, int]:
