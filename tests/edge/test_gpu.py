@@ -297,6 +297,11 @@ def until(done, seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
+def hears_ctrl_c():
+    """What a shell starts in the background ignores Ctrl-C, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_kills_the_child_and_clears_up(tmp_path):
     (tmp_path / "temporary").mkdir()
     pid = tmp_path / "pid"
@@ -308,8 +313,9 @@ def test_ctrl_c_kills_the_child_and_clears_up(tmp_path):
     )
     environment = os.environ | {"TMPDIR": str(tmp_path / "temporary"), "VK_ICD_FILENAMES": "driver.json"}
     parent = subprocess.Popen(
-        [sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, cwd=Path(gpu.__file__).parents[1]
-    )
+        [sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, cwd=Path(gpu.__file__).parents[1],
+        preexec_fn=hears_ctrl_c,
+    )  # fmt: skip
     until(lambda: pid.is_file() and pid.read_text())
     parent.send_signal(signal.SIGINT)
     assert b"KeyboardInterrupt" in parent.communicate(timeout=20)[1]
@@ -410,8 +416,9 @@ def test_an_interrupted_fetch_leaves_nothing(apt, tmp_path, no_driver):
         "sys.exit(main(['fetch', '--only', 'vulkan']))"
     )
     fetch = subprocess.Popen(
-        [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=Path(gpu.__file__).parents[1]
-    )
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=Path(gpu.__file__).parents[1],
+        preexec_fn=hears_ctrl_c,
+    )  # fmt: skip
     until((tmp_path / "started").is_file)
     assert list(no_driver.iterdir()) != []
     fetch.send_signal(signal.SIGINT)
