@@ -5,6 +5,7 @@ import pytest
 
 from climb_edge.boxes import pose_box
 from climb_edge.contract import append_contract
+from climb_edge.errors import ClimbEdgeError
 from climb_edge.heatmaps import PEAK, render, to_cells
 from climb_edge.refiner import Identity, TFLiteRefiner, load_refiner, to_keypoints
 from climb_edge.stream import window_of
@@ -56,3 +57,28 @@ def test_the_shipped_refiner_keeps_a_still_person():
     cells = through(refiner, window_of([observe(points)] * 5, box))[0]
     assert np.median(np.linalg.norm(cells[:, :2] - to_cells(points, box), axis=1)) < 1
     assert (cells[:, 2] > 0).all() and (cells[:, 2] <= 1).all()
+
+
+@pytest.mark.parametrize(
+    ("heatmaps", "said"),
+    [
+        (np.zeros((56, 56), np.float32), r"expected shape \(56, 56, 25\), found \(56, 56\)"),
+        (np.zeros((56, 56, 17), np.float32), r"found \(56, 56, 17\)"),
+        (np.zeros((5, 56, 56, 25), np.float32), "expected shape"),
+        (np.zeros((56, 56, 25)), "expected as float32, found float64"),
+        (np.zeros((56, 56, 25), np.uint8), "found uint8"),
+    ],
+)
+@pytest.mark.parametrize("spec", ["identity", "default"])
+def test_heatmaps_of_another_kind_are_refused(spec, heatmaps, said):
+    with pytest.raises(ClimbEdgeError, match=said):
+        load_refiner(spec, 1).start().push(heatmaps)
+
+
+def test_a_frame_of_nan_is_gone_when_a_track_starts_anew(window):
+    refiner = load_refiner("default", 1)
+    broken = refiner.start()
+    for frame in (np.full_like(window[0], np.nan), *window[1:]):
+        broken.push(frame)
+    np.testing.assert_array_equal(through(refiner, window), through(load_refiner("default", 1), window))
+    assert np.isfinite(through(refiner, window)).all()
