@@ -115,3 +115,9 @@ def test_int8_is_not_made_of_a_model_of_coordinates():
     assert [r.name for r in choose(None, "heatmaps")] == list(RECIPES)
     with pytest.raises(ClimbEdgeError, match="does not suit"):
         choose(["int8"], "keypoints")
+
+
+def test_lint_names_a_tensor_that_is_only_handed_on():
+    described = models.get("identity")
+    graph = to_tflite(described.form(described.build(), "step", "centre"), 0)
+    assert any("is an input and an output" in rule for rule in read_ops(graph)[1])
