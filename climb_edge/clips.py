@@ -105,6 +105,21 @@ def load_clips(path: str | Path) -> ClipSet:
     )  # fmt: skip
 
 
+def select_clips(clips: ClipSet, chosen: np.ndarray) -> ClipSet:
+    """The clips where `chosen` (C,) is true. Raises ClimbEdgeError where there is none."""
+    chosen = np.asarray(chosen, bool)
+    if not chosen.any():
+        groups = ", ".join(sorted(set(map(str, clips.group)))[:20])
+        raise ClimbEdgeError(f"{clips.source}: no clip is chosen; its groups are {groups}")
+    lengths = np.diff(clips.offsets)
+    rows = np.repeat(chosen, lengths)
+    by_row = {n: getattr(clips, n)[rows] for n in ("keypoints", "visible")}
+    by_clip = {n: getattr(clips, n)[chosen] for n in ("frame_size", "fps", "clip", "group", "split")}
+    weight = None if clips.weight is None else clips.weight[rows]
+    offsets = np.concatenate([[0], np.cumsum(lengths[chosen])]).astype(np.int64)
+    return ClipSet(**by_row, **by_clip, offsets=offsets, source=clips.source, weight=weight)
+
+
 def join_clips(sets: list[ClipSet]) -> ClipSet:
     """Several clip sets as one; a name that comes twice gets its set's number in front."""
     if len(sets) == 1:

@@ -26,6 +26,7 @@ class Observation:
     person: int = 0  # the same number for the same track
     score: float = 1.0  # the estimator's confidence that somebody is there
     landmarks: np.ndarray | None = None  # (25, 2) image pixels from a regression head, where the estimator has one
+    box: np.ndarray | None = None  # (4,) image pixels: the person's box that the estimator itself works in, if any
 
     @property
     def peaks(self) -> np.ndarray:
@@ -75,7 +76,7 @@ class HeatmapFile:
         if not (np.isfinite(box).all() and np.isfinite(maps).all() and (box[2:] > box[:2]).all()):
             return []
         native = np.maximum(np.moveaxis(maps, 0, -1), 0).astype(np.float32) / max(self._top, 1.0)
-        return [Observation.of(np.ascontiguousarray(native), box_affine(box))]
+        return [Observation.of(np.ascontiguousarray(native), box_affine(box), box=box)]
 
     def reset(self) -> None:
         """Nothing to forget: frames are looked up by their number."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from climb_edge.boxes import SIZE, box_affine, compose, invert
+from climb_edge.boxes import SIZE, compose, invert
 
 MASS = 255.0  # every heatmap of an input or a target sums to this, or is all zero
 PEAK = MASS / (2 * np.pi)  # 40.6: height of a target's peak, a Gaussian of sigma 1 that sums to MASS
@@ -66,12 +66,13 @@ def _profile(centre, sigma, ops):
     return profile / ops.sum(profile, axis=-1, keepdims=True)
 
 
-def warp(native: np.ndarray, affine: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Sample a native map (H, W, K) on the 56 x 56 grid over `box` (4,), bilinear, zero outside; float32.
+def warp(native: np.ndarray, affine: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """Sample a native map (H, W, K) on the 56 x 56 grid of `frame`, bilinear, zero outside; float32.
 
-    `affine` (2, 3) maps native cells to image pixels. One affine per frame: crop rotation, crop scale and box at once.
+    `affine` (2, 3) maps native cells to image pixels, `frame` (2, 3) the grid's cells to image pixels: `box_affine` of a
+    box. The map is sampled once, whatever crop rotation, crop scale and box there are.
     """
-    cells = compose(invert(affine), box_affine(box))
+    cells = compose(invert(affine), frame)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(native.astype(np.float32, copy=False), cells, (SIZE, SIZE), flags=flags)
 
@@ -101,13 +102,52 @@ def decode(heatmaps, subpixel: bool = True, ops=np):
     return ops.stack([ops.where(empty, CENTRE, x), ops.where(empty, CENTRE, y)], axis=-1), ops.maximum(peaks, 0.0)
 
 
+def decode_rendered(cells, sigma, background, subpixel: bool = True, ops=np):
+    """What `decode` finds in maps rendered at whole cells over a background, without rendering them: (..., K, 2).
+
+    cells (..., K, 2), NaN = none; sigma and background (share of the mass spread over the map) broadcastable to (..., K).
+    A rendered map is the product of two profiles, so that its maximum is where theirs are.
+    """
+    present = ops.all(ops.isfinite(cells), axis=-1)
+    whole = ops.floor(ops.clip(ops.where(ops.isfinite(cells), cells, 0.0), 0.0, SIZE - 1.0) + 0.5)
+    sigma = ops.ones_like(whole[..., 0]) * sigma
+    profiles = [_profile(whole[..., axis], sigma, ops) for axis in (0, 1)]
+    places, alone = [], True
+    for profile in profiles:
+        mask = cast(profile >= ops.max(profile, axis=-1, keepdims=True), "float32", ops)
+        if not subpixel:
+            mask = mask * cast(ops.cumsum(mask, axis=-1) == 1, "float32", ops)
+        ties = ops.sum(mask, axis=-1)
+        places.append(ops.sum(mask * np.arange(SIZE, dtype=np.float32), axis=-1) / ties)
+        alone = (ties == 1) & alone
+    x, y = places
+    if subpixel:
+        inside = alone & (x >= 1) & (x <= SIZE - 2) & (y >= 1) & (y <= SIZE - 2)
+        columns, rows = (
+            ops.take_along_axis(
+                p, cast(ops.where(inside, place, 1.0), "int32", ops)[..., None] + np.array([-1, 0, 1]), -1
+            )
+            for p, place in ((profiles[0], x), (profiles[1], y))
+        )
+        background = (ops.ones_like(x) * background)[..., None, None]
+        near = rows[..., :, None] * columns[..., None, :] * (1 - background) + background / SIZE**2
+        step_x, step_y = _step(ops.reshape(MASS * near, (*ops.shape(x), 9)), inside, ops)
+        x, y = x + step_x, y + step_y
+    return ops.where(present[..., None], ops.stack([x, y], axis=-1), CENTRE)
+
+
 def _second_order_step(maps, x, y, ties, rows, columns, ops):
-    """The step -H^-1 g of log(map) at its maximum, per map (..., K); 0 at borders, ties and where H is not a peak's."""
+    """The step at the maximum of each map (..., K, R C); 0 at borders and ties."""
     inside = (ties == 1) & (x >= 1) & (x <= columns - 2) & (y >= 1) & (y <= rows - 2)
     cell = ops.where(inside, y * columns + x, columns + 1.0)
     around = np.array([[-1, 0, 1]], np.int32) + columns * np.array([[-1], [0], [1]], np.int32)
     index = cast(cell, "int32", ops)[..., None] + around.reshape(9)
-    near = ops.log(ops.maximum(ops.take_along_axis(maps, index, axis=-1), 1e-10))
+    return _step(ops.take_along_axis(maps, index, axis=-1), inside, ops)
+
+
+def _step(near, inside, ops):
+    """-H^-1 g of the log of the nine values (..., 9) around a maximum, row by row; 0 where H is not a peak's."""
+    near = ops.log(ops.maximum(near, 1e-10))
     nw, n, ne, w, c, e, sw, s, se = (near[..., i] for i in range(9))
     gx, gy = (e - w) / 2, (s - n) / 2
     hxx, hyy, hxy = e - 2 * c + w, s - 2 * c + n, (se - sw - ne + nw) / 4

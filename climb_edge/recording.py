@@ -1,9 +1,8 @@
 """Recordings: what an estimator saw in one video, kept in one file, replayed as an estimator.
 
-A recording is a ZIP: `about.json`, `table.npz` (per observation: frame, person, score,
-keypoints, affine; per frame: time) and
-one member per observation with its native map as uint16 times a scale. Members are compressed and checked by CRC one by
-one, so any frame is read on its own and memory does not grow with the video.
+A recording is a ZIP: `about.json`, `table.npz` (per observation: frame, person, score, keypoints, affine and the box by
+each rule; per frame: time) and one member per observation with its native map as uint16 times a scale. Members are
+compressed and checked by CRC one by one, so any frame is read on its own and memory does not grow with the video.
 """
 
 from __future__ import annotations
@@ -11,30 +10,33 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from climb_edge.boxes import extent
+from climb_edge.boxes import RULES, STICKY, extent
 from climb_edge.errors import DAMAGED, ClimbEdgeError, existing_file, whole_file
 from climb_edge.estimator import Estimator, Observation
 from climb_edge.skeleton import K
 from climb_edge.video import Frame, read_video
 from climb_edge.weights import cache_folder
 
-VERSION = 1
+VERSION = 2
 LEVELS = 65535  # uint16: 256 levels were measured to move sub-pixel decoding by whole cells through ties
 
 
 def record(
-    source: str | Path | bytes,
+    source: str | Path | bytes | Iterable[Frame],
     estimator: Estimator,
     path: str | Path,
     about: dict | None = None,
     step: Callable[[], object] | None = None,
 ) -> None:
-    """Run `estimator` over every frame of a video and write the recording, whole or not at all; `step` after each frame."""
+    """Run `estimator` over every frame of a video (or over `source`, frames) and write the recording, whole or not at all.
+
+    `step` is called after each frame.
+    """
     estimator.reset()
     rows: list[tuple[int, Observation]] = []
     times, size = [], (0, 0)
@@ -42,7 +44,7 @@ def record(
         whole_file(path) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
     ):
-        for frame in read_video(source):
+        for frame in read_video(source) if isinstance(source, str | Path | bytes) else source:
             times.append(frame.time)
             size = frame.image.shape[1::-1]
             for observation in estimator(frame):
@@ -66,9 +68,26 @@ def record(
             affine=np.array([o.affine for _, o in rows], np.float64).reshape(-1, 2, 3),
             grid=np.array(rows[0][1].native.shape if rows else (0, 0, K), np.int64),
             size=np.array(size, np.int64),
+            **{f"box_{name}": boxes for name, boxes in _boxes(rows).items()},
         )
         archive.writestr("table.npz", table.getvalue())
         archive.writestr("about.json", json.dumps({"version": VERSION, "estimator": estimator.name, **(about or {})}))
+
+
+def _boxes(rows: list[tuple[int, Observation]]) -> dict[str, np.ndarray]:
+    """For each rule the box (N, 4) float64 of every observation, as a stream would hold it; a gap begins anew.
+
+    An estimator that works in boxes of its own, as heatmaps from a file do, is taken at its word for the rule per frame.
+    """
+    result = {name: np.full((len(rows), 4), np.nan) for name in RULES}
+    last: dict[int, tuple[int, np.ndarray]] = {}  # by person: frame and sticky box
+    for i, (frame, o) in enumerate(rows):
+        before, held = last.get(o.person, (-1, None))
+        for name, rule in RULES.items():
+            box = rule.update(held if before == frame - 1 else None, o.keypoints[:, :2])
+            result[name][i] = o.box if name != STICKY.name and o.box is not None else box
+        last[o.person] = frame, result[STICKY.name][i]
+    return result
 
 
 class Recording:
@@ -82,6 +101,7 @@ class Recording:
                 table = np.load(io.BytesIO(archive.read("table.npz")), allow_pickle=False)
                 self.times, self.frame, self.person = table["times"], table["frame"], table["person"]
                 self.score, self.affine, self.keypoints = table["score"], table["affine"], table["keypoints"]
+                self.boxes = {name: table[f"box_{name}"] for name in RULES}  # (N, 4) each
                 self._grid, self.size = tuple(table["grid"].tolist()), tuple(table["size"].tolist())
         except DAMAGED as error:
             raise self._damaged(error) from error
@@ -95,6 +115,14 @@ class Recording:
 
     def __len__(self) -> int:
         return len(self.times)
+
+    def whole(self) -> bool:
+        """Whether every map can be read."""
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                return archive.testzip() is None
+        except DAMAGED:
+            return False
 
     def observation(self, row: int) -> Observation:
         """Observation `row` of the table."""

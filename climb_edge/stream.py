@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from climb_edge.boxes import STICKY, BoxRule
+from climb_edge.boxes import STICKY, BoxRule, box_affine
 from climb_edge.contract import WINDOW
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.estimator import Estimator, Observation
@@ -38,7 +38,8 @@ class Result:
 
 def window_of(observations: list[Observation], box: np.ndarray) -> np.ndarray:
     """The refiner's input (5, 56, 56, 25): native maps of 5 observations warped into one box and normalised."""
-    return normalise(np.stack([warp(o.native, o.affine, box) for o in observations]))
+    frame = box_affine(box)
+    return normalise(np.stack([warp(o.native, o.affine, frame) for o in observations]))
 
 
 @dataclass

@@ -10,8 +10,10 @@ from climb_edge.evaluate import streamed
 from climb_edge.pck import Score, drop
 from climb_edge.refiner import TFLiteRefiner
 from convert.checks import TestSet
-from train.fit import measure
-from train.windows import WINDOW, RecordedWindows, Split
+from train.fit import Recipe
+from train.judge import Judge
+from train.splits import Split
+from train.windows import WINDOW, RecordedWindows
 
 
 def claims(tests: TestSet, parts: Split, files: dict[str, Path]) -> list[dict]:
@@ -23,7 +25,7 @@ def claims(tests: TestSet, parts: Split, files: dict[str, Path]) -> list[dict]:
     """
     if isinstance(tests.source, RecordedWindows):
         return [_streamed(tests.source, parts, form, path) for form, path in files.items()]
-    identity = measure(None, tests.source, tests.indices).score
+    identity = Judge(tests.source, Recipe())(tests.indices).score()
     refined = tests.score([r[0] for r in tests.reference], slice(0, WINDOW))
     whole = {"clips": tests.clips, "frames": WINDOW * len(tests.indices)}
     return [_row("Keras model, all 5 frames", 0, "heatmap cells", whole, identity, refined, None)]

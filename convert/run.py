@@ -24,11 +24,12 @@ from convert.claim import claims
 from convert.graph import Graph, build
 from convert.recipes import Recipe, quantize
 from train import models
-from train.data import digest, open_source
+from train.data import open_source
 from train.motion import generated_clips
-from train.noise import NOISES
+from train.noise import get
 from train.runs import Run
-from train.windows import RenderedWindows, Source, Split
+from train.splits import Split, digest
+from train.windows import RenderedWindows, Source
 
 DEFAULT_FORMS = ("step-newest", "window-all")
 GENERATED_CLIPS, GENERATED_FRAMES, GENERATED_SEED = (
@@ -102,12 +103,12 @@ def convert(
 
 def _generated(config: dict) -> TestSet:
     clips = generated_clips(GENERATED_CLIPS, GENERATED_SEED + config["seed"], GENERATED_FRAMES)
-    windows = RenderedWindows(clips, NOISES[config["noise"]], GENERATED_SEED)
+    windows = RenderedWindows(clips, get(config["noise"]), GENERATED_SEED)
     every = np.arange(len(windows))
     return TestSet(
         "generated",
         windows,
-        every[windows.position % ((WINDOW - 1) * windows.noise.skip + 1) == 0],
+        every[windows.position % windows.span == 0],
         "generated",
     )
 

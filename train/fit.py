@@ -7,18 +7,20 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 from tqdm import tqdm
 
-from climb_edge.contract import WINDOW
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.heatmaps import decode
-from climb_edge.pck import ALPHAS, Score
+from climb_edge.pck import ALPHAS
 from train.backend import keras
-from train.losses import FOR, LOSSES, cross_entropy, masked, target_of
+from train.feed import dataset, given_to, inputs_named
+from train.judge import Judge
+from train.losses import LOSSES, masked, target_of
 from train.runs import Run
-from train.windows import Source, Split, batch, dataset
+from train.splits import Split
+from train.windows import Source, batch
 
 
 @dataclass(frozen=True)
@@ -36,27 +38,20 @@ class Recipe:
     validation: int = 1000  # windows at most that every epoch is judged by
     loss: str = "cross_entropy"
     target_sigma: float = 2.0  # cells; the study's is 1
+    whole: bool = False  # truth in whole cells, as the study's
+    weight_decay: float = 0.0
+    freeze: bool = False  # train the last layer alone
 
 
-class _Trained(keras.Model):
-    """A model under training: the same layers, with the masked loss in Keras's own `fit`."""
+class Trained(keras.Model):
+    """A model under training: from what windows are given to its outputs, with the masked loss in Keras's own `fit`."""
 
-    map_loss = staticmethod(cross_entropy)
+    recipe, devices = Recipe(), 1
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return masked(self.map_loss, y, y_pred, sample_weight)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Loss and PCK of a model on windows, in heatmap cells."""
-
-    loss: float
-    score: Score
-
-    @property
-    def pck(self) -> dict[str, float]:
-        return {a: v[0] for a, v in self.score.pooled().items()}
+        target = target_of(self.recipe.loss, y, self.recipe.target_sigma, self.recipe.whole)
+        loss = masked(LOSSES[self.recipe.loss], target, keras.ops.cast(y_pred, "float32"), sample_weight)
+        return loss / self.devices  # Keras adds up the gradients of all devices
 
 
 def predict(model, source: Source, indices: np.ndarray, batch_size: int = 16):
@@ -66,61 +61,31 @@ def predict(model, source: Source, indices: np.ndarray, batch_size: int = 16):
         yield made, model.predict_on_batch(made.inputs)
 
 
-def keypoints_of(outputs: np.ndarray) -> np.ndarray:
-    """A model's outputs as cells (..., 5, 25, 2): heatmaps (..., 5, 56, 56, 25) decoded, keypoints as they are."""
-    return outputs if outputs.shape[-1] == 2 else decode(outputs)[0]
-
-
-def measure(model, source: Source, indices: np.ndarray, recipe: Recipe = Recipe()) -> Measured:
-    """Masked loss and PCK (DARK, all 5 frames, heatmap cells), clip by clip, of a model or of None = the input itself."""
-    lost, weight = 0.0, 0.0
-    by_clip: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
-    pairs = predict(model, source, indices) if model is not None else ((w, w.inputs) for w in _single(source, indices))
-    order = iter(indices)
-    for made, outputs in pairs:
-        outputs = np.asarray(outputs, np.float32)  # a half precision policy's outputs are compared as floats
-        points = keypoints_of(outputs)
-        target = target_of(recipe.loss, made.cells, recipe.target_sigma)
-        error = np.asarray(LOSSES[recipe.loss](target, points if recipe.loss in FOR["keypoints"] else outputs))
-        lost, weight = lost + float((error * made.weight).sum()), weight + float(made.weight.sum())
-        for predicted, truth, trust in zip(points, made.cells, made.weight, strict=True):
-            truth = np.where(trust[..., None] > 0, truth, np.nan)
-            by_clip.setdefault(int(source.clip[next(order)]), []).append((predicted, truth))
-    joined = [[np.concatenate(column) for column in zip(*pairs, strict=True)] for pairs in by_clip.values()]
-    return Measured(lost / max(weight, 1e-9), Score.of([p for p, _ in joined], [t for _, t in joined]))
-
-
-def _single(source: Source, indices: np.ndarray):
-    return (batch(source, indices[i : i + 1]) for i in range(len(indices)))
-
-
-def fit(model: keras.Model, source: Source, split: Split, run: Run, recipe: Recipe) -> None:
+def fit(described, model: keras.Model, source: Source, split: Split, run: Run, recipe: Recipe) -> None:
     """Train until the recipe's end, writing the run after every epoch. A run that was interrupted goes on.
 
     The state before any training counts as a candidate for the best epoch. Raises ClimbEdgeError when the loss is no
     longer a number.
     """
-    if len(split.train) == 0 or len(split.val) == 0:
-        raise ClimbEdgeError(
-            f"{source.clips.source}: {len(split.train)} training and {len(split.val)} validation windows; record more than {5 * WINDOW} frames"
-        )
     keras.utils.set_random_seed(recipe.seed)
     if not model.trainable_variables:
         raise ClimbEdgeError(f"--model {model.name}: has nothing to train; choose another model")
-    trained = _Trained(model.inputs, model.outputs[0], name=model.name)
-    trained.map_loss = LOSSES[recipe.loss]
-    trained.compile(optimizer=keras.optimizers.Adam(recipe.learning_rate))
+    if recipe.freeze:
+        freeze(model)
+    names = given_to(described.reads, source)
+    inputs = inputs_named(names)
+    trained = Trained(inputs, described.outputs(model, inputs), name=model.name)
+    trained.recipe, trained.devices = recipe, _devices()
+    trained.compile(optimizer=keras.optimizers.Adam(recipe.learning_rate, weight_decay=recipe.weight_decay or None))
     trained.optimizer.build(trained.trainable_variables)
     variables = [*trained.variables, *trained.optimizer.variables]
     with _ctrl_c() as stop:
-        progress = _Progress(model, trained, source, split, run, recipe, variables, stop)
+        judge = Judge(source, recipe, described, model)
+        progress = _Progress(model, trained, judge, split, run, recipe, variables, stop)
         if progress.finished:
             return
         steps = recipe.steps or max(len(split.train) // recipe.batch, 1)
-        data = dataset(
-            source, split.train, recipe.batch, recipe.seed, progress.epoch, steps,
-            lambda cells: target_of(recipe.loss, cells, recipe.target_sigma),
-        )  # fmt: skip
+        data = dataset(source, names, split.train, recipe.batch, recipe.seed, progress.epoch, steps)
         done, total = progress.epoch * steps, recipe.epochs * steps
         with tqdm(total=total, initial=done, unit="step", desc=f"train {model.name}") as progress.bar:
             trained.fit(
@@ -130,8 +95,37 @@ def fit(model: keras.Model, source: Source, split: Split, run: Run, recipe: Reci
                 steps_per_epoch=steps,
                 verbose=0,
                 shuffle=False,
-                callbacks=[progress],
+                callbacks=[progress, *callbacks(run)],
             )
+
+
+def _devices() -> int:
+    """Devices over which the strategy in force, if any, spreads a batch."""
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def freeze(model: keras.Model) -> None:
+    """Leave only the last layer that has weights to train."""
+    *others, _last = [layer for layer in _layers(model) if layer.trainable_weights]
+    for layer in others:
+        layer.trainable = False
+
+
+def _layers(model: keras.Model):
+    """Layers in the order in which data passes them, those of a model within in its place."""
+    for layer in model.layers:
+        yield from _layers(layer) if isinstance(layer, keras.Model) else (layer,)
+
+
+def callbacks(run: Run) -> list:
+    """TensorBoard, where it is installed: every figure of history.csv, in RUN/tensorboard."""
+    if keras.backend.backend() != "tensorflow" or find_spec("tensorboard") is None:
+        return []
+    return [keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False)]
 
 
 @contextlib.contextmanager
@@ -159,10 +153,10 @@ def _ctrl_c():
 class _Progress(keras.callbacks.Callback):
     """After every epoch: measure, keep the best, lower the rate, stop, and write it all."""
 
-    def __init__(self, plain, trained, source: Source, split: Split, run: Run, recipe: Recipe, variables: list, stop):
+    def __init__(self, plain, trained, judge: Judge, split: Split, run: Run, recipe: Recipe, variables: list, stop):
         super().__init__()
         self.plain, self.optimizer = plain, trained.optimizer  # best weights are saved without the optimizer's
-        self.source, self.run, self.recipe, self.variables = source, run, recipe, variables
+        self.judge, self.run, self.recipe, self.variables = judge, run, recipe, variables
         self.val = split.val[:: max(-(-len(split.val) // recipe.validation), 1)]
         self.bar, self.stop = None, stop
         saved = run.load_state([tuple(v.shape) for v in variables])
@@ -196,12 +190,14 @@ class _Progress(keras.callbacks.Callback):
             raise ClimbEdgeError(
                 f"{self.run.path}: the loss became {loss} in epoch {epoch + 1}; start again with a lower --learning-rate"
             )
-        self._judge(epoch + 1, loss, self._since)
+        logs.update(
+            {k: v for k, v in self._judge(epoch + 1, loss, self._since).items() if k.startswith(("val", "lear"))}
+        )
         if self.finished:
             self.model.stop_training = True
 
-    def _judge(self, epoch: int, loss: float | None, since: float) -> None:
-        measured, state = measure(self.plain, self.source, self.val, self.recipe), self.state
+    def _judge(self, epoch: int, loss: float | None, since: float) -> dict:
+        measured, state = self.judge(self.val), self.state
         pck = {f"val_pck_{a}": measured.pck[str(a)] for a in ALPHAS}
         rate = float(np.asarray(self.optimizer.learning_rate))
         row = {"epoch": epoch, "loss": loss if loss is not None else measured.loss, "val_loss": measured.loss, **pck,
@@ -223,3 +219,4 @@ class _Progress(keras.callbacks.Callback):
         if self.bar is not None:
             shown = "/".join(f"{100 * measured.pck[str(a)]:.1f}" for a in ALPHAS)
             self.bar.set_postfix_str(f"epoch {epoch} loss {row['loss']:.3f} val {measured.loss:.3f} PCK {shown}")
+        return row

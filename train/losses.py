@@ -50,9 +50,14 @@ LOSSES = {
 FOR = {"heatmaps": ("cross_entropy", "mse"), "keypoints": ("coordinate_mse", "coordinate_mae")}  # the default first
 
 
-def target_of(name: str, cells, sigma: float):
-    """What a loss compares with, from true cells (B, 5, 25, 2), NaN where there are none: heatmaps or cells."""
+def target_of(name: str, cells, sigma: float, whole: bool = False):
+    """What a loss compares with, from true cells (B, 5, 25, 2), NaN where there are none: heatmaps or cells.
+
+    `whole`: the truth is rounded to whole cells and clipped to the map first, as the study's is.
+    """
     ops = keras.ops
+    if whole:
+        cells = ops.clip(ops.floor(cells + 0.5), 0.0, SIZE - 1.0)
     if name in FOR["heatmaps"]:
         return targets(cells, sigma, ops)
     return ops.where(ops.isfinite(cells), cells, 0.0)

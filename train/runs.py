@@ -101,6 +101,16 @@ class Run:
             )
         return json.loads(str(arrays["state"])), variables
 
+    def history(self) -> list[dict[str, float]]:
+        """The epochs so far, 0 = before any training."""
+        try:
+            with open(self.path / "history.csv", encoding="utf-8", newline="") as stream:
+                return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(stream)]
+        except (OSError, ValueError, TypeError) as error:
+            raise ClimbEdgeError(
+                f"{self.path}/history.csv: damaged ({error}); delete the run and train again"
+            ) from error
+
     def write_history(self, rows: list[dict]) -> None:
         """history.csv and curves.png from one list of epochs."""
         text = io.StringIO()

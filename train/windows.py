@@ -1,27 +1,23 @@
-"""Windows: 5 frames of heatmaps with their targets, rendered when they are asked for; splits; the tf.data wrapper.
+"""Windows: 5 frames of what an estimator says, with the truth, made when they are asked for.
 
 Nothing here keeps heatmaps: a source knows its windows by number and makes one from coordinates or from a recording.
-What is random is drawn from (seed, epoch, index), so that any window can be made again.
+What is random is drawn from (seed, epoch, index), so that any window can be made again, anywhere, on any backend.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from climb_edge.boxes import STICKY, pose_box
+from climb_edge.boxes import STICKY, STUDY, box_affine, compose, invert, pose_box, transform
 from climb_edge.clips import ClipSet
 from climb_edge.contract import WINDOW
-from climb_edge.errors import DAMAGED, ClimbEdgeError, write_text
-from climb_edge.heatmaps import MASS, SIZE, render, to_cells
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.heatmaps import MASS, SIZE, normalise, render, to_cells, warp
 from climb_edge.pck import torso
 from climb_edge.recording import Recording
-from climb_edge.skeleton import K
-from climb_edge.stream import window_of
+from train.augment import Augmentation, Change
 from train.noise import Noise
 
 
@@ -29,9 +25,25 @@ from train.noise import Noise
 class Window:
     """One training example, or a batch with a leading axis."""
 
-    inputs: np.ndarray  # (5, 56, 56, 25) float32, each map of mass 255 or zero
+    given: dict[str, np.ndarray]  # what `heatmaps` makes the input of; "points" (5, 25, 3) = x, y in cells, peak height
     cells: np.ndarray  # (5, 25, 2) float32 true keypoints in cells of the window's box; NaN = none
     weight: np.ndarray  # (5, 25) float32 0..1: how far each target is to be trusted, 0 = none
+
+    @property
+    def inputs(self) -> np.ndarray:
+        """(5, 56, 56, 25) float32, each map of mass 255 or zero."""
+        return heatmaps(self.given).astype(np.float32, copy=False)
+
+
+def heatmaps(given: dict, ops=np):
+    """The input maps (..., 5, 56, 56, 25) of windows: recorded ones normalised, simulated ones rendered."""
+    if "maps" in given:
+        return normalise(given["maps"], ops)
+    points, background = given["points"], given["background"]
+    present = ops.isfinite(points[..., 0])
+    flat = ops.where(present, background * (MASS / SIZE**2), 0.0)
+    share = 1 - background[..., None, None, :]
+    return render(points[..., :2], given["sigma"], ops=ops) * share + flat[..., None, None, :]
 
 
 def targets(cells, sigma: float = 1.0, ops=np):
@@ -39,50 +51,79 @@ def targets(cells, sigma: float = 1.0, ops=np):
     return render(cells, sigma, subcell=True, ops=ops)
 
 
+@dataclass(eq=False)
 class RenderedWindows:
-    """Windows over clips of keypoints, with inputs from a noise model: pretraining, and seeded parity clips."""
+    """Windows over clips of keypoints, with inputs from a noise model: pretraining, and seeded parity clips.
 
-    def __init__(self, clips: ClipSet, noise: Noise, seed: int = 0):
-        """Raises ClimbEdgeError when no clip is long enough."""
-        self.clips, self.noise, self.seed = clips, noise, seed
-        span = (WINDOW - 1) * noise.skip + 1
-        starts = [
-            np.arange(clips.offsets[i], max(clips.offsets[i + 1] - span + 1, clips.offsets[i]))
-            for i in range(len(clips))
-        ]
-        self._start = np.concatenate(starts)
-        self.clip = np.repeat(np.arange(len(clips)), [len(s) for s in starts])
-        self.position = self._start - clips.offsets[self.clip]
-        usable = [np.isfinite(clips.keypoints[s : s + span]).all(-1).any(-1).all() for s in self._start]
-        self._keep(np.array(usable, bool))
+    `box` says what a window is seen in. `sticky`: one square box for the window, as a stream would hold it. `frame`: the
+    study's, the extent of each frame's visible keypoints grown by 10 %, its rounded sides stretched to 55 cells.
+    Raises ClimbEdgeError when no clip is long enough.
+    """
+
+    clips: ClipSet
+    noise: Noise
+    seed: int = 0
+    box: str = STICKY.name
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self):
+        clips, self.span = self.clips, (WINDOW - 1) * self.noise.skip + 1
+        lengths = np.maximum(np.diff(clips.offsets) - self.span + 1, 0)
+        self.clip = np.repeat(np.arange(len(clips)), lengths)
+        self.position = np.concatenate([np.arange(n) for n in lengths])
+        self._points = clips.keypoints
+        if self.box == STUDY.name:  # what is hidden does not count, neither for the box nor as truth
+            self._points = np.where(clips.visible[..., None] > 0, clips.keypoints, np.nan)
+        self._in_frame = _study_cells(self._points) if self.box == STUDY.name else None
+        seen = np.concatenate([[0], np.cumsum(np.isfinite(clips.keypoints).all(-1).any(-1))])
+        start = clips.offsets[self.clip] + self.position
+        usable = seen[start + self.span] - seen[start] == self.span
+        self.clip, self.position = self.clip[usable], self.position[usable]
         if not len(self):
             raise ClimbEdgeError(
-                f"{clips.source}: no clip has {span} frames in a row with a keypoint; windows need {WINDOW}"
+                f"{clips.source}: no clip has {self.span} frames in a row with a keypoint; windows need {WINDOW}"
             )
 
-    def _keep(self, mask: np.ndarray) -> None:
-        self._start, self.clip, self.position = self._start[mask], self.clip[mask], self.position[mask]
-
     def __len__(self) -> int:
-        return len(self._start)
+        return len(self.clip)
 
-    def window(self, index: int, epoch: int = 0) -> Window:
+    def window(self, index: int, epoch: int = 0, maps: bool = True) -> Window:
+        """Window `index` as epoch `epoch` sees it. `maps` changes nothing: they are rendered later."""
         rng = np.random.default_rng((self.seed, epoch, index))
-        rows = self._start[index] + np.arange(WINDOW) * self.noise.skip
-        points = self.clips.keypoints[rows]
-        box = _jittered(pose_box(points), rng)
-        cells = to_cells(points, box).astype(np.float32)
+        change = _change(self.augmentation, self.seed, epoch, index)
+        rows = self.clips.offsets[self.clip[index]] + self.position[index] + np.arange(WINDOW) * self.noise.skip
+        rows = rows[change.frames]
+        cells = self._cells(rows, change, rng)[:, change.order]
         sizes = torso(cells)
-        noisy, sigma, background = self.noise(
-            cells, float(np.nanmean(sizes)) if np.isfinite(sizes).any() else np.nan, rng
-        )
-        maps = render(noisy, sigma)
-        flat = np.where(np.isfinite(noisy).all(-1), background * (MASS / SIZE**2), 0)[:, None, None]
-        inputs = maps * (1 - background[:, None, None]) + flat
+        drawn = self.noise(cells, float(np.nanmean(sizes)) if np.isfinite(sizes).any() else np.nan, rng)
+        points = np.concatenate([drawn.cells, drawn.peak[..., None]], axis=-1)
+        given = {"points": points, "sigma": drawn.sigma, "background": drawn.background}
         weight = np.isfinite(cells).all(-1).astype(np.float32)
         if self.clips.weight is not None:
-            weight = weight * self.clips.weight[rows]
-        return Window(inputs.astype(np.float32), cells, weight)
+            weight = weight * self.clips.weight[rows][:, change.order]
+        return Window(given, cells, weight)
+
+    def _cells(self, rows: np.ndarray, change: Change, rng: np.random.Generator) -> np.ndarray:
+        """True keypoints (5, 25, 2) float32 in the window's frame of reference."""
+        if self._in_frame is not None and change == Change():
+            return self._in_frame[rows]
+        points = self._points[rows]
+        if change != Change():
+            middle = np.nanmean(points, axis=(0, 1))
+            points = (points - middle) @ change.turn.T + middle
+        if self.box == STUDY.name:
+            return _study_cells(points)
+        box = _jittered(pose_box(points), rng)
+        middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * change.scale
+        return to_cells(points, np.concatenate([middle - half, middle + half])).astype(np.float32)
+
+
+def _study_cells(points: np.ndarray) -> np.ndarray:
+    """Keypoints (T, 25, 2) in cells of each frame's own box, as the study's pretraining has it; float32."""
+    low, high = np.fmin.reduce(points, axis=1), np.fmax.reduce(points, axis=1)
+    grow = (high - low) * STUDY.grow / 2
+    side = np.maximum(np.round(high - low + 2 * grow), 1)
+    return ((points - (low - grow)[:, None]) * ((SIZE - 1) / side)[:, None]).astype(np.float32)
 
 
 def _jittered(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -93,167 +134,85 @@ def _jittered(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate([centre - grown / 2, centre + grown / 2])
 
 
-class RecordedWindows:
-    """Windows over what the frozen estimator really saw, exactly as a stream would build them."""
+def _change(augmentation: Augmentation, seed: int, epoch: int, index: int) -> Change:
+    """Drawn apart from the noise, so that the same window has the same noise with and without augmentation."""
+    return augmentation.draw(np.random.default_rng((seed, epoch, index, 1))) if augmentation else Change()
 
-    def __init__(self, clips: ClipSet, recordings: list[Recording]):
-        """Raises ClimbEdgeError when there is not one window."""
-        self.clips, self.recordings = clips, recordings
-        rows: list[tuple[int, int, int]] = []  # clip, first row of the recording, frame of that row
-        boxes = []
-        for c, recording in enumerate(recordings):
-            length = int(clips.offsets[c + 1] - clips.offsets[c])
-            for person in dict.fromkeys(recording.person.tolist()):
-                own = np.flatnonzero((recording.person == person) & (recording.frame < length))
-                for run in np.split(own, np.flatnonzero(np.diff(recording.frame[own]) != 1) + 1):
-                    box = None
-                    for i, row in enumerate(run):
-                        box = STICKY.update(box, recording.keypoints[row, :, :2])
-                        if i >= WINDOW - 1:
-                            rows.append((c, i - WINDOW + 1, int(recording.frame[row]) - WINDOW + 1))
-                            boxes.append((run[i - WINDOW + 1 : i + 1], box))
-        if not rows:
+
+@dataclass(eq=False)
+class RecordedWindows:
+    """Windows over what the frozen estimator really saw, exactly as a stream would build them.
+
+    Raises ClimbEdgeError when there is not one window.
+    """
+
+    clips: ClipSet
+    recordings: list[Recording]
+    box: str = STICKY.name
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    span = WINDOW
+
+    def __post_init__(self):
+        found = [window for c in range(len(self.clips)) for window in self._of_clip(c)]
+        if not found:
             raise ClimbEdgeError(
-                f"{clips.source}: no person was seen in {WINDOW} frames in a row; check the videos, or use a heavier --estimator"
+                f"{self.clips.source}: no person was seen in {WINDOW} frames in a row; check the videos, or use a heavier --estimator"
             )
-        self._rows, self._boxes = zip(*boxes, strict=True)
-        self.clip, _, self.position = (np.array(column) for column in zip(*rows, strict=True))
+        clip, position, self._rows, self._boxes = zip(*found, strict=True)
+        self.clip, self.position = np.array(clip), np.array(position)
+
+    def _of_clip(self, c: int):
+        """Yield (clip, first frame, rows of the recording (5,), boxes (5, 4)) of every window of clip `c`."""
+        recording, length = self.recordings[c], int(self.clips.offsets[c + 1] - self.clips.offsets[c])
+        boxes = recording.boxes[self.box]
+        for person in dict.fromkeys(recording.person.tolist()):
+            own = np.flatnonzero((recording.person == person) & (recording.frame < length))
+            for run in np.split(own, np.flatnonzero(np.diff(recording.frame[own]) != 1) + 1):
+                for i in range(len(run) - WINDOW + 1):
+                    rows = run[i : i + WINDOW]
+                    held = boxes[rows] if self.box == STUDY.name else np.repeat(boxes[rows[-1:]], WINDOW, axis=0)
+                    yield c, int(recording.frame[rows[0]]), rows, held
 
     def __len__(self) -> int:
         return len(self.clip)
 
-    def window(self, index: int, epoch: int = 0) -> Window:
-        recording, box = self.recordings[self.clip[index]], self._boxes[index]
-        seen = [recording.observation(int(row)) for row in self._rows[index]]
+    def window(self, index: int, epoch: int = 0, maps: bool = True) -> Window:
+        """Window `index` as epoch `epoch` sees it; without maps only the decoded points are read."""
+        change = _change(self.augmentation, self.seed, epoch, index)
+        recording, rows, boxes = self.recordings[self.clip[index]], self._rows[index], self._boxes[index]
         frames = self.clips.offsets[self.clip[index]] + self.position[index] + np.arange(WINDOW)
-        cells = to_cells(self.clips.keypoints[frames], box).astype(np.float32)
-        weight = self.clips.weights(int(self.clip[index]))[self.position[index] + np.arange(WINDOW)]
+        seen = recording.keypoints[rows]
+        cells = to_cells(self.clips.keypoints[frames], boxes[:, None]).astype(np.float32)
+        points = np.concatenate([to_cells(seen[..., :2], boxes[:, None]), seen[..., 2:]], axis=-1).astype(np.float32)
+        weight = self.clips.weights(int(self.clip[index]))[self.position[index] + np.arange(WINDOW)].astype(np.float32)
         # Two people in a video: a target far from everything the estimator saw is somebody else's.
-        apart = np.linalg.norm(cells - to_cells(np.stack([o.keypoints[:, :2] for o in seen]), box), axis=-1)
-        other = (
-            np.nanmedian(np.where(weight > 0, apart, np.nan), axis=1) > SIZE / 4
-            if (weight > 0).any()
-            else np.zeros(WINDOW, bool)
-        )
+        apart = np.where(weight > 0, np.linalg.norm(cells - points[..., :2], axis=-1), np.nan)
+        other = np.array([np.nanmedian(a) > SIZE / 4 if np.isfinite(a).any() else False for a in apart])
         cells[other], weight[other] = np.nan, 0
-        return Window(window_of(seen, box), cells, weight.astype(np.float32))
+        if change != Change():
+            back = invert(change.cells)
+            cells = transform(back, cells).astype(np.float32)
+            points[..., :2] = transform(back, points[..., :2])
+        given = {"points": points[change.frames][:, change.order]}
+        if maps:
+            warped = np.stack(
+                [self._map(recording, int(row), box, change) for row, box in zip(rows, boxes, strict=True)]
+            )
+            given["maps"] = warped[change.frames][..., change.order]
+        return Window(given, cells[change.frames][:, change.order], weight[change.frames][:, change.order])
+
+    def _map(self, recording: Recording, row: int, box: np.ndarray, change: Change) -> np.ndarray:
+        """Native map `row` sampled once, in the frame of reference of `box` after `change`."""
+        observation = recording.observation(row)
+        return warp(observation.native, observation.affine, compose(box_affine(box), change.cells))
 
 
 Source = RenderedWindows | RecordedWindows
 
 
-def batch(source: Source, indices: np.ndarray, epoch: int = 0) -> Window:
+def batch(source: Source, indices: np.ndarray, epoch: int = 0, maps: bool = True) -> Window:
     """The windows `indices` stacked: (B, ...) arrays."""
-    made = [source.window(int(i), epoch) for i in indices]
-    return Window(*(np.stack([getattr(w, name) for w in made]) for name in ("inputs", "cells", "weight")))
-
-
-def dataset(
-    source: Source, indices: np.ndarray, batch_size: int, seed: int, first_epoch: int, steps: int, target
-):  # fmt: skip
-    """Endless tf.data of (inputs, target(cells), weight) batches from `first_epoch` on, `steps` batches an epoch.
-
-    Each epoch is a fresh shuffle drawn from (seed, epoch); the next batches are made while the model trains.
-    """
-    import tensorflow as tf
-
-    def order():
-        epoch = first_epoch
-        while True:
-            shuffled = np.random.default_rng((seed, epoch)).permutation(indices)
-            needed = steps * batch_size
-            for chunk in np.resize(shuffled, needed).reshape(steps, batch_size):
-                yield chunk, epoch
-            epoch += 1
-
-    def make(chunk, epoch):
-        made = batch(source, chunk, int(epoch))
-        return made.inputs, made.cells, made.weight
-
-    def to_tensors(chunk, epoch):
-        inputs, cells, weight = tf.numpy_function(make, (chunk, epoch), (tf.float32,) * 3)
-        cells = tf.ensure_shape(cells, (None, WINDOW, K, 2))
-        inputs, weight = (
-            tf.ensure_shape(inputs, (None, WINDOW, SIZE, SIZE, K)),
-            tf.ensure_shape(weight, (None, WINDOW, K)),
-        )
-        return inputs, target(cells), weight
-
-    signature = (tf.TensorSpec((batch_size,), tf.int64), tf.TensorSpec((), tf.int64))
-    stream = tf.data.Dataset.from_generator(order, output_signature=signature)
-    return stream.map(to_tensors, num_parallel_calls=2, deterministic=True).prefetch(2)
-
-
-@dataclass(frozen=True)
-class Split:
-    """Window numbers of each part, and how they were cut. No frame stands in two parts, nor twice in val or test."""
-
-    train: np.ndarray
-    val: np.ndarray
-    test: np.ndarray
-    rule: str
-
-    def save(self, path: Path, source: Source) -> None:
-        parts = {n: getattr(self, n).tolist() for n in ("train", "val", "test")}
-        text = json.dumps(parts, sort_keys=True)
-        about = {
-            "rule": self.rule,
-            "windows": len(source),
-            "clips": len(source.clips),
-            "sha256": hashlib.sha256(text.encode()).hexdigest(),
-        }
-        write_text(path, json.dumps({**about, **parts}))
-
-    @classmethod
-    def load(cls, path: Path, source: Source) -> Split:
-        """Read a split back. Raises ClimbEdgeError when it was made for other data."""
-        try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-            parts = [np.array(data[n], np.int64) for n in ("train", "val", "test")]
-            windows, clips, rule = data["windows"], data["clips"], data["rule"]
-        except DAMAGED as error:
-            raise ClimbEdgeError(
-                f"{path}: expected a split, found a damaged file ({error}); delete the run and train again"
-            ) from error
-        if (windows, clips) != (len(source), len(source.clips)):
-            raise ClimbEdgeError(
-                f"{path}: split of {windows} windows and {clips} clips, the data has {len(source)} and {len(source.clips)}; it changed since: train again"
-            )
-        return cls(*parts, rule)
-
-
-def split(source: Source, seed: int = 0) -> Split:
-    """60/20/20: by clip where there are ten or more, else by time inside every clip, its end held back for test.
-
-    By time, windows that reach over a border are dropped. Validation and test take every fifth window, so that no two
-    share a frame.
-    """
-    span = (WINDOW - 1) * (source.noise.skip if isinstance(source, RenderedWindows) else 1) + 1
-    clips = np.unique(source.clip)
-    part = np.full(len(source), -1)
-    if len(clips) >= 10:
-        rule = "by clip"
-        shuffled = np.random.default_rng((seed, 0x5917)).permutation(clips)
-        for number, group in enumerate(np.split(shuffled, [round(0.6 * len(clips)), round(0.8 * len(clips))])):
-            part[np.isin(source.clip, group)] = number
-    else:
-        rule = "by time"
-        for c in clips:
-            length = int(source.clips.offsets[c + 1] - source.clips.offsets[c])
-            first, last = source.position, source.position + span - 1
-            for number, (low, high) in enumerate(((0, 0.6), (0.6, 0.8), (0.8, 1.0))):
-                inside = (first >= round(low * length)) & (last < round(high * length))
-                part[(source.clip == c) & inside] = number
-    sparse = [_disjoint(source, np.flatnonzero(part == number), span) for number in (1, 2)]
-    return Split(np.flatnonzero(part == 0), *sparse, rule)
-
-
-def _disjoint(source: Source, indices: np.ndarray, span: int) -> np.ndarray:
-    """Windows of `indices` that share no frame: greedily from the start of each clip."""
-    kept, free = [], {}
-    for i in indices:
-        clip, position = int(source.clip[i]), int(source.position[i])
-        if position >= free.get(clip, 0):
-            kept.append(i)
-            free[clip] = position + span
-    return np.array(kept, np.int64)
+    made = [source.window(int(i), epoch, maps) for i in indices]
+    given = {name: np.stack([w.given[name] for w in made]) for name in made[0].given}
+    return Window(given, np.stack([w.cells for w in made]), np.stack([w.weight for w in made]))

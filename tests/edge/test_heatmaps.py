@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from climb_edge.boxes import SIZE, pose_box
-from climb_edge.heatmaps import CENTRE, MASS, PEAK, decode, normalise, render, to_cells, to_pixels, warp
+from climb_edge.boxes import SIZE, box_affine, pose_box
+from climb_edge.heatmaps import (
+    CENTRE,
+    MASS,
+    PEAK,
+    decode,
+    decode_rendered,
+    normalise,
+    render,
+    to_cells,
+    to_pixels,
+    warp,
+)
 from edge.scene import observe, standing
 
 PLACES = np.array([[28, 28], [0, 0], [55, 55], [0, 30], [54, 1], [2, 55]], float)
@@ -123,6 +134,62 @@ def test_decode_steps_one_cell_at_most():
     assert np.abs(cells[0] - 4).max() <= 1
 
 
+def rendered_cases(count: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(cells, sigma, background) each (count, 25[, 2]): inside, beyond and on borders, half cells, missing, any blur."""
+    rng = np.random.default_rng(4)
+    cells = rng.uniform(-6, 62, (count, 25, 2)).astype(np.float32)
+    edges = [0, 0.49, 0.5, 1, 1.5, 2, 27.5, 53.5, 54, 54.5, 55]
+    cells[: count // 2] = rng.choice(edges, (count // 2, 25, 2))
+    cells[rng.random((count, 25)) < 0.05] = np.nan
+    cells[0, 0], cells[0, 1, 1], cells[0, 2] = np.nan, np.nan, np.inf
+    sigma = rng.choice([0.3, 0.7, 1.0, 2.5, 6.0, 14.0], (count, 25)).astype(np.float32)
+    background = rng.choice([0.0, 0.2, 0.9], (count, 25)).astype(np.float32)
+    return cells, sigma, background
+
+
+def over_background(cells, sigma, background) -> np.ndarray:
+    maps = render(cells, sigma) * (1 - background)[:, None, None]
+    present = np.isfinite(cells).all(-1)
+    return maps + np.where(present, background * MASS / SIZE**2, 0)[:, None, None]
+
+
+@pytest.mark.parametrize("subpixel", [True, False])
+def test_what_is_decoded_without_rendering_is_what_is_decoded_after_it(subpixel):
+    cells, sigma, background = rendered_cases()
+    expected, _ = decode(over_background(cells, sigma, background), subpixel)
+    found = decode_rendered(cells, sigma, background, subpixel)
+    np.testing.assert_allclose(found, expected, atol=2.5e-4)  # without the background it is 6e-4
+    for plain in (0.0, 0.6):
+        scalar = decode_rendered(cells, 1.5, plain, subpixel)
+        full = np.full(sigma.shape, plain)
+        np.testing.assert_allclose(scalar, decode(over_background(cells, 1.5, full), subpixel)[0], atol=2e-3)
+
+
+def test_a_level_map_is_decoded_without_rendering_as_after_it():
+    """So blurred that all cells are equal: the mean of them, or the first."""
+    cells = np.array([[10.2, 20.7], [0, 55]], np.float32)
+    for subpixel, place in ((True, 27.5), (False, 0)):
+        np.testing.assert_array_equal(decode(render(cells, 1e6), subpixel)[0], place)
+        np.testing.assert_array_equal(decode_rendered(cells, 1e6, 0.2, subpixel), place)
+
+
+def test_what_is_missing_decodes_to_the_middle_without_rendering_too():
+    cells = np.array([[10.2, 20.7], [np.nan, 5], [5, np.nan], [np.inf, 5], [-9, 70]])
+    found = decode_rendered(cells, 1.0, 0.0, subpixel=False)
+    np.testing.assert_array_equal(found, [[10, 21], [28, 28], [28, 28], [28, 28], [0, 55]])
+
+
+@pytest.mark.slow  # importing TensorFlow
+def test_numpy_and_keras_decode_alike_without_rendering():
+    pytest.importorskip("keras", reason="the edge layer runs without Keras; this compares both where it is installed")
+    from keras import ops
+
+    cells, sigma, background = rendered_cases()
+    for subpixel in (True, False):
+        theirs = np.asarray(decode_rendered(cells, sigma, background, subpixel, ops))
+        np.testing.assert_allclose(theirs, decode_rendered(cells, sigma, background, subpixel), atol=1e-3)
+
+
 @pytest.mark.slow  # importing TensorFlow
 def test_numpy_and_keras_are_the_same_code():
     pytest.importorskip("keras", reason="the edge layer runs without Keras; this compares both where it is installed")
@@ -147,7 +214,7 @@ def test_numpy_and_keras_are_the_same_code():
 def test_warp_brings_a_rotated_map_to_the_right_cells_of_the_box(angle):
     points = standing()
     seen, box = observe(points, angle=angle), pose_box(points)
-    cells, peaks = decode(normalise(warp(seen.native, seen.affine, box)))
+    cells, peaks = decode(normalise(warp(seen.native, seen.affine, box_affine(box))))
     error = cells - to_cells(points, box)
     assert np.abs(error).max() < 0.25  # bilinear sampling bends a peak: 0.06 cells on average, measured
     assert np.abs(error.mean(0)).max() < 0.05
@@ -156,7 +223,7 @@ def test_warp_brings_a_rotated_map_to_the_right_cells_of_the_box(angle):
 
 def test_warp_outside_the_native_map_is_zero():
     seen = observe(standing())
-    assert not warp(seen.native, seen.affine, np.array([900.0, 900.0, 1000.0, 1000.0])).any()
+    assert not warp(seen.native, seen.affine, box_affine(np.array([900.0, 900.0, 1000.0, 1000.0]))).any()
 
 
 def test_bad_box_of_zero_width_is_never_made():

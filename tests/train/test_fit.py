@@ -1,6 +1,7 @@
 """Fitting: the mask, the metric, the run folder, and runs that go on where they were stopped."""
 
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -12,17 +13,21 @@ import keras
 import numpy as np
 import pytest
 
+from climb_edge.clips import load_clips, save_clips
 from climb_edge.errors import ClimbEdgeError
-from train import models
+from climb_edge.heatmaps import decode
+from train import models, training
 from train.__main__ import main
-from train.fit import measure
-from train.losses import cross_entropy, masked, mse
+from train.fit import Recipe, fit, freeze
+from train.judge import Judge
+from train.losses import LOSSES, cross_entropy, masked, mse
+from train.models import deciwatch
 from train.motion import generated_clips
-from train.noise import NOISES
+from train.noise import NOISES, StudyNoise
+from train.options import parse
 from train.runs import Run
-from train.windows import RenderedWindows, targets
-
-SMALL = ["--data", "generated", "--clips", "12", "--steps", "3", "--batch", "2"]
+from train.splits import split
+from train.windows import RenderedWindows, batch, targets
 
 
 def test_a_masked_keypoint_gives_no_gradient():
@@ -52,20 +57,62 @@ def test_the_cross_entropy_is_least_at_the_target_and_does_not_care_for_scale():
     np.testing.assert_allclose(at, np.log(2 * np.pi * np.e), atol=0.05)  # entropy of a Gaussian of sigma 1
 
 
-def test_measure_knows_a_perfect_and_a_noisy_prediction():
+# Judging ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_noisy_input_is_judged_by_pck_and_an_exact_one_is_perfect():
     source = RenderedWindows(generated_clips(3, 1, frames=30), NOISES["1.2"])
     indices = np.arange(0, 60, 5)
-    noisy = measure(None, source, indices)
+    noisy = Judge(source, Recipe(batch=5))(indices)
     assert 0.005 < noisy.pck["0.05"] < 0.1  # the study shifts by 2.95 cells; the threshold is about half a cell
     assert noisy.pck["0.05"] < noisy.pck["0.1"] < noisy.pck["0.2"]
+    exact = Judge(RenderedWindows(source.clips, StudyNoise("exact", 0.0, (1.0,))), Recipe(batch=5))(indices)
+    assert exact.score("study").pooled()["0.05"][0] == 1
+    assert noisy.pck["0.05"] < exact.pck["0.05"] < 1  # against exact truth whole cells are half a cell off
+    assert exact.pck["0.1"] == 1
 
-    class Perfect:
-        def predict_on_batch(self, inputs):
-            from train.windows import batch
 
-            return targets(batch(source, indices[: len(inputs)]).cells)
+def test_a_judge_keeps_every_windows_points_and_truth_by_clip():
+    source = RenderedWindows(generated_clips(3, 1, frames=30), NOISES["blazepose"])
+    indices = np.array([0, 3, 30, 31, 32, 60])
+    measured = Judge(source, Recipe(batch=4))(indices)
+    assert [len(t) for t in measured.truth] == [2, 3, 1]
+    windows = batch(source, indices)
+    np.testing.assert_array_equal(np.concatenate(measured.truth), windows.cells)
+    for reading, subpixel in (("ours", True), ("study", False)):
+        np.testing.assert_allclose(
+            np.concatenate(measured.points[reading]), decode(windows.inputs, subpixel)[0], atol=5e-3
+        )
+        assert [p.shape for p in measured.points[reading]] == [t.shape for t in measured.truth]
 
-    assert measure(Perfect(), source, indices).pck["0.05"] == pytest.approx(1.0)
+
+def test_what_is_not_trusted_is_not_judged():
+    clips = generated_clips(2, 1, frames=20)
+    trust = np.ones(clips.visible.shape, np.float32)
+    trust[:, 4], trust[:, 9] = 0, 0.5
+    source = RenderedWindows(dataclasses.replace(clips, weight=trust), NOISES["blazepose"])
+    measured = Judge(source, Recipe(batch=4, loss="mse"))(np.arange(6))
+    assert np.isnan(measured.truth[0][:, :, 4]).all()
+    assert np.isfinite(np.delete(measured.truth[0], 4, axis=2)).all()
+    windows = batch(source, np.arange(6))
+    each = np.square(targets(windows.cells, 2.0) - windows.inputs).mean((2, 3))
+    assert measured.loss == pytest.approx((each * windows.weight).sum() / windows.weight.sum(), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["conv3d", "deciwatch"])
+def test_the_studys_loss_is_the_squared_error_against_whole_cells(name, shallow):
+    source = RenderedWindows(generated_clips(2, 1, frames=20), NOISES["1.1"], box="frame")
+    described, windows = models.get(name), batch(source, np.arange(5))
+    model = models.initial(described, "none", seed=1)
+    cells = np.clip(np.floor(windows.cells + 0.5), 0, 55)
+    outputs = np.asarray(model(windows.inputs))
+    if name == "conv3d":
+        each = np.square(targets(cells, 1.0) - outputs).mean((2, 3))
+    else:
+        each = np.square(cells - outputs).mean(-1)
+    recipe = Recipe(batch=2, loss={"conv3d": "mse", "deciwatch": "coordinate_mse"}[name], target_sigma=1.0, whole=True)
+    measured = Judge(source, recipe, described, model)(np.arange(5))
+    assert measured.loss == pytest.approx(each[np.isfinite(windows.cells).all(-1)].mean(), rel=1e-3)
 
 
 def test_conv3d_has_its_parameters_and_passes_its_input_through_when_told():
@@ -81,14 +128,59 @@ def test_an_unknown_model_names_the_nearest():
         models.get("conv3")
 
 
+# Runs -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> list[str]:
+    """Options of a run that is over in seconds: 12 clips of 12 frames, 2 steps of 2 windows."""
+    path = tmp_path_factory.mktemp("tiny") / "clips.npz"
+    save_clips(path, generated_clips(12, 5, frames=12))
+    return ["--data", str(path), "--steps", "2", "--batch", "2"]
+
+
+@pytest.fixture
+def shallow(monkeypatch):
+    """Deciwatch with one layer instead of five of each kind: its graph takes seconds to trace."""
+    monkeypatch.setattr(deciwatch, "LAYERS", 1)
+
+
 def history(path):
     with open(path / "history.csv") as stream:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(stream)]
 
 
+def figures_of(path) -> dict:
+    metrics = json.loads((path / "metrics.json").read_text())
+    return {name: value for name, value in metrics.items() if name not in ("minutes", "ms_per_window")}
+
+
+def variables_of(path) -> dict[str, np.ndarray]:
+    """Every variable of a run's state: of the model, its dropout and its optimizer."""
+    with np.load(path / "state.npz") as arrays:
+        return {name: arrays[name] for name in arrays.files if name != "state"}
+
+
+def assert_same_run(left, right, model: str) -> None:
+    """Two run folders: history, figures, best weights and the state in which they ended."""
+    assert history(left) == history(right)
+    assert figures_of(left) == figures_of(right)
+    a, b = (Run.open(p).load_weights(models.get(model).build()).get_weights() for p in (left, right))
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_array_equal(x, y)
+    there, here = variables_of(left), variables_of(right)
+    assert there.keys() == here.keys()
+    for name in there:
+        np.testing.assert_array_equal(there[name], here[name])
+
+
+def half_written(path) -> list[str]:
+    return [name for name in os.listdir(path) if name.startswith(".")]
+
+
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_to_the_same_result(tmp_path):
-    command = ["pretrain", *SMALL, "--epochs", "6"]
+def test_a_run_that_was_stopped_goes_on_to_the_same_result(tmp_path, tiny):
+    command = ["pretrain", *tiny, "--epochs", "8"]
     assert main([*command, "--out", str(tmp_path / "whole")]) == 0
     process = subprocess.Popen(
         [sys.executable, "-m", "train", *command, "--out", str(tmp_path / "stopped")],
@@ -98,38 +190,242 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_result(tmp_path):
     )
     deadline = time.monotonic() + 120
     while not (tmp_path / "stopped" / "state.npz").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors.decode()
-    assert len(history(tmp_path / "stopped")) < 7
-    assert not [p for p in os.listdir(tmp_path / "stopped") if p.startswith(".")], "half-written files"
+    assert len(history(tmp_path / "stopped")) < 9
+    assert not half_written(tmp_path / "stopped")
     assert main([*command, "--out", str(tmp_path / "stopped")]) == 0
-    assert history(tmp_path / "stopped") == history(tmp_path / "whole")
-    a, b = (
-        Run.open(tmp_path / n).load_weights(models.get("conv3d").build()).get_weights() for n in ("whole", "stopped")
-    )
-    for left, right in zip(a, b, strict=True):
-        np.testing.assert_array_equal(left, right)
+    assert_same_run(tmp_path / "whole", tmp_path / "stopped", "conv3d")
+
+
+KILLED = """
+import os, signal, sys
+from train import fit
+from train.models import deciwatch
+
+deciwatch.LAYERS = 1
+
+after_batch = fit._Progress.on_train_batch_end
+
+def killed(self, step, logs=None):
+    after_batch(self, step, logs)
+    if self.epoch == 2 and step == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+fit._Progress.on_train_batch_end = killed
+from train.__main__ import main
+main(sys.argv[1:])
+"""
 
 
 @pytest.mark.slow
-def test_a_run_folder_holds_what_it_promises_and_is_not_mixed_up(tmp_path, capsys):
+@pytest.mark.parametrize("model", ["conv3d", "deciwatch"])
+def test_a_run_that_was_killed_within_an_epoch_goes_on_to_the_same_result(tmp_path, tiny, shallow, model):
+    """Deciwatch has dropout: what is drawn for it is part of a run's state."""
+    command = ["pretrain", *tiny, "--model", model, "--steps", "3", "--epochs", "4", "--mirror", "--rotate", "20"]
+    killed = [sys.executable, "-c", KILLED, *command, "--out", str(tmp_path / "killed")]
+    assert subprocess.run(killed, capture_output=True, timeout=300, check=False).returncode == -signal.SIGKILL
+    assert [row["epoch"] for row in history(tmp_path / "killed")] == ["0", "1", "2"]
+    assert main([*command, "--out", str(tmp_path / "killed")]) == 0
+    assert main([*command, "--out", str(tmp_path / "whole")]) == 0
+    assert_same_run(tmp_path / "whole", tmp_path / "killed", model)
+    losses = [float(row["loss"]) for row in history(tmp_path / "whole")]
+    assert len(set(losses)) == 5, "nothing was learned"
+
+
+@pytest.mark.slow
+def test_a_run_folder_holds_what_it_promises_and_is_not_mixed_up(tmp_path, tiny, capsys):
     out = tmp_path / "run"
-    assert main(["pretrain", *SMALL, "--epochs", "2", "--init", "identity", "--out", str(out)]) == 0
+    assert main(["pretrain", *tiny, "--epochs", "2", "--init", "identity", "--out", str(out)]) == 0
     for name in ("config.json", "split.json", "history.csv", "curves.png", "best.weights.h5", "metrics.json"):
         assert (out / name).stat().st_size > 0
     metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics["truth"] == "generated"
-    assert 0 < metrics["identity"]["pooled"]["0.1"][0] < 1
+    assert metrics["truth"] == "generated" and metrics["schema"] == "climb-edge/run/2"
+    assert list(metrics["parts"]) == ["test"] and list(metrics["parts"]["test"]) == ["identity", "refined"]
+    assert 0 < metrics["parts"]["test"]["identity"]["ours"]["pooled"]["0.1"][0] < 1
     assert [int(r["epoch"]) for r in history(out)] == [0, 1, 2]
     capsys.readouterr()
-    assert main(["pretrain", *SMALL, "--epochs", "2", "--seed", "7", "--out", str(out)]) == 2
+    assert main(["pretrain", *tiny, "--epochs", "2", "--seed", "7", "--out", str(out)]) == 2
     assert "another config" in capsys.readouterr().err
     (out / "best.weights.h5").write_bytes(b"damaged")
     with pytest.raises(ClimbEdgeError, match=r"best\.weights\.h5"):
         Run.open(out).load_weights(models.get("conv3d").build())
+
+
+@pytest.mark.slow
+def test_another_run_takes_a_runs_split_and_weights(tmp_path, tiny, capsys):
+    first, second, other = (tmp_path / name for name in ("first", "second", "other"))
+    assert main(["pretrain", *tiny, "--epochs", "1", "--seed", "3", "--out", str(first)]) == 0
+    reused = ["--split", str(first / "split.json"), "--init", str(first), "--epochs", "1"]
+    assert main([*tiny, *reused, "--seed", "4", "--out", str(second)]) == 0
+    metrics = [json.loads((run / "metrics.json").read_text()) for run in (first, second)]
+    assert metrics[0]["split"] == metrics[1]["split"]
+    assert metrics[0]["windows"] == metrics[1]["windows"]
+    assert [m["command"] for m in metrics] == ["pretrain", "finetune"]
+    parts = [json.loads((run / "split.json").read_text()) for run in (first, second)]
+    assert parts[0] == parts[1] and parts[0]["sha256"] == metrics[0]["split"]["sha256"]
+    own = RenderedWindows(load_clips(tiny[1]), NOISES["blazepose"], 4)
+    assert split(own, "auto", 4).sha256 != parts[0]["sha256"], "a split of seed 4 is another one"
+    capsys.readouterr()
+    assert main(["pretrain", "--data", "generated", "--clips", "3", *reused, "--out", str(other)]) == 2
+    assert "split.json: made for" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_run_with_a_video_held_out_has_figures_of_both_parts(tmp_path, tiny):
+    assert main(["pretrain", *tiny, "--epochs", "1", "--split", "final", "--out", str(tmp_path)]) == 0
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["split"]["rule"] == "final"
+    assert list(metrics["parts"]) == ["test", "held_out"]
+    assert metrics["windows"]["held_out"] == 8
+    for rows in metrics["parts"].values():
+        for row in rows.values():
+            assert all(0 <= row["ours"]["pooled"][a][0] <= 1 for a in ("0.05", "0.1", "0.2"))
+    test, held_out = (metrics["parts"][p]["identity"]["loss"] for p in ("test", "held_out"))
+    assert test != held_out
+
+
+def tiny_run(tmp_path, name: str, **recipe):
+    """Fit a model on 12 short clips, by the recipe; returns its weights before and after, by layer, and the run."""
+    source = RenderedWindows(generated_clips(12, 5, frames=12), NOISES["blazepose"])
+    described, run = models.get(name), Run.start(tmp_path / "run", {"model": name})
+    model = models.initial(described, "none", 2)
+    before = {v.path: np.array(v) for v in model.weights}
+    fit(described, model, source, split(source), run, Recipe(**{"batch": 2, "steps": 2, "epochs": 1} | recipe))
+    return before, {v.path: np.array(v) for v in model.weights}, run
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [("conv3d", "conv3d"), ("deciwatch", "refine"), ("convlstm_concat", "out")],
+)
+def test_freezing_leaves_the_last_layer_alone_to_train(name, last, shallow):
+    model = models.get(name).build(**models.get(name).switches)
+    freeze(model)
+    assert sorted(v.path.split("/")[-2:] for v in model.trainable_variables) == [[last, "bias"], [last, "kernel"]]
+
+
+@pytest.mark.slow
+def test_of_a_frozen_model_only_the_last_layer_changes(tmp_path, shallow):
+    before, after, _ = tiny_run(tmp_path, "deciwatch", freeze=True, loss="coordinate_mse")
+    changed = {path.split("/")[-2] for path in before if not np.array_equal(before[path], after[path])}
+    assert changed == {"refine"}
+
+
+@pytest.mark.slow
+def test_of_a_model_that_is_not_frozen_every_layer_changes(tmp_path, shallow):
+    before, after, _ = tiny_run(tmp_path, "deciwatch", loss="coordinate_mse")
+    still = {path.split("/")[-2] for path in before if np.array_equal(before[path], after[path])}
+    moved = {path.split("/")[-2] for path in before if not np.array_equal(before[path], after[path])}
+    assert still <= {"query", "key"}, "of two frames each sees the other, whatever it asks"
+    assert {"embed", "recover", "denoise", "refine", "value", "out", "widen", "narrow"} <= moved
+
+
+@pytest.mark.slow
+def test_the_rate_falls_and_training_ends_where_the_loss_does_not_fall(tmp_path):
+    rates = {"learning_rate": 1e-12, "plateau": 1, "stop": 3, "epochs": 9}
+    before, after, run = tiny_run(tmp_path, "conv3d", **rates)
+    rows = run.history()
+    assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
+    np.testing.assert_allclose([row["learning_rate"] for row in rows], [1e-12, 1e-12, 1e-13, 1e-14], rtol=1e-3)
+    for path, value in before.items():
+        np.testing.assert_allclose(after[path], value, atol=1e-9)
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path, monkeypatch):
+    monkeypatch.setitem(LOSSES, "mse", lambda target, predicted: np.nan * mse(target, predicted))
+    with pytest.raises(
+        ClimbEdgeError, match="the loss became nan in epoch 1; start again with a lower --learning-rate"
+    ):
+        tiny_run(tmp_path, "conv3d", loss="mse")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "precision"),
+    [("conv3d", "mixed_bfloat16"), ("deciwatch", "mixed_float16")],
+)
+def test_a_run_in_half_precision_has_whole_weights(tmp_path, tiny, shallow, model, precision):
+    plain, half = tmp_path / "plain", tmp_path / "half"
+    command = ["pretrain", *tiny, "--model", model]
+    assert main([*command, "--epochs", "2", "--precision", precision, "--out", str(half)]) == 0
+    assert keras.config.dtype_policy().name == "float32"
+    weights = Run.open(half).load_weights(models.get(model).build()).get_weights()
+    assert all(w.dtype == np.float32 and np.isfinite(w).all() for w in weights)
+    rows = history(half)
+    assert all(np.isfinite(float(value)) for row in rows for value in row.values())
+    assert float(rows[2]["val_loss"]) < float(rows[0]["val_loss"])
+    assert main([*command, "--epochs", "0", "--out", str(plain)]) == 0
+    before = float(history(plain)[0]["val_loss"])
+    assert float(rows[0]["val_loss"]) == pytest.approx(before, rel=0.02)
+    assert float(rows[0]["val_loss"]) != before, "it was not half the precision"
+
+
+MIRRORED = """
+import sys
+import train.backend
+import tensorflow as tf
+one = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(one, [tf.config.LogicalDeviceConfiguration()] * 2)
+from train.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def assert_like(left, right) -> None:
+    """Two histories, but for the order in which sums are made."""
+    for a, b in zip(history(left), history(right), strict=True):
+        for name in ("loss", "val_loss"):
+            assert float(a[name]) == pytest.approx(float(b[name]), rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_mirrored_run_does_what_a_plain_one_does(tmp_path, tiny, devices):
+    command = ["pretrain", *tiny, "--epochs", "2"]
+    assert main([*command, "--out", str(tmp_path / "plain")]) == 0
+    command += ["--distribute", "mirrored", "--out", str(tmp_path / "mirrored")]
+    if devices == 1:
+        assert main(command) == 0
+    else:
+        two = [sys.executable, "-c", MIRRORED, *command]
+        child = subprocess.run(two, capture_output=True, text=True, timeout=300, check=False)
+        assert child.returncode == 0, child.stderr[-2000:]
+    assert_like(tmp_path / "mirrored", tmp_path / "plain")
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "loss"),
+    [
+        ("conv3d", None, "cross_entropy"),
+        ("conv3d", "study", "mse"),
+        ("convlstm_sum", "study", "mse"),
+        ("deciwatch", None, "coordinate_mse"),
+        ("deciwatch", "study", "coordinate_mse"),
+        ("deciwatch", "coordinate_mae", "coordinate_mae"),
+    ],
+)
+def test_the_loss_is_one_of_the_models_output(tiny, model, asked, loss):
+    options = parse(["pretrain", *tiny, *(["--loss", asked] if asked else []), "--out", "OUT"])
+    assert training._recipe(options, models.get(model)).loss == loss
+
+
+@pytest.mark.parametrize(
+    ("model", "loss"), [("deciwatch", "cross_entropy"), ("deciwatch", "mse"), ("conv3d", "coordinate_mae")]
+)
+def test_a_loss_of_another_output_is_refused(tmp_path, tiny, capsys, model, loss):
+    assert main(["pretrain", *tiny, "--model", model, "--loss", loss, "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert f"--loss {loss}: {model} gives" in said and not (tmp_path / "run").exists()
+
+
+def test_a_model_without_weights_is_not_trained(tmp_path, tiny, capsys):
+    assert main(["pretrain", *tiny, "--model", "identity", "--out", str(tmp_path / "run")]) == 2
+    assert "has nothing to train" in capsys.readouterr().err
 
 
 def test_nan_weights_are_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Windows: what a source gives, the tf.data wrapper, and splits in which no frame stands twice."""
+"""Windows: what a source gives, simulated or recorded, in either box."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ from climb_edge.refiner import WindowTrack
 from climb_edge.stream import Stream
 from train.motion import generated_clips
 from train.noise import NOISES
-from train.windows import RecordedWindows, RenderedWindows, Split, batch, dataset, split, targets
+from train.windows import RecordedWindows, RenderedWindows, batch, heatmaps, targets
 
 
 @pytest.fixture(scope="module")
@@ -44,50 +44,58 @@ def test_half_the_frame_rate_takes_every_second_frame(source):
     assert len(source) == 12 * (40 - 4)
 
 
-def test_tf_data_gives_the_same_windows_in_a_new_order_each_epoch(source):
-    indices = np.arange(12)
-
-    def wide(cells):
-        return targets(cells, 2.0, keras.ops)
-
-    batches = list(dataset(source, indices, 4, seed=1, first_epoch=0, steps=3, target=wide).take(6).as_numpy_iterator())
-    inputs, target, weight = batches[0]
-    assert inputs.shape == target.shape == (4, 5, 56, 56, 25)
-    assert weight.shape == (4, 5, 25)
-    order = np.random.default_rng((1, 0)).permutation(indices)
-    expected = batch(source, order[:4], epoch=0)
-    np.testing.assert_array_equal(inputs, expected.inputs)
-    np.testing.assert_allclose(target, targets(expected.cells, 2.0), atol=1e-4)
-    later = list(dataset(source, indices, 4, seed=1, first_epoch=1, steps=3, target=wide).take(3).as_numpy_iterator())
-    np.testing.assert_array_equal(later[2][0], batches[5][0])
+def test_a_batch_is_its_windows_stacked(source):
+    indices = np.array([4, 100, 7])
+    together = batch(source, indices, epoch=2)
+    assert set(together.given) == {"points", "sigma", "background"}
+    for row, index in enumerate(indices):
+        window = source.window(int(index), 2)
+        np.testing.assert_array_equal(together.inputs[row], window.inputs)
+        np.testing.assert_array_equal(together.cells[row], window.cells)
+        np.testing.assert_array_equal(together.weight[row], window.weight)
 
 
-def frames_of(source, indices):
-    return [(int(source.clip[i]), int(source.position[i]) + t) for i in indices for t in range(5)]
+def test_a_window_is_given_little_and_its_maps_are_made_of_that(source):
+    given = source.window(3).given
+    assert {name: (array.shape, array.dtype) for name, array in given.items()} == {
+        "points": ((5, 25, 3), np.float32), "sigma": ((5, 25), np.float32), "background": ((5, 25), np.float32)
+    }  # fmt: skip
+    places = decode(source.window(3).inputs, subpixel=False)[0]
+    np.testing.assert_array_equal(places, np.floor(np.clip(given["points"][..., :2], 0, 55) + 0.5))
 
 
-@pytest.mark.parametrize("clips", [12, 2])
-def test_no_frame_is_shared_between_parts_nor_repeated_in_validation_and_test(clips):
-    source = RenderedWindows(generated_clips(clips, 5, frames=60), NOISES["blazepose"])
-    parts = split(source)
-    assert parts.rule == ("by clip" if clips >= 10 else "by time")
-    train, val, test = (frames_of(source, p) for p in (parts.train, parts.val, parts.test))
-    assert min(map(len, (train, val, test))) > 0
-    assert not set(train) & set(val)
-    assert not set(train) & set(test)
-    assert not set(val) & set(test)
-    assert len(set(val)) == len(val)
-    assert len(set(test)) == len(test)
+def test_a_background_takes_its_share_of_the_mass_and_a_missing_keypoint_has_no_map(source):
+    given = {name: array.copy() for name, array in source.window(3).given.items()}
+    given["background"][:] = 0.5
+    given["points"][:, 4] = np.nan
+    maps = heatmaps(given)
+    assert not maps[..., 4].any()
+    rest = np.delete(maps, 4, axis=-1)
+    np.testing.assert_allclose(rest.sum((1, 2)), MASS, rtol=1e-4)
+    np.testing.assert_allclose(rest.min((1, 2)), 0.5 * MASS / 56**2, rtol=1e-4)
 
 
-def test_a_split_is_read_back_and_refused_for_other_data(tmp_path, source):
-    parts = split(source)
-    parts.save(tmp_path / "split.json", source)
-    again = Split.load(tmp_path / "split.json", source)
-    np.testing.assert_array_equal(again.test, parts.test)
-    other = RenderedWindows(generated_clips(3, 5, frames=40), NOISES["blazepose"])
-    with pytest.raises(ClimbEdgeError, match="the data has"):
-        Split.load(tmp_path / "split.json", other)
+def test_recorded_maps_are_normalised_whoever_asks():
+    native = np.random.default_rng(0).uniform(-1, 1, (5, 56, 56, 25)).astype(np.float32)
+    maps = heatmaps({"maps": native})
+    np.testing.assert_allclose(maps.sum((1, 2)), MASS, rtol=1e-4)
+    assert (maps[native <= 0] == 0).all()
+    np.testing.assert_allclose(np.asarray(heatmaps({"maps": native}, keras.ops)), maps, rtol=1e-4, atol=1e-6)
+
+
+def test_the_studys_box_is_each_frames_own_extent_and_hidden_keypoints_do_not_count(source):
+    clips = source.clips
+    visible = clips.visible.copy()
+    visible[:, [9, 10]] = 0
+    study = RenderedWindows(dataclasses.replace(clips, visible=visible), NOISES["1.2"], box="frame")
+    window = study.window(5)
+    assert np.isnan(window.cells[:, [9, 10]]).all() and (window.weight[:, [9, 10]] == 0).all()
+    shown = np.delete(window.cells, [9, 10], axis=1)
+    low, high = np.nanmin(shown, axis=1), np.nanmax(shown, axis=1)
+    # 55 cells over an extent that is grown by a tenth and rounded to whole pixels
+    np.testing.assert_allclose(low, 55 * 0.05 / 1.1, atol=0.2)
+    np.testing.assert_allclose(high, 55 * 1.05 / 1.1, atol=0.2)
+    assert np.nanmax(np.abs(source.window(5).cells - window.cells)) > 3
 
 
 def test_clips_that_are_too_short_are_refused():
@@ -113,6 +121,7 @@ class Capture:
 
 @pytest.mark.network
 def test_recorded_windows_are_what_a_stream_builds(tmp_path, person_video):
+    """In the sticky box of streams; without maps there are the same points."""
     from climb_edge.blazepose import BlazePose
 
     record(person_video, BlazePose("full"), tmp_path / "r.zip")
@@ -128,6 +137,9 @@ def test_recorded_windows_are_what_a_stream_builds(tmp_path, person_video):
     assert len(capture.windows) == len(source) > 3
     for i, window in enumerate(capture.windows):
         made = source.window(i)
-        np.testing.assert_allclose(made.inputs, window, atol=1e-5)
+        np.testing.assert_allclose(made.inputs, window, rtol=5e-5, atol=1e-5)
+        assert set(source.window(i, maps=False).given) == {"points"}
+        np.testing.assert_array_equal(source.window(i, maps=False).given["points"], made.given["points"])
     cells = decode(source.window(0).inputs)[0]
     assert np.median(np.abs(cells - source.window(0).cells)) < 0.5
+    np.testing.assert_allclose(source.window(0).given["points"][..., :2], source.window(0).cells, atol=1e-4)

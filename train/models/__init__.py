@@ -18,11 +18,15 @@ class Model(Protocol):
 
     name: str
     parameters: int  # of the training form, exact
+    reads: str  # heatmaps, or keypoints: what its windows are read for
     output: str  # heatmaps (..., 56, 56, 25), or keypoints (..., 25, 2) = x and y in cells
     switches: dict[str, bool]  # what may be switched in `build`, with its default
 
     def build(self, **switches: bool):
         """Training form: a Keras model (B, 5, 56, 56, 25) -> (B, 5, 56, 56, 25), or (B, 5, 25, 2) keypoints."""
+
+    def outputs(self, model, given: dict):
+        """What the training form gives for what windows are given (tensors by name, see `train.feed`)."""
 
     def form(self, model, form: str, emits: str):
         """Deploy form with the same weights: a Keras model of 4-D tensors with batch 1.

@@ -12,6 +12,7 @@ from climb_edge.boxes import SIZE
 from climb_edge.contract import WINDOW
 from climb_edge.skeleton import K
 from train.backend import keras
+from train.feed import Maps
 from train.graphs import EMITTED, constant, convolution, frames_of, step_inputs, window_input
 
 KERNEL = 5
@@ -21,7 +22,7 @@ _ops = keras.ops
 class Conv3D:
     """The registry's entry; see `train.models.Model`."""
 
-    name, output, switches = "conv3d", "heatmaps", {}
+    name, reads, output, switches = "conv3d", "heatmaps", "heatmaps", {}
     parameters = KERNEL**3 * K * K + K
 
     def build(self) -> keras.Model:
@@ -29,6 +30,9 @@ class Conv3D:
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
         convolved = keras.layers.Conv3D(K, KERNEL, padding="same", activation="relu", name="conv3d")(window)
         return keras.Model(window, convolved, name=self.name)
+
+    def outputs(self, model: keras.Model, given: dict):
+        return model(Maps()(given))
 
     def pass_through(self, model: keras.Model) -> bool:
         kernel = np.zeros((KERNEL, KERNEL, KERNEL, K, K), np.float32)

@@ -15,6 +15,7 @@ from climb_edge.boxes import SIZE
 from climb_edge.contract import WINDOW
 from climb_edge.skeleton import K
 from train.backend import keras
+from train.feed import Maps
 from train.graphs import EMITTED, constant, convolution, frames_of, step_inputs, window_input
 
 FEATURES = 128
@@ -80,7 +81,7 @@ class ConvLSTM(keras.layers.Layer):
 class BiConvLSTM:
     """The registry's entry for one of the two; see `train.models.Model`."""
 
-    output = "heatmaps"
+    reads, output = "heatmaps", "heatmaps"
 
     def __init__(self, merge: str):
         self.merge, self.name = merge, f"convlstm_{merge}"
@@ -110,6 +111,9 @@ class BiConvLSTM:
             x = layer(FEATURES, 1, "combine", last)(keras.layers.Concatenate()(branches))
             x = layer(K, 1, "out", last)(x)
         return keras.Model(window, _ops.reshape(x, (-1, WINDOW, SIZE, SIZE, K)), name=self.name)
+
+    def outputs(self, model: keras.Model, given: dict):
+        return model(Maps()(given))
 
     def pass_through(self, model: keras.Model) -> bool:
         return False

@@ -15,6 +15,7 @@ from climb_edge.contract import WINDOW
 from climb_edge.heatmaps import PEAK, decode
 from climb_edge.skeleton import K
 from train.backend import keras
+from train.feed import Points
 from train.graphs import EMITTED, constant, convolution, decoded, normalised, step_inputs, window_input
 
 FEATURES, HEADS, HIDDEN, LAYERS = 128, 4, 256, 5
@@ -124,7 +125,7 @@ class Poses(keras.layers.Layer):
 class DeciWatch:
     """The registry's entry; see `train.models.Model`."""
 
-    name, output, parameters = "deciwatch", "keypoints", 1_708_388
+    name, reads, output, parameters = "deciwatch", "keypoints", "keypoints", 1_708_388
     switches: ClassVar = {"identity_mask": True, "every_frame": False, "subpixel": True}  # the study: on, off, off
 
     def build(self, identity_mask: bool = True, every_frame: bool = False, subpixel: bool = True) -> keras.Model:
@@ -134,8 +135,13 @@ class DeciWatch:
         """
         core = _core(identity_mask, tuple(range(WINDOW)) if every_frame else SAMPLED)
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
-        refined = _ops.reshape(core(Poses(subpixel, name="decode")(window)), (-1, WINDOW, K, 2))
-        return keras.Model(window, refined[..., ::-1], name=self.name)
+        refined = _points(core(Poses(subpixel, name="decode")(window)))
+        return keras.Model(window, refined, name=self.name)
+
+    def outputs(self, model: keras.Model, given: dict):
+        """From keypoints as they are decoded, without maps."""
+        points = Points(model.get_layer("decode").subpixel)(given)
+        return _points(model.get_layer("coordinates")(_ops.reshape(points[..., ::-1], (-1, WINDOW, 2 * K))))
 
     def pass_through(self, model: keras.Model) -> bool:
         return False
@@ -159,6 +165,11 @@ class DeciWatch:
         if switches["identity_mask"] and tokens == 2:
             return self.parameters + constants - LAYERS * 2 * (FEATURES * FEATURES + FEATURES)
         return self.parameters + constants
+
+
+def _points(poses):
+    """Rows and columns (B, 5, 50) -> x, y in cells (B, 5, 25, 2)."""
+    return _ops.reshape(poses, (-1, WINDOW, K, 2))[..., ::-1]
 
 
 def _core(identity_mask: bool, sampled: tuple[int, ...]) -> keras.Model:

@@ -6,17 +6,21 @@ from climb_edge.boxes import SIZE
 from climb_edge.contract import WINDOW
 from climb_edge.skeleton import K
 from train.backend import keras
+from train.feed import Maps
 from train.graphs import EMITTED, frames_of, step_inputs, window_input
 
 
 class Identity:
     """The registry's entry; see `train.models.Model`."""
 
-    name, output, switches, parameters = "identity", "heatmaps", {}, 0
+    name, reads, output, switches, parameters = "identity", "heatmaps", "heatmaps", {}, 0
 
     def build(self) -> keras.Model:
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
         return keras.Model(window, keras.layers.Identity()(window), name=self.name)
+
+    def outputs(self, model: keras.Model, given: dict):
+        return model(Maps()(given))
 
     def pass_through(self, model: keras.Model) -> bool:
         return True

@@ -1,0 +1,68 @@
+"""Augmentation: turning, scaling and mirroring a window, and playing it backwards.
+
+What is drawn is a change of the frame of reference, so that points are moved and maps are sampled anew: nothing is ever
+resampled twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from climb_edge.boxes import SIZE
+from climb_edge.contract import WINDOW
+from climb_edge.skeleton import MIRROR, K
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far windows are changed; nothing by default. The study tried a rotation of 45 degrees for DeciWatch."""
+
+    rotate: float = 0.0  # degrees, uniform on either side
+    scale: float = 0.0  # box side times exp(uniform on either side)
+    mirror: bool = False  # in every second window, left and right exchanged
+    reverse: bool = False  # in every second window, last frame first
+
+    def __bool__(self) -> bool:
+        return self != Augmentation()
+
+    def draw(self, rng: np.random.Generator) -> Change:
+        """The change of one window."""
+        angle = np.deg2rad(rng.uniform(-self.rotate, self.rotate))
+        scale = np.exp(rng.uniform(-self.scale, self.scale))
+        mirrored, reversed_ = rng.random(2) < 0.5
+        return Change(angle, scale, bool(self.mirror and mirrored), bool(self.reverse and reversed_))
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one window."""
+
+    angle: float = 0.0  # radians
+    scale: float = 1.0
+    mirrored: bool = False
+    reversed: bool = False
+
+    @property
+    def order(self) -> np.ndarray:
+        """(25,) the keypoint that stands in each place: a mirror exchanges left and right."""
+        return MIRROR if self.mirrored else np.arange(K)
+
+    @property
+    def frames(self) -> np.ndarray:
+        """(5,) the frame that stands in each place."""
+        return np.arange(WINDOW)[::-1] if self.reversed else np.arange(WINDOW)
+
+    @property
+    def turn(self) -> np.ndarray:
+        """(2, 2) what turns and mirrors a vector in the image; no scale."""
+        cos, sin = np.cos(self.angle), np.sin(self.angle)
+        return np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if self.mirrored else 1.0, 1.0])
+
+    @property
+    def cells(self) -> np.ndarray:
+        """Affine (2, 3) from cells of the changed box to cells of the box as it was; both have the same middle."""
+        back = np.linalg.inv(self.turn) * self.scale
+        middle = np.full(2, SIZE / 2)
+        return np.hstack([back, (middle - back @ middle)[:, None]])

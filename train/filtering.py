@@ -1,0 +1,44 @@
+"""Filters as rows of a study: each tuned on a run's validation windows, measured on its test windows."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from climb_edge.filters import GRIDS, Filter
+from train.data import open_source
+from train.fit import Recipe
+from train.judge import Judge, Measured
+from train.runs import Run
+from train.splits import Split
+from train.training import SCHEMA, figures, rate, through
+
+TUNED_BY = "0.1"  # validation PCK, ours, pooled
+
+
+def filter_run(path: Path) -> dict:
+    """Metrics like a run's, of every filter on the data and split of the run `path`. Raises ClimbEdgeError."""
+    run = Run(path)
+    config = run.config()
+    source = open_source(config)
+    parts, recipe = Split.load(run.split, source), Recipe(**config["recipe"])
+    judge, fps = Judge(source, recipe), rate(source)
+    measured = {name: judge(getattr(parts, name)) for name in ("val", "test", "held_out") if len(getattr(parts, name))}
+    tuned = {name: max(grid, key=partial(_worth, measured["val"], fps)) for name, grid in GRIDS.items()}
+    shown = {
+        part: {"identity": figures(m, fps)}
+        | {name: figures(through(m, partial(f, fps=fps)), fps) for name, f in tuned.items()}
+        for part, m in measured.items()
+        if part != "val"
+    }
+    return {
+        "schema": SCHEMA, "command": config["command"], "model": "filters", "noise": config["noise"], "seed": config["seed"],
+        "truth": source.clips.truth, "data": source.clips.source, "data_sha256": config["data_sha256"],
+        "space": "heatmap cells", "box": config["box"], "frames": "all 5 of each window",
+        "split": {"rule": parts.rule, "sha256": parts.sha256}, "windows": {n: len(getattr(parts, n)) for n in ("train", "val", "test", "held_out")},
+        "filters": {name: f.spec for name, f in tuned.items()}, "parts": shown,
+    }  # fmt: skip
+
+
+def _worth(measured: Measured, fps: float, smooth: Filter) -> float:
+    return through(measured, partial(smooth, fps=fps)).pck[TUNED_BY]

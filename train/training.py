@@ -1,0 +1,215 @@
+"""One training run, from its options to its metrics: what `finetune` and `pretrain` do."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.motion_metrics import acceleration, lag_ms
+from train import models
+from train.augment import Augmentation
+from train.backend import keras
+from train.data import open_source
+from train.fit import Recipe, fit
+from train.judge import DECODES, Judge, Measured
+from train.losses import FOR
+from train.runs import Run
+from train.splits import RULES, Split, digest, split
+from train.windows import Source
+
+SCHEMA = "climb-edge/run/2"
+_AT_LEAST = {
+    "epochs": 0,
+    "batch": 1,
+    "clips": 1,
+    "steps": 1,
+    "plateau": 1,
+    "stop": 1,
+    "validation": 1,
+    "weight_decay": 0,
+    "seed": 0,
+}
+
+
+def train(options: argparse.Namespace) -> dict:
+    """Run, or resume, what the options say; returns the metrics. Raises ClimbEdgeError for what cannot be run."""
+    _check(options)
+    described = models.get(options.model)
+    switches = models.switched(described, options.switch)
+    config = _config(options) | {"switches": switches}
+    recipe = _recipe(options, described)
+    source = open_source(config)
+    config |= {"recipe": asdict(recipe), "data_sha256": digest(source), "truth": source.clips.truth}
+    run = Run.start(options.out, config)
+    parts = _split(options, run, source)
+    print(
+        f"{len(source)} windows of {len(source.clips)} clips, split {parts.rule}: {len(parts.train)} train, "
+        f"{len(parts.val)} validation, {len(parts.test)} test"
+        + (f", {len(parts.held_out)} of a video held out" if len(parts.held_out) else "")
+    )
+    with _arithmetic(options):
+        model = models.initial(described, options.init, options.seed, switches)
+        fit(described, model, source, parts, run, recipe)
+    run.load_weights(model)
+    metrics = _metrics(config, described, source, parts, run, recipe, model)
+    run.write_metrics(metrics)
+    return metrics
+
+
+def _check(options: argparse.Namespace) -> None:
+    for name, least in _AT_LEAST.items():
+        value = getattr(options, name)
+        if value is not None and not (value >= least and math.isfinite(value)):
+            raise ClimbEdgeError(f"--{name.replace('_', '-')} {value}: expected at least {least}")
+    for name, low, high in (
+        ("target_sigma", 0.5, 5),
+        ("rotate", 0, 180),
+        ("scale", 0, 1),
+        ("learning_rate", 1e-12, 10),
+    ):
+        if not low <= getattr(options, name) <= high:
+            raise ClimbEdgeError(f"--{name.replace('_', '-')} {getattr(options, name)}: expected {low} to {high}")
+
+
+def _config(options: argparse.Namespace) -> dict:
+    """What defines a run: a run of another config in the same folder is refused."""
+    kept = (
+        "command",
+        "model",
+        "init",
+        "estimator",
+        "weights",
+        "noise",
+        "clips",
+        "seed",
+        "box",
+        "split",
+        "precision",
+        "group",
+    )
+    config = {name: getattr(options, name) for name in kept}
+    config["data"] = [d if d == "generated" else str(Path(d).resolve()) for d in options.data]
+    config["videos"] = options.videos and str(Path(options.videos).resolve())
+    for name in ("noise", "split"):
+        if Path(config[name]).is_file():
+            config[name] = str(Path(config[name]).resolve())
+    config["augmentation"] = asdict(Augmentation(options.rotate, options.scale, options.mirror, options.reverse))
+    return config
+
+
+def _recipe(options: argparse.Namespace, described) -> Recipe:
+    fitting = FOR[described.output]
+    loss = {None: fitting[0], "study": "mse" if described.output == "heatmaps" else "coordinate_mse"}.get(
+        options.loss, options.loss
+    )
+    if loss not in fitting:
+        raise ClimbEdgeError(
+            f"--loss {loss}: {described.name} gives {described.output}; expected one of {', '.join(fitting)}"
+        )
+    names = [name for name in Recipe.__dataclass_fields__ if name != "loss"]
+    return Recipe(loss=loss, **{name: getattr(options, name) for name in names})
+
+
+def _split(options: argparse.Namespace, run: Run, source: Source) -> Split:
+    """The run's own split where there is one, else that of another run's file, else a new one; always written."""
+    if run.split.is_file():
+        return Split.load(run.split, source)
+    named = options.split == "auto" or options.split in RULES or not Path(options.split).exists()
+    parts = split(source, options.split, options.seed) if named else Split.load(options.split, source)
+    parts.save(run.split, source)
+    return parts
+
+
+@contextlib.contextmanager
+def _arithmetic(options: argparse.Namespace):
+    """The precision and the devices of a run; weights are single precision whatever the arithmetic is."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(options.precision)
+    try:
+        if options.distribute == "none":
+            yield
+        elif keras.backend.backend() != "tensorflow":
+            raise ClimbEdgeError(
+                f"--distribute {options.distribute}: needs Keras on TensorFlow; found {keras.backend.backend()}"
+            )
+        else:
+            import tensorflow as tf
+
+            with tf.distribute.MirroredStrategy().scope():
+                yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _metrics(config: dict, described, source: Source, parts: Split, run: Run, recipe: Recipe, model) -> dict:
+    history, fps = run.history(), rate(source)
+    judges = {"identity": Judge(source, recipe), "refined": Judge(source, recipe, described, model)}
+    measured = {
+        part: {name: figures(judge(indices), fps) for name, judge in judges.items()}
+        for part, indices in (("test", parts.test), ("held_out", parts.held_out))
+        if len(indices)
+    }
+    return {
+        "schema": SCHEMA, "command": config["command"], "model": described.name, "parameters": described.parameters,
+        "noise": config["noise"] if not config["videos"] else None, "seed": config["seed"], "truth": source.clips.truth,
+        "data": source.clips.source, "data_sha256": config["data_sha256"], "space": "heatmap cells", "box": config["box"],
+        "frames": "all 5 of each window", "split": {"rule": parts.rule, "sha256": parts.sha256},
+        "windows": {"train": len(parts.train), "val": len(parts.val), "test": len(parts.test), "held_out": len(parts.held_out)},
+        "best_epoch": int(max(history, key=lambda r: (r[f"val_pck_{recipe.select}"], -r["epoch"]))["epoch"]),
+        "epochs": int(history[-1]["epoch"]), "minutes": sum(r["seconds"] for r in history) / 60,
+        "ms_per_window": _milliseconds(model), "parts": measured,
+    }  # fmt: skip
+
+
+def _milliseconds(model) -> float:
+    """Median time of the training form on one window, as Keras runs it on this machine."""
+    window, times = np.zeros((1, *model.inputs[0].shape[1:]), np.float32), []
+    for _ in range(12):
+        since = time.perf_counter()
+        model.predict_on_batch(window)
+        times.append(time.perf_counter() - since)
+    return 1000 * float(np.median(times[2:]))
+
+
+def rate(source: Source) -> float:
+    """Frames per second of a source's windows; 30 where its clips do not say."""
+    known = source.clips.fps[np.isfinite(source.clips.fps)]
+    return float(np.median(known) if len(known) else 30.0) / ((source.span - 1) / 4)
+
+
+def figures(measured: Measured, fps: float) -> dict:
+    """What is told of one row: PCK by both readings and both ways of averaging, per keypoint, jitter and lag."""
+    scores = {reading: measured.score(reading) for reading in DECODES}
+    windows = [w for clip in measured.points["ours"] for w in clip], [w for clip in measured.truth for w in clip]
+    return {
+        **{reading: {"pooled": s.pooled(), "study": s.study(), "keypoints": s.keypoints(), "threshold": s.threshold}
+           for reading, s in scores.items()},
+        "loss": measured.loss, "jitter": acceleration(windows[0]), "truth_jitter": acceleration(windows[1]),
+        "lag_ms": lag_ms(*windows, fps, reach=2),
+    }  # fmt: skip
+
+
+def through(measured: Measured, smooth) -> Measured:
+    """Predictions after a filter: (W, 5, 25, 2) -> the same."""
+    points = {reading: tuple(smooth(p) for p in clips) for reading, clips in measured.points.items()}
+    return replace(measured, loss=float("nan"), points=points)
+
+
+def report(path: Path, metrics: dict) -> None:
+    """Print the test figures of a run."""
+    truth = {"human": "human truth", "pseudo": "pseudo ground truth", "generated": "generated truth"}[metrics["truth"]]
+    for part, rows in metrics["parts"].items():
+        count = metrics["windows"][part]
+        print(
+            f"{part.replace('_', ' ')} PCK in %, pooled, {truth}, {count} windows, best epoch {metrics['best_epoch']}"
+        )
+        for name, row in rows.items():
+            print(f"  {name:10}" + "  ".join(f"@{a} {100 * v[0]:5.1f}" for a, v in row["ours"]["pooled"].items()))
+    print(f"{path}/ (curves.png, history.csv, metrics.json, best.weights.h5)")
