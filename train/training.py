@@ -192,8 +192,14 @@ def figures(measured: Measured, fps: float) -> dict:
         **{reading: {"pooled": s.pooled(), "study": s.study(), "keypoints": s.keypoints(), "threshold": s.threshold}
            for reading, s in scores.items()},
         "loss": measured.loss, "jitter": acceleration(windows[0]), "truth_jitter": acceleration(windows[1]),
-        "lag_ms": lag_ms(*windows, fps, reach=2),
+        "lag_ms": _lag(*windows, fps),
     }  # fmt: skip
+
+
+def _lag(predicted: list, truth: list, fps: float) -> float:
+    """How late a row is; NaN where five frames cannot tell, because it hardly moves or lies two frames or more away."""
+    found = lag_ms(predicted, truth, fps, reach=2)
+    return found if abs(found) < 2 * 1000 / fps else float("nan")
 
 
 def through(measured: Measured, smooth) -> Measured:
