@@ -14,7 +14,7 @@ from climb_edge.contract import WINDOW
 from climb_edge.errors import DAMAGED, ClimbEdgeError, write_text
 from train.windows import Source
 
-_TAKE = re.compile(r"(mocap/.+)/\d+")  # one performance through several cameras
+_TAKE = re.compile(r"((?:\d+/)?mocap/.+)/\d+")  # one performance through several cameras
 _CUT = re.compile(r"(.+?)(_\d+)?(\.\w{1,4})?")  # name_0.avi, name_1.avi: cut from one video
 
 
@@ -42,14 +42,14 @@ class Split:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
             parts = cls(*(np.array(data[n], np.int64) for n in _PARTS), str(data["rule"]))
             there, claimed = {k: data[k] for k in ("windows", "clips", "data_sha256")}, data["sha256"]
-        except DAMAGED as error:
+        except (*DAMAGED, OverflowError) as error:
             raise ClimbEdgeError(
                 f"{path}: expected a split, found a damaged file ({error}); delete it and a new one is made"
             ) from error
         here = parts._about(source)
         if any(there[k] != here[k] for k in there):
             raise ClimbEdgeError(
-                f"{path}: made for {there['windows']} windows of {there['clips']} clips, keypoints {there['data_sha256'][:12]}; "
+                f"{path}: made for {there['windows']} windows of {there['clips']} clips, keypoints {str(there['data_sha256'])[:12]}; "
                 f"the data has {here['windows']} of {here['clips']}, {here['data_sha256'][:12]}; restore that data, or make a new split"
             )
         if parts.sha256 != claimed:
@@ -146,10 +146,17 @@ def final(source: Source, seed: int):
             f"{source.clips.source}: split final holds the longest of at least two clips out, found one"
         )
     train, later = np.split(rest, [round(0.6 * len(rest))])
+    moved = _touching(source, later, train)
+    train, later = np.concatenate([train, later[moved]]), later[~moved]
+    # What was moved reaches further: windows that share a frame with it are left out, else everything would be moved.
+    apart = _disjoint(source, later[~_touching(source, later, train)])
+    return train, apart[::2], apart[1::2], np.flatnonzero(source.clip == longest)
+
+
+def _touching(source: Source, indices: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """(len(indices),) whether a window shares a frame with those of its clip in `train`, which all begin before it."""
     last = {c: source.position[train[source.clip[train] == c]].max() for c in np.unique(source.clip[train])}
-    shares = np.array([source.position[i] < last.get(source.clip[i], -source.span) + source.span for i in later], bool)
-    apart = _disjoint(source, later[~shares])
-    return np.concatenate([train, later[shares]]), apart[::2], apart[1::2], np.flatnonzero(source.clip == longest)
+    return np.array([source.position[i] < last.get(source.clip[i], -source.span) + source.span for i in indices], bool)
 
 
 RULES = {"by-video": by_video, "by-time": by_time, "by-window": by_window, "mission": mission, "final": final}

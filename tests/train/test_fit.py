@@ -180,7 +180,7 @@ def half_written(path) -> list[str]:
 
 @pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_to_the_same_result(tmp_path, tiny):
-    command = ["pretrain", *tiny, "--epochs", "8"]
+    command = ["pretrain", *tiny, "--epochs", "4"]
     assert main([*command, "--out", str(tmp_path / "whole")]) == 0
     process = subprocess.Popen(
         [sys.executable, "-m", "train", *command, "--out", str(tmp_path / "stopped")],
@@ -195,7 +195,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_result(tmp_path, tiny):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors.decode()
-    assert len(history(tmp_path / "stopped")) < 9
+    assert len(history(tmp_path / "stopped")) < 5
     assert not half_written(tmp_path / "stopped")
     assert main([*command, "--out", str(tmp_path / "stopped")]) == 0
     assert_same_run(tmp_path / "whole", tmp_path / "stopped", "conv3d")
@@ -316,15 +316,6 @@ def test_of_a_frozen_model_only_the_last_layer_changes(tmp_path, shallow):
 
 
 @pytest.mark.slow
-def test_of_a_model_that_is_not_frozen_every_layer_changes(tmp_path, shallow):
-    before, after, _ = tiny_run(tmp_path, "deciwatch", loss="coordinate_mse")
-    still = {path.split("/")[-2] for path in before if np.array_equal(before[path], after[path])}
-    moved = {path.split("/")[-2] for path in before if not np.array_equal(before[path], after[path])}
-    assert still <= {"query", "key"}, "of two frames each sees the other, whatever it asks"
-    assert {"embed", "recover", "denoise", "refine", "value", "out", "widen", "narrow"} <= moved
-
-
-@pytest.mark.slow
 def test_the_rate_falls_and_training_ends_where_the_loss_does_not_fall(tmp_path):
     rates = {"learning_rate": 1e-12, "plateau": 1, "stop": 3, "epochs": 9}
     before, after, run = tiny_run(tmp_path, "conv3d", **rates)
@@ -383,19 +374,25 @@ def assert_like(left, right) -> None:
             assert float(a[name]) == pytest.approx(float(b[name]), rel=1e-3)
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory, tiny):
+    """A run of two epochs on one device."""
+    path = tmp_path_factory.mktemp("plain") / "run"
+    assert main(["pretrain", *tiny, "--epochs", "2", "--out", str(path)]) == 0
+    return path
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("devices", [1, 2])
-def test_a_mirrored_run_does_what_a_plain_one_does(tmp_path, tiny, devices):
-    command = ["pretrain", *tiny, "--epochs", "2"]
-    assert main([*command, "--out", str(tmp_path / "plain")]) == 0
-    command += ["--distribute", "mirrored", "--out", str(tmp_path / "mirrored")]
+def test_a_mirrored_run_does_what_a_plain_one_does(tmp_path, tiny, plain, devices):
+    command = ["pretrain", *tiny, "--epochs", "2", "--distribute", "mirrored", "--out", str(tmp_path / "mirrored")]
     if devices == 1:
         assert main(command) == 0
     else:
         two = [sys.executable, "-c", MIRRORED, *command]
         child = subprocess.run(two, capture_output=True, text=True, timeout=300, check=False)
         assert child.returncode == 0, child.stderr[-2000:]
-    assert_like(tmp_path / "mirrored", tmp_path / "plain")
+    assert_like(tmp_path / "mirrored", plain)
 
 
 @pytest.mark.parametrize(
