@@ -1,0 +1,288 @@
+"""How a study is shown: a page of tables and pictures as Markdown and HTML, tables of keypoint groups and of details, charts."""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from climb_edge.errors import whole_file, write_text
+from climb_edge.skeleton import GROUPS
+
+ALPHAS = ("0.05", "0.1", "0.2")
+OURS, THEIRS = ("ours", "pooled"), ("study", "study")  # (reading, averaging): what is shown, and the study's own
+VARIANTS = (OURS, THEIRS, ("ours", "study"), ("study", "pooled"))
+_COLOURS = {"identity": "#777777", "conv3d": "#d98032", "deciwatch": "#4c6a92", "convlstm_sum": "#3a9188", "convlstm_concat": "#b5485d"}  # fmt: skip
+_OTHERS = ("#7a5195", "#8c6d31", "#2f4b7c", "#a05195", "#665191")
+_FILTER_MARKS = ("v", "^", "s", "D", "x")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One place of a table. theirs: a published figure, never the best of anything."""
+
+    text: str
+    bold: bool = False
+    theirs: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns under optional groups (text, number of columns); a row is as long as `columns`."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Mark, ...], ...]
+    groups: tuple[tuple[str, int], ...] = ()
+
+    def markdown(self) -> str:
+        lines = [self.columns]
+        if self.groups:  # Markdown has one header row: the groups take it, the columns follow as the first line
+            lines = [[t for text, span in self.groups for t in (text, *[""] * (span - 1))], self.columns]
+        shown = [[_escaped(text) for text in line] for line in lines]
+        shown.insert(1, ["---", *["---:"] * (len(self.columns) - 1)])
+        for row in self.rows:
+            wraps = ["**" if m.bold else "*" if m.theirs else "" for m in row]
+            shown.append([w + _escaped(m.text) + w if m.text else "" for m, w in zip(row, wraps, strict=True)])
+        return "\n".join("| " + " | ".join(line) + " |" for line in shown)
+
+
+@dataclass
+class Page:
+    """What is told, in order; rendered twice."""
+
+    title: str
+    blocks: list[dict] = field(default_factory=list)
+
+    def heading(self, text: str, level: int = 2) -> None:
+        self.blocks.append({"kind": "heading", "text": text, "level": level})
+
+    def text(self, text: str) -> None:
+        self.blocks.append({"kind": "text", "text": text})
+
+    def lines(self, lines: list[str]) -> None:
+        if lines:
+            self.blocks.append({"kind": "lines", "lines": lines})
+
+    def table(self, table: Table) -> None:
+        self.blocks.append({"kind": "table", "table": table})
+
+    def picture(self, path: Path, text: str) -> None:
+        self.blocks.append({"kind": "picture", "path": path, "text": text})
+
+    def markdown(self) -> str:
+        shown = [f"# {_escaped(self.title)}"]
+        for block in self.blocks:
+            match block["kind"]:
+                case "heading":
+                    shown.append("#" * block["level"] + " " + _escaped(block["text"]))
+                case "text":
+                    shown.append(_escaped(block["text"]))
+                case "lines":
+                    shown.append("\n".join("- " + _escaped(line) for line in block["lines"]))
+                case "table":
+                    shown.append(block["table"].markdown())
+                case "picture":
+                    shown.append(f"![{_escaped(block['text'])}]({block['path'].name})")
+        return "\n\n".join(shown) + "\n"
+
+    def write(self, out: Path) -> list[Path]:
+        """tables.md, which names its pictures, and tables.html, which holds them."""
+        from jinja2 import Environment, PackageLoader
+
+        environment = Environment(loader=PackageLoader("train"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+        environment.filters["embedded"] = lambda p: base64.b64encode(p.read_bytes()).decode()
+        write_text(out / "tables.md", self.markdown())
+        write_text(out / "tables.html", environment.get_template("tables.html").render(page=self))
+        return [out / "tables.md", out / "tables.html"]
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is: reasons and paths come from elsewhere."""
+    text = html.escape(" ".join(text.split()), quote=False)
+    return "".join("\\" + c if c in "\\|*`[]" else c for c in text)
+
+
+def percent(share: float) -> str:
+    """A share in %: one decimal, two below 10."""
+    return f"{100 * share:.{2 if round(100 * share, 2) < 10 else 1}f}"
+
+
+def number(value: float, form: str = ".2f") -> str:
+    return format(value, form) if math.isfinite(value) else "–"
+
+
+def bold(columns: Sequence[Sequence[float]], texts: Sequence[Sequence[str]]) -> Iterator[list[Mark]]:
+    """Texts as marks, by row; the highest of each column is bold, with all that print the same. NaN is never best."""
+    best = []
+    for values, shown in zip(zip(*columns, strict=True), zip(*texts, strict=True), strict=True):
+        known = [(v, t) for v, t in zip(values, shown, strict=True) if math.isfinite(v)]
+        best.append({max(known)[1]} if known else set())
+    for values, shown in zip(columns, texts, strict=True):
+        every = zip(values, shown, best, strict=True)
+        yield [Mark(t, bold=math.isfinite(v) and t in top) for v, t, top in every]
+
+
+def group_table(rows: list, setups: tuple[str, ...]) -> Table:
+    """Tables 3 and 4: by setup and row the best epoch, PCK@0.2 of each keypoint group, and in total."""
+    lines = []
+    for setup in setups:
+        means, texts = [], []
+        for row in rows:
+            shown = [e for e in row.entries.get(setup, ()) if e.figures]
+            of = [
+                [e.figures["ours"]["keypoints"].get(f"group {g}", {}).get("0.2", math.nan) for e in shown]
+                for g in GROUPS
+            ]
+            of = [*([v for v in vs if math.isfinite(v)] for vs in of), row.values(setup, OURS, "0.2")]
+            means.append([sum(v) / len(v) if v else math.nan for v in of])
+            texts.append([percent(m) if math.isfinite(m) else "–" for m in means[-1]])
+            texts[-1][-1] = texts[-1][-1] if shown else row.state(setup)
+        for row, marks in zip(rows, bold(means, texts), strict=True):
+            epochs = [str(e.epoch) for e in row.entries.get(setup, ()) if e.epoch is not None]
+            lines.append((Mark(setup), Mark(row.label), Mark(", ".join(epochs) or "–"), *marks))
+    return Table(("setup", "row", "best epoch", *GROUPS, "total"), tuple(lines))
+
+
+def group_lines(rows: list, setups: tuple[str, ...]) -> Iterator[dict]:
+    """Tables 3 and 4 as lines of a CSV: every seed, both readings, every threshold, in %; `total` is pooled."""
+    for row, setup in ((r, s) for r in rows for s in setups):
+        for e, reading, alpha in (
+            (e, r, a) for e in row.entries.get(setup, ()) for r in ("ours", "study") for a in ALPHAS if e.figures
+        ):
+            there = e.figures[reading]
+            groups = {g: 100 * there["keypoints"].get(f"group {g}", {}).get(alpha, math.nan) for g in GROUPS}
+            yield {"setup": setup, "row": row.label, "seed": e.seed, "best_epoch": e.epoch, "reading": reading, "alpha": alpha,
+                   **groups, "total": 100 * there["pooled"][alpha][0]}  # fmt: skip
+
+
+def detail_lines(rows: list, setups: tuple[str, ...]) -> Iterator[dict]:
+    """Every seed of every row: PCK in % with its interval over clips, ours and pooled; jitter; lag."""
+    for row, setup in ((r, s) for s in setups for r in rows):
+        for e in (e for e in row.entries.get(setup, ()) if e.figures):
+            line = {"setup": setup, "row": row.label, "seed": e.seed}
+            for a in ALPHAS:
+                three = (100 * v for v in e.figures["ours"]["pooled"][a])
+                line |= dict(zip((f"@{a}", f"@{a} low", f"@{a} high"), three, strict=True))
+            yield line | {k: e.figures[k] for k in ("jitter", "truth_jitter", "lag_ms")}
+
+
+def detail_table(rows: list, setups: tuple[str, ...]) -> Table:
+    """The lines of `detail_lines`; after several seeds their spread."""
+    lines, forms = [], {"jitter": ".3f", "truth_jitter": ".3f", "lag_ms": "+.1f"}
+    for row, setup in ((r, s) for s in setups for r in rows):
+        for line in detail_lines([row], (setup,)):
+            told = (_interval(line[f"@{a}"], line[f"@{a} low"], line[f"@{a} high"], "to") for a in ALPHAS)
+            moves = (number(line[k], form) for k, form in forms.items())
+            lines.append((setup, row.label, str(line["seed"]), *told, *moves))
+        spread = [row.values(setup, OURS, a) for a in ALPHAS]
+        if len(spread[0]) > 1:
+            told = (_interval(*(100 * v for v in (sum(vs) / len(vs), min(vs), max(vs))), "..") for vs in spread)
+            lines.append((setup, row.label, f"mean of {len(spread[0])} (min .. max)", *told, "", "", ""))
+    names = ("setup", "row", "seed", *(f"@{a}" for a in ALPHAS), "jitter", "truth's jitter", "lag, ms")
+    return Table(names, tuple(tuple(map(Mark, line)) for line in lines))
+
+
+def _interval(value: float, low: float, high: float, word: str) -> str:
+    if not math.isfinite(value):
+        return "–"
+    around = f" ({percent(low / 100)} {word} {percent(high / 100)})" if math.isfinite(low) else ""
+    return percent(value / 100) + around
+
+
+def colour(name: str, number: int) -> str:
+    return _COLOURS.get(name, _OTHERS[number % len(_OTHERS)])
+
+
+def _figure(width: float, height: float):
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _plain(axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=7)
+
+
+def _save(figure, path: Path) -> Path:
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=120, format="png")
+    return path
+
+
+def curves(path: Path, model: str, cells: dict[str, list]) -> Path:
+    """Loss above, validation PCK below, one column per setup, a line style per seed; a dotted line at each best epoch.
+
+    cells: by setup, cells with `history`, `metrics`, `seed`, `state`.
+    """
+    figure = _figure(max(2.6 * len(cells), 4), 4.8)
+    rows = figure.subplots(2, len(cells), squeeze=False)
+    for column, (setup, members) in enumerate(cells.items()):
+        upper, lower = rows[0][column], rows[1][column]
+        drawn = [c for c in members if c.history]
+        chosen = ", ".join(dict.fromkeys(str(c.metrics["best_epoch"]) for c in drawn))
+        for number, cell in enumerate(drawn):
+            epochs = [r["epoch"] for r in cell.history]
+            named, style = (
+                not number,
+                {"marker": "o", "markersize": 2.5, "linewidth": 1.1, "linestyle": ("-", "--", "-.")[number % 3]},
+            )
+            for key, label, tone in (("loss", "training", "C0"), ("val_loss", "validation", "C1")):
+                upper.plot(epochs, [r[key] for r in cell.history], color=tone, label=label if named else None, **style)
+            for a, tone in (("0.05", "C0"), ("0.1", "C1"), ("0.2", "C2")):
+                pck = [100 * r[f"val_pck_{a}"] for r in cell.history]
+                lower.plot(epochs, pck, color=tone, label=f"@{a}" if named else None, **style)
+            best = cell.metrics["best_epoch"]
+            for axes in (upper, lower):
+                axes.axvline(best, color="#555", linestyle=":", label=f"best epoch: {chosen}" if named else None)
+        shown = [r[k] for c in members for r in c.history for k in ("loss", "val_loss")]
+        known = [v for v in shown if math.isfinite(v)]
+        if known and min(known) > 0 and max(known) > 10 * min(known):
+            upper.set_yscale("log")
+        upper.set_title(f"{model}, {setup}", fontsize=9)
+        lower.set_xlabel("epoch", fontsize=8)
+        for axes in (upper, lower):
+            _plain(axes)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            if shown:
+                axes.legend(frameon=False, fontsize=6)
+            else:
+                state = members[0].state if members else "not run"
+                axes.text(0.5, 0.5, "no history" if state == "done" else state, ha="center", transform=axes.transAxes)
+    rows[0][0].set_ylabel("loss", fontsize=8)
+    rows[1][0].set_ylabel("validation PCK, %", fontsize=8)
+    return _save(figure, path)
+
+
+def points(path: Path, setups: tuple[str, ...], rows: list) -> Path:
+    """PCK of every row and setup at each threshold, with its interval over clips; every seed is a point of its own."""
+    figure = _figure(max(1.5 * len(setups) + 2, 9), 4.2)
+    panels, step = figure.subplots(1, 3), 0.8 / max(len(rows), 1)
+    filters = [row.label for row in rows if row.kind == "filter"]
+    for axes, alpha in zip(panels, ("0.05", "0.1", "0.2"), strict=True):
+        for number, row in enumerate(rows):
+            xs, values, below, above = [], [], [], []
+            for place, setup in enumerate(setups):
+                for entry in (e for e in row.entries.get(setup, ()) if e.figures):
+                    value, low, high = (100 * v for v in entry.figures["ours"]["pooled"][alpha])
+                    if math.isfinite(value):
+                        xs.append(place - 0.4 + step * (number + 0.5))
+                        values.append(value)
+                        below.append(max(value - low, 0) if math.isfinite(low) else 0)
+                        above.append(max(high - value, 0) if math.isfinite(high) else 0)
+            small = row.kind == "filter"
+            mark = _FILTER_MARKS[filters.index(row.label) % len(_FILTER_MARKS)] if small else "o"
+            tone = "#999999" if small else colour(row.label, number)
+            axes.errorbar(xs, values, [below, above], fmt=mark, color=tone, markersize=3 if small else 5, linewidth=1, label=row.label)  # fmt: skip
+        axes.set_xticks(range(len(setups)), setups, rotation=30 if max(map(len, setups), default=0) > 5 else 0)
+        axes.set_xlim(-0.5, len(setups) - 0.5)
+        axes.set_title(f"PCK@{alpha}, %", fontsize=9)
+        axes.grid(axis="y", color="#eee")
+        _plain(axes)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False, fontsize=7
+    )
+    return _save(figure, path)
