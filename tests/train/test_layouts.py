@@ -16,7 +16,7 @@ from climb_edge.estimator import HeatmapFile
 from climb_edge.skeleton import FROM_JHMDB15, FROM_PENN13, INDEX, KEYPOINTS
 from climb_edge.video import Frame, VideoWriter
 from train.layouts import LAYOUTS, asfamc, coco, defaults, parse, read
-from train.layouts.common import FAR
+from train.layouts.imported import FAR
 from train.motion import load_motion, mocap_clips
 
 COCO17 = (

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError
-from train.layouts.common import Imported, Motion
+from train.layouts.imported import Imported, Motion
 
 __all__ = ["Imported", "LAYOUTS", "Motion", "defaults", "parse", "read"]
 

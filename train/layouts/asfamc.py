@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.skeleton import INDEX, KEYPOINTS, K
-from train.layouts.common import Imported, Log, Motion, existing_folder, find, read_text, reading
+from train.layouts.imported import Imported, Log, Motion, existing_folder, find, read_text, reading
 
 MAX_BONES = 1000
 INCH = 0.0254  # raw length / unit length = inches

@@ -11,7 +11,7 @@ import numpy as np
 from climb_edge.arrays import expect_shape, read_npz
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.skeleton import FROM_COCO17, to_25
-from train.layouts.common import (
+from train.layouts.imported import (
     Imported,
     Log,
     Take,

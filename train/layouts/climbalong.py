@@ -9,8 +9,8 @@ import numpy as np
 from climb_edge.arrays import expect_shape, read_npz
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.skeleton import K
-from train.layouts.common import Imported, Log, Take, annotated, existing_folder, find, join
 from train.layouts.heatmaps import read_boxes, shorter
+from train.layouts.imported import Imported, Log, Take, annotated, existing_folder, find, join
 
 
 def read(

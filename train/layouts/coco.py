@@ -15,7 +15,7 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.skeleton import FROM_COCO17, INDEX, KEYPOINTS, K, to_25
-from train.layouts.common import (
+from train.layouts.imported import (
     MAX_FRAMES,
     Imported,
     Log,

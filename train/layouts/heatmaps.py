@@ -15,7 +15,7 @@ from climb_edge.arrays import expect_shape, read_npz
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.heatmaps import SIZE
 from climb_edge.skeleton import K
-from train.layouts.common import Imported, Log, Take, annotated, find, join
+from train.layouts.imported import Imported, Log, Take, annotated, find, join
 
 _WHAT = "heatmaps with truth (.npz with bboxes, heatmaps and keypoints)"
 

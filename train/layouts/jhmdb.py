@@ -7,7 +7,7 @@ from pathlib import Path
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.skeleton import FROM_JHMDB15, to_25
 from climb_edge.video import read_video, video_info
-from train.layouts.common import Imported, Log, Take, existing_folder, find, inside, join, read_text
+from train.layouts.imported import Imported, Log, Take, existing_folder, find, inside, join, read_text
 from train.layouts.matlab import MatFiles, numeric
 
 SIZE, FPS = (320, 240), 30.0  # of every clip, where its video is not there to ask

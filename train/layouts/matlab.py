@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from climb_edge.errors import ClimbEdgeError, existing_file
-from train.layouts.common import reading, sane
+from train.layouts.imported import reading, sane
 
 MAX_FILE = 64 << 20  # bytes; a clip's labels take about a hundred thousand
 MAX_VALUES = 20_000_000  # of one array, as its header claims

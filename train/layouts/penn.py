@@ -11,7 +11,7 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.skeleton import FROM_PENN13, to_25
-from train.layouts.common import Imported, Log, Take, existing_folder, find, join
+from train.layouts.imported import Imported, Log, Take, existing_folder, find, join
 from train.layouts.matlab import MatFiles, numeric
 
 _NAMES = ("x", "y", "visibility", "dimensions", "action", "train")
