@@ -71,6 +71,7 @@ def study(name: str, out: Path, jobs: int = 1, only: str | None = None) -> list[
     for cell in cells:
         _look(cell, out)
     about = {"schema": SCHEMA, "name": Path(name).stem, "config": config}
+    write_json(out / "study.json", about | {"cells": [asdict(c) for c in cells]})
     with ThreadPoolExecutor(max(jobs, 1)) as pool, tqdm(total=len(wanted), unit="cell", desc="study") as bar:
         work = {pool.submit(_run, cell, config, out): cell for cell in wanted}
         try:
