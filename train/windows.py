@@ -196,10 +196,8 @@ class RecordedWindows:
             points[..., :2] = transform(back, points[..., :2])
         given = {"points": points[change.frames][:, change.order]}
         if maps:
-            warped = np.stack(
-                [self._map(recording, int(row), box, change) for row, box in zip(rows, boxes, strict=True)]
-            )
-            given["maps"] = warped[change.frames][..., change.order]
+            warped = np.stack([self._map(recording, int(rows[t]), boxes[t], change) for t in change.frames])
+            given["maps"] = warped[..., change.order] if change.mirrored else warped
         return Window(given, cells[change.frames][:, change.order], weight[change.frames][:, change.order])
 
     def _map(self, recording: Recording, row: int, box: np.ndarray, change: Change) -> np.ndarray:
