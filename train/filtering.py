@@ -11,7 +11,7 @@ from train.fit import Recipe
 from train.judge import Judge, Measured
 from train.runs import Run
 from train.splits import Split
-from train.training import SCHEMA, figures, rate, through
+from train.training import figures, heading, rate, through
 
 TUNED_BY = "0.1"  # validation PCK, ours, pooled
 
@@ -31,13 +31,11 @@ def filter_run(path: Path) -> dict:
         for part, m in measured.items()
         if part != "val"
     }
-    return {
-        "schema": SCHEMA, "command": config["command"], "model": "filters", "noise": config["noise"], "seed": config["seed"],
-        "truth": source.clips.truth, "data": source.clips.source, "data_sha256": config["data_sha256"],
-        "space": "heatmap cells", "box": config["box"], "frames": "all 5 of each window",
-        "split": {"rule": parts.rule, "sha256": parts.sha256}, "windows": {n: len(getattr(parts, n)) for n in ("train", "val", "test", "held_out")},
-        "filters": {name: f.spec for name, f in tuned.items()}, "parts": shown,
-    }  # fmt: skip
+    return heading(config, source, parts) | {
+        "model": "filters",
+        "filters": {name: f.spec for name, f in tuned.items()},
+        "parts": shown,
+    }
 
 
 def _worth(measured: Measured, fps: float, smooth: Filter) -> float:

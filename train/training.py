@@ -156,15 +156,22 @@ def _metrics(config: dict, described, source: Source, parts: Split, run: Run, re
         for part, indices in (("test", parts.test), ("held_out", parts.held_out))
         if len(indices)
     }
-    return {
-        "schema": SCHEMA, "command": config["command"], "model": described.name, "parameters": described.parameters,
-        "noise": config["noise"] if not config["videos"] else None, "seed": config["seed"], "truth": source.clips.truth,
-        "data": source.clips.source, "data_sha256": config["data_sha256"], "space": "heatmap cells", "box": config["box"],
-        "frames": "all 5 of each window", "split": {"rule": parts.rule, "sha256": parts.sha256},
-        "windows": {"train": len(parts.train), "val": len(parts.val), "test": len(parts.test), "held_out": len(parts.held_out)},
+    return heading(config, source, parts) | {
+        "model": described.name, "parameters": described.parameters,
         "best_epoch": int(max(history, key=lambda r: (r[f"val_pck_{recipe.select}"], -r["epoch"]))["epoch"]),
         "epochs": int(history[-1]["epoch"]), "minutes": sum(r["seconds"] for r in history) / 60,
         "ms_per_window": _milliseconds(model), "parts": measured,
+    }  # fmt: skip
+
+
+def heading(config: dict, source: Source, parts: Split) -> dict:
+    """What metrics say of the data, whoever was measured on it."""
+    return {
+        "schema": SCHEMA, "command": config["command"], "noise": config["noise"] if not config["videos"] else None,
+        "seed": config["seed"], "truth": source.clips.truth, "data": source.clips.source,
+        "data_sha256": config["data_sha256"], "space": "heatmap cells", "box": config["box"],
+        "frames": "all 5 of each window", "split": {"rule": parts.rule, "sha256": parts.sha256},
+        "windows": {name: len(getattr(parts, name)) for name in ("train", "val", "test", "held_out")},
     }  # fmt: skip
 
 

@@ -143,3 +143,13 @@ def test_recorded_windows_are_what_a_stream_builds(tmp_path, person_video):
     cells = decode(source.window(0).inputs)[0]
     assert np.median(np.abs(cells - source.window(0).cells)) < 0.5
     np.testing.assert_allclose(source.window(0).given["points"][..., :2], source.window(0).cells, atol=1e-4)
+
+
+def test_the_studys_subset_of_penn_action_has_the_published_counts(data_folder):
+    from climb_edge.pck import torso
+    from train.data import open_source
+
+    config = {"data": [str(data_folder / "penn_action.npz")], "group": ["baseball_pitch", "bench_press"]}
+    source = open_source(config | {"noise": "1.1", "seed": 0, "box": "frame"})
+    assert (len(source.clips), len(source.clips.keypoints), len(source)) == (307, 26_036, 24_808)
+    assert 0.05 * np.nanmean(torso(source._in_frame)) == pytest.approx(0.924, abs=0.001)
