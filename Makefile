@@ -4,10 +4,11 @@ VENV := .venv
 PY := $(VENV)/bin/python
 OUT := out/demo
 READY := $(VENV)/.ready
+SECOND := $(VENV)-second
 UV := $(VENV)-uv/bin/uv
 SHIPPED := runs/shipped
 
-.PHONY: demo test lint environment locks shipped picture models clean
+.PHONY: demo test lint environment second-runtime locks shipped picture models clean
 
 # A file that a gate refuses (exit code 1) does not stop the demo: the closing table says which, and why is in the report.
 demo: environment
@@ -24,7 +25,7 @@ demo: environment
 	$(PY) -m convert show $(OUT)
 
 # Without software Vulkan (no apt here, no network) the GPU tests are skipped and say so.
-test: environment lint
+test: environment lint second-runtime
 	@$(PY) -m climb_edge fetch --only vulkan || echo "the GPU tests will be skipped"
 	$(PY) -m pytest
 
@@ -42,6 +43,17 @@ $(READY): locks/dev.txt pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# An older release of the TFLite runtime, to compare a file's outputs with: wheels for Python 3.11 at most, and NumPy 1.
+second-runtime:
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) or sys.platform != "linux")'; \
+	then $(MAKE) -s $(SECOND)/.ready; \
+	else echo "the second runtime is skipped: it needs Python 3.11 on Linux, $(PYTHON) is $$($(PYTHON) --version)"; fi
+
+$(SECOND)/.ready: locks/second.txt
+	$(PYTHON) -m venv --clear $(SECOND)
+	$(SECOND)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/second.txt
+	@touch $@
+
 # One lock file per environment; names, versions and hashes, no index address.
 locks:
 	$(PYTHON) -m venv $(VENV)-uv && $(VENV)-uv/bin/pip install --quiet uv
@@ -49,14 +61,16 @@ locks:
 	--no-header --extra train --extra test --output-file locks/dev.txt
 	$(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	--no-header --output-file locks/edge.txt
+	printf 'tflite-runtime==2.14.0\nnumpy<2\n' | $(UV) pip compile - --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --output-file locks/second.txt
 
-# The shipped weights and the refiner inside the edge package, rebuilt from generated motion and motion capture.
+# The shipped weights and the refiner inside the edge package, rebuilt from generated motion and motion capture alone.
 shipped: environment
 	@test -n "$(CLIMB_EDGE_DATA)" || { echo "error: CLIMB_EDGE_DATA must name the folder with cmu_climb.npz"; exit 2; }
-	$(PY) -m train pretrain --data generated --data $(CLIMB_EDGE_DATA)/cmu_climb.npz --init identity --clips 600 \
-	--learning-rate 3e-4 --steps 100 --epochs 3 --select 0.1 --out $(SHIPPED)
-	cp $(SHIPPED)/best.weights.h5 train/weights/conv3d.weights.h5
-	$(PY) -m convert $(SHIPPED) --form step-newest --recipe float16 --out $(SHIPPED)
+	$(PY) -m train study --config shipped --out $(SHIPPED)
+	cp $(SHIPPED)/conv3d.blazepose.0/pretrain/best.weights.h5 train/weights/conv3d.weights.h5
+	cp $(SHIPPED)/deciwatch.blazepose.0/pretrain/best.weights.h5 train/weights/deciwatch.weights.h5
+	$(PY) -m convert $(SHIPPED)/conv3d.blazepose.0/pretrain --form step-newest --recipe float16 --out $(SHIPPED)
 	cp $(SHIPPED)/models/conv3d.step-newest.float16.tflite climb_edge/refiners/default.tflite
 
 # The picture of README.md, from what `make demo` left.
@@ -71,4 +85,4 @@ models: environment
 	$(PY) -m convert models --out docs/models.md
 
 clean:
-	rm -rf $(VENV) $(VENV)-uv out runs build *.egg-info
+	rm -rf $(VENV) $(VENV)-uv $(SECOND) out runs build *.egg-info

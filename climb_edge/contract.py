@@ -20,13 +20,14 @@ from climb_edge.heatmaps import MASS, SIZE
 from climb_edge.skeleton import KEYPOINTS, K
 
 ENTRY = "contract.json"
-VERSION = 2
+VERSION = 3
 WINDOW = 5  # frames
 MAX_FILE = 256 << 20  # bytes; the largest refiner file is far smaller, and a hostile one is not read into memory
 MAX_STATE = 16 << 20  # values in one tensor of the state
 EMITS = {"all": WINDOW, "newest": 1, "centre": 1}  # how many frames one run gives
 FORMS = {"window": ("all", "newest", "centre"), "step": ("newest", "centre")}
 OUTPUTS = ("heatmaps", "keypoints")
+IO = ("float32", "int8")  # types of what goes in and comes out
 GOLDEN_STEPS = 8
 
 
@@ -118,6 +119,9 @@ def check_contract(path: str | Path, contract: dict) -> None:
     need("inputs", contract.get("inputs") == [entering, *kept], f"{entering} and the state")
     leaving = output_shape(contract["output"], EMITS[contract["emits"]])
     need("outputs", contract.get("outputs") == [leaving, *kept], f"{leaving} and the state")
+    need("io", contract.get("io") in IO, f"one of {', '.join(IO)}")
+    checks = contract.get("checks")
+    need("checks", isinstance(checks, dict) and isinstance(checks.get("verdict"), str), "the verdict of the checks")
     peak = contract.get("peak")
     known = isinstance(peak, float) and 0 < peak <= MASS if heatmaps else peak is None
     need("peak", known, f"a full-score peak of 0 to {MASS} for heatmaps, null for keypoints")

@@ -84,9 +84,9 @@ def check_graph(path: str | Path, session: Session, contract: dict) -> float:
     """
     for key, details in (("inputs", session.inputs), ("outputs", session.outputs)):
         found = [d["shape"].tolist() for d in details]
-        if found != contract[key] or any(d["dtype"] is not np.float32 for d in details):
-            kinds = ", ".join(np.dtype(d["dtype"]).name for d in details)
+        kinds = {np.dtype(d["dtype"]).name for d in details}
+        if found != contract[key] or kinds != {contract["io"]}:
             raise ClimbEdgeError(
-                f"{path}: its contract promises float32 {key} {contract[key]}, its graph has {kinds} {found}; convert the run again"
+                f"{path}: its contract promises {contract['io']} {key} {contract[key]}, its graph has {', '.join(sorted(kinds))} {found}; convert the run again"
             )
     return golden_error(session, contract["golden"])

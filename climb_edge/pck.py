@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -121,10 +122,16 @@ def _bootstrap(right: np.ndarray, count: np.ndarray, level: float = 0.95, draws:
     value = right.sum(1) / total
     if len(count) < 2:  # one clip says nothing about clips
         return [(float(v), float("nan"), float("nan")) for v in value]
-    picks = np.random.default_rng(0).multinomial(len(count), np.full(len(count), 1 / len(count)), size=draws)
+    picks = _picks(len(count), draws)
     shares = picks @ right.T / np.maximum(picks @ count, 1)[:, None]
     low, high = np.quantile(shares, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return [(float(v), float(lo), float(hi)) for v, lo, hi in zip(value, low, high, strict=True)]
+
+
+@cache
+def _picks(count: int, draws: int) -> np.ndarray:
+    """(draws, count) how often each clip is drawn; the same for every row, keypoint and file, so drawn once."""
+    return np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=draws)
 
 
 def _named(rows) -> dict[str, Interval]:

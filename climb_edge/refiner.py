@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from collections.abc import Callable
 from importlib.resources import files
@@ -81,9 +82,16 @@ class Identity:
 class TFLiteRefiner:
     """A graph with its contract. A file that emits `all` gives its centre frame, so it can end a stream well."""
 
-    def __init__(self, path: str | Path, threads: int | None = None):
-        """Raises ClimbEdgeError when the file is damaged, foreign, or this runtime computes it wrongly."""
+    def __init__(self, path: str | Path, threads: int | None = None, quiet: bool = False):
+        """Raises ClimbEdgeError when the file is damaged, foreign, or this runtime computes it wrongly.
+
+        Warns (not when `quiet`) where the file was written although its conversion's checks did not pass.
+        """
         graph, self.contract = read_model(path)
+        checks = self.contract["checks"]
+        if checks["verdict"] != "pass" and not quiet:
+            why = "; ".join(map(str, checks.get("reasons") or ["no reason is given"]))[:300]
+            warnings.warn(f"{path}: the checks of its conversion say {checks['verdict']!r}: {why}", stacklevel=2)
         self.name = Path(path).name
         self._session = Session(graph, threads, source=path)
         error, tolerance = check_graph(path, self._session, self.contract), self.contract["golden"]["tolerance"]

@@ -7,17 +7,23 @@ import sys
 from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError, GateFailed, run_command, write_json, write_text
+from convert.recipes import DEFAULT, RECIPES
 
 _EXAMPLES = """examples:
   python -m convert runs/mine --out out/mine
   python -m convert runs/mine --out out/mine --form window-centre --recipe float16
+  python -m convert runs/mine --out out/mine --recipe all --bundle out/app
+  python -m convert runs/mine --out out/mine --skip gpu --skip second
+  python -m convert diff main/report.json branch/report.json     has anything got worse?
+  python -m convert check refiner.tflite --out out/theirs    somebody else's file: what can be checked of it
   python -m convert show out/mine                            the report's tables again
   python -m convert models --out docs/models.md              what each model costs as a file, on CPU and GPU
 
 writes OUT/models/MODEL.FORM-EMITS.RECIPE.tflite with their contracts, and OUT/report.html, .md and .json
 exit codes: 0 every file passed, 1 a gate failed or could not be shown, 2 usage or input, 130 Ctrl-C"""
 
-COMMANDS = ("run", "show", "models")
+SKIPPABLE = ("gpu", "stream", "second", "speed")
+COMMANDS = ("run", "check", "diff", "show", "models")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,11 +44,24 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     run.add_argument(
         "--recipe", action="append", metavar="RECIPE",
-        help="float32, float16, dynamic_int8 or int8; may be repeated (default: all that suit the model)",
+        help=f"{', '.join(RECIPES)}, or all; may be repeated (default: those of {', '.join(DEFAULT)} that suit the model)",
     )  # fmt: skip
+    run.add_argument(
+        "--skip", action="append", choices=SKIPPABLE, default=[], help="leave a check out; the verdict names it"
+    )
     run.add_argument(
         "--force", action="store_true", help="also write files that a gate refuses, marked in their contract"
     )
+    run.add_argument("--bundle", type=Path, metavar="DIR", help="also write what an app needs: files, weights, calls")
+    check = commands.add_parser("check", help="Check somebody else's .tflite as far as that can be done.")
+    check.add_argument("file", type=Path, metavar="FILE.tflite")
+    check.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the report goes")
+    check.add_argument(
+        "--skip", action="append", choices=SKIPPABLE, default=[], help="leave a check out; the verdict names it"
+    )
+    diff = commands.add_parser("diff", help="Compare two reports; exit code 1 where the second is worse beyond noise.")
+    diff.add_argument("before", type=Path, metavar="A.json", help="report.json of before")
+    diff.add_argument("after", type=Path, metavar="B.json", help="report.json of after")
     show = commands.add_parser("show", help="Print the tables of a report again.")
     show.add_argument("out", type=Path, metavar="DIR", help="what --out was")
     table = commands.add_parser("models", help="Measure every model and form as files, with random weights.")
@@ -51,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument("--no-gpu", action="store_true", help="leave the GPU check out; it takes minutes")
     table.add_argument("--out", type=Path, metavar="TABLE.md", help="write the table as Markdown")
     table.add_argument("--json", type=Path, metavar="FILE", help="write what was measured as JSON")
-    for sub in (run, show, table):
+    for sub in (run, check, diff, show, table):
         sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return top
 
@@ -62,41 +81,70 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments and arguments[0] not in (*COMMANDS, "-h", "--help"):
         arguments.insert(0, "run")
     options = parser().parse_args(arguments)
-    command = {"run": _run, "show": _show, "models": _models}[options.command]
+    command = {"run": _run, "check": _check, "diff": _diff, "show": _show, "models": _models}[options.command]
     return run_command(lambda: command(options), options.debug)
 
 
 def _run(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
+    from convert.bundle import bundle
     from convert.recipes import choose
     from convert.report import build, tables, write
-    from convert.run import DEFAULT_FORMS, convert
-    from train import models
+    from convert.run import DEFAULT_FORMS, convert, open_run
     from train.runs import Run
 
-    described = models.get(Run.open(options.run).config()["model"])
-    recipes, forms = choose(options.recipe, described.output), tuple(options.form or DEFAULT_FORMS)
-    with tqdm(total=4 + len(forms) * (len(recipes) + 1), unit="step", desc="convert") as bar:
+    forms = tuple(options.form or DEFAULT_FORMS)
+    recipes = choose(options.recipe, Run.open(options.run).config()["model"], forms, options.force)
+    with tqdm(total=4 + len(forms) * (len(recipes) + 2), unit="step", desc="convert") as bar:
 
         def step(what: str) -> None:
             bar.set_postfix_str(what)
             bar.update()
 
-        config, made, sets, claims = convert(options.run, options.out, forms, recipes, options.force, step)
-    report = build(config, made, sets, claims, str(options.run))
+        run = open_run(options.run, forms, tuple(options.skip), step)
+        report = build(convert(run, options.out, recipes, options.force, step))
     write(report, options.out)
     print(tables(report))
     print(f"{options.out}/report.html")
+    written = [options.out / "models" / m.file for m in run.made if m.written]
+    if options.bundle and written:
+        print(bundle(written, report, options.bundle, run.config["estimator"], run.config.get("weights")))
+    _judge(report)
+
+
+def _judge(report: dict) -> None:
+    """Raise GateFailed unless the report's verdict is a pass."""
     if report["verdict"] != "pass":
         reasons = "; ".join(f"{f['file']}: {r}" for f in report["files"] for r in f["reasons"])
         raise GateFailed(f"{report['verdict']}: {reasons}")
 
 
-def _show(options: argparse.Namespace) -> None:
-    from convert.report import read, tables
+def _check(options: argparse.Namespace) -> None:
+    from convert.foreign import examine
+    from convert.report import tables, write
 
-    print(tables(read(options.out)))
+    report = examine(options.file, tuple(options.skip))
+    write(report, options.out)
+    print(tables(report))
+    print(f"{options.out}/report.html")
+    _judge(report)
+
+
+def _diff(options: argparse.Namespace) -> None:
+    from convert.diff import compare, lines
+    from convert.report import read_report
+
+    changes = compare(read_report(options.before), read_report(options.after))
+    print(lines(changes))
+    if worse := [c for c in changes if c.worse]:
+        raise GateFailed("; ".join(f"{c.file}: {c.what}" for c in worse))
+
+
+def _show(options: argparse.Namespace) -> None:
+    from convert.report import read_report, tables
+
+    print(tables(read_report(options.out / "report.json")))
     for path in sorted(
         p for pattern in ("*.mp4", "*.jsonl", "report.html", "models/*", "run") for p in options.out.glob(pattern)
     ):

@@ -1,200 +1,204 @@
-"""Checks of one file, each with a verdict: rules, types, numbers, PCK parity, speed."""
+"""The checks of one finished graph but PCK parity, each with a verdict of its own."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from climb_edge.contract import WINDOW
-from climb_edge.heatmaps import decode
-from climb_edge.pck import ALPHAS, Score, drop, worst_keypoint
+from climb_edge.contract import EMITS, WINDOW, output_shape, to_channels
+from climb_edge.gpu import run_on_gpu
 from climb_edge.runtime import Session
+from convert.apart import run_apart
 from convert.graph import Graph
-from convert.lint import read_ops
-from convert.recipes import MAX_FLOAT_ERROR, MAX_WEIGHT_RATIO, Recipe
-from train.fit import predict
-from train.windows import Source
+from convert.lint import Op, read_ops, strangers
+from convert.recipes import MAX_WEIGHT_RATIO, Recipe
 
-FRAMES = {
-    "all": slice(0, WINDOW),
-    "newest": slice(WINDOW - 1, WINDOW),
-    "centre": slice(WINDOW // 2, WINDOW // 2 + 1),
-}
-FEW_CLIPS = 10  # under this, a set's interval is drawn over its windows and only a sure fall fails
-ERRORS_ON = 100  # windows on which outputs are compared number by number
-RUNS = 60  # timed runs
+# In the order of the report. What a check cannot do here it skips, saying why.
+NAMES = ("lint", "types", "load", "cpu", "gpu", "parity", "stream", "second", "speed", "contract")
+SECOND_WINDOWS = 12
+GPU_SECONDS = 180
 
 
 @dataclass
-class TestSet:
-    """Windows with the Keras model's own results on them: computed once, compared with every file."""
+class Check:
+    """`verdict`: pass, fail, not shown, skipped, or "cpu only" of a file that may do without a GPU."""
 
-    name: str  # test or generated
-    source: Source
-    indices: np.ndarray  # windows that share no frame
-    truth: str
-    reference: list[np.ndarray] = field(default_factory=list)  # per window (2, 5, 25, 2): DARK and argmax cells
-    outputs: list[np.ndarray] = field(default_factory=list)  # the first ERRORS_ON windows' heatmaps or keypoints
-    cells: list[np.ndarray] = field(default_factory=list)  # per window (5, 25, 2), NaN where weight is 0
-    inputs: list[np.ndarray] = field(default_factory=list)  # of the first ERRORS_ON windows
-
-    def run_reference(self, model) -> None:
-        """Run the Keras training form over all windows."""
-        for made, outputs in predict(model, self.source, self.indices):
-            for window, output, cells, weight in zip(made.inputs, outputs, made.cells, made.weight, strict=True):
-                self.reference.append(both_decodes(output))
-                self.cells.append(np.where(weight[..., None] > 0, cells, np.nan))
-                if len(self.outputs) < ERRORS_ON:
-                    self.outputs.append(output)
-                    self.inputs.append(window)
-
-    @property
-    def clips(self) -> int:
-        return len(np.unique(self.source.clip[self.indices]))
-
-    def score(self, points: list[np.ndarray], frames: slice) -> Score:
-        """Score of (T, 25, 2) points per window against the truth of `frames`, by clip, or by window where clips are few."""
-        groups: dict[int, list[int]] = {}
-        for i, index in enumerate(self.indices):
-            groups.setdefault(int(self.source.clip[index]) if self.clips >= FEW_CLIPS else i, []).append(i)
-        return Score.of(
-            [np.concatenate([points[i] for i in g]) for g in groups.values()],
-            [np.concatenate([self.cells[i][frames] for i in g]) for g in groups.values()],
-        )
-
-
-@dataclass
-class FileChecks:
-    """All that was found out about one file."""
-
+    name: str
     verdict: str = "pass"
     reasons: list[str] = field(default_factory=list)
-    rows: list[dict] = field(default_factory=list)
-    speed: list[dict] = field(default_factory=list)
-    quantized_ops: list[dict] = field(default_factory=list)
-    max_error: float = 0.0  # of the reference's scale
-    worst: dict = field(default_factory=dict)
-
-    def fail(self, reason: str, verdict: str = "fail") -> None:
-        self.verdict = "fail" if "fail" in (self.verdict, verdict) else verdict
-        self.reasons.append(reason)
+    figures: dict = field(default_factory=dict)
 
 
-def both_decodes(emitted: np.ndarray) -> np.ndarray:
-    """Heatmaps (T, 56, 56, 25) -> (2, T, 25, 2): DARK, and the study's argmax. Keypoints (T, 25, 2 or 3) are both."""
-    if emitted.ndim == 3:
-        return np.stack([emitted[..., :2]] * 2)
-    return np.stack([decode(emitted)[0], decode(emitted, subpixel=False)[0]])
+def overall(checks: list[Check]) -> str:
+    """The verdict over all checks; what was skipped is named in it."""
+    verdicts = [c.verdict for c in checks]
+    worst = next((v for v in ("fail", "not shown") if v in verdicts), "pass")
+    return worst
 
 
-def check(graph: Graph, plain: Graph, recipe: Recipe, sets: list[TestSet]) -> FileChecks:
-    """Run every check of one bare graph; `plain` is the float graph it was made from."""
-    found = FileChecks()
-    _structure(graph.content, plain.content, recipe, found)
-    session = Session(graph.content)
-    for tests in sets:
-        _parity(session, graph, recipe, tests, found)
-    found.speed = [timing(graph, sets[-1].inputs, threads) for threads in (1, 2)]
-    return found
+def lint(broken: list[str]) -> Check:
+    """The rules of a GPU delegate."""
+    return Check("lint", "fail" if broken else "pass", list(broken))
 
 
-def _structure(graph: bytes, float_graph: bytes, recipe: Recipe, found: FileChecks) -> None:
-    ops, broken = read_ops(graph)
-    weighted = [op for op in ops if op.weights]
-    found.quantized_ops = [
-        {"op": op.name, "index": op.index, "weights": op.weights, "activations": op.activations} for op in weighted
-    ]
-    for rule in broken:
-        found.fail(f"graph rule: {rule}")
+def types(ops: list[Op], plain: list[Op], recipe: Recipe, floats: tuple[str, ...] = ()) -> Check:
+    """Is it really quantized, and are its weights those of the model? `floats`: layers left in float on purpose."""
+    kept = {op.tensor for op in plain if str(op) in floats}
+    weighted, reasons = [op for op in ops if op.weights], []
     for op in weighted:
-        if (op.weights, op.activations) != (recipe.weights, recipe.activations):
-            found.fail(
-                f"op {op.index} {op.name} has {op.weights} weights and {op.activations} activations, {recipe.name} promises {recipe.weights} and {recipe.activations}"
+        if op.tensor not in kept and (op.weights, op.activations) != (recipe.weights, recipe.activations):
+            reasons.append(
+                f"{op} has {op.weights} weights and {op.activations} activations, {recipe.name} promises {recipe.weights} and {recipe.activations}"
             )
-    ratio = sum(op.weight_bytes for op in weighted) / max(
-        sum(op.weight_bytes for op in read_ops(float_graph)[0] if op.weights), 1
+    count = sum(op.weights is not None for op in plain)
+    if len(weighted) < count:
+        reasons.append(f"{len(weighted)} ops with weights, the float graph has {count}: some hide theirs")
+    ratio = sum(op.weight_bytes for op in weighted) / max(sum(op.weight_bytes for op in plain), 1)
+    if recipe.shrinks and ratio > MAX_WEIGHT_RATIO:
+        reasons.append(f"quantized weights are {ratio:.2f} of float, at most {MAX_WEIGHT_RATIO}")
+    reasons += strangers(weighted, plain)
+    figures = {
+        "weight_ratio": ratio,
+        "ops": [
+            {"op": op.name, "index": op.index, "tensor": op.tensor, "weights": op.weights, "activations": op.activations, "left_in_float": op.tensor in kept}
+            for op in weighted
+        ],
+    }  # fmt: skip
+    return Check("types", "fail" if reasons else "pass", reasons, figures)
+
+
+def load(graph: Graph, windows: list[np.ndarray]) -> Check:
+    """Loaded and run in a process apart first: a runtime may abort while it prepares a quantized graph."""
+    found = run_apart(graph.content, *_chained(graph, windows[0]))
+    figures = {"runtime": found.runtime, "load_ms": found.load_ms, "memory_mb": found.memory_mb}
+    reasons = _said(found)
+    if found.status == "ran":
+        promised = [output_shape(graph.output, EMITS[graph.emits]), *(list(shape) for _, shape in graph.state)]
+        given = [list(array.shape) for array in found.outputs[-1]]
+        if given != promised:
+            reasons.append(f"the graph gives {given}, its form {promised}")
+    return Check("load", "fail" if reasons else "pass", reasons, figures)
+
+
+def second(graph: Graph, recipe: Recipe, windows: list[np.ndarray]) -> Check:
+    """The same file on the same windows under another runtime: how far apart, as a share of the largest value."""
+    windows = windows[:SECOND_WINDOWS]
+    if graph.form == "window":
+        runs = [[to_channels(window)] for window in windows]
+    else:  # one stream of all their frames: its state is handed on as in an app
+        state = [np.zeros(shape, np.float32) for _, shape in graph.state]
+        frames = np.concatenate(windows)
+        runs = [[frame[None], *(state if t == 0 else [])] for t, frame in enumerate(frames)]
+    found = run_apart(graph.content, runs, graph.form == "step", second=True)
+    if found.status == "skipped":
+        return Check("second", "skipped", [found.reason])
+    if found.status != "ran":
+        return Check("second", "fail", _said(found), {"runtime": found.runtime})
+    session, given, apart, scale = Session(graph.content, 1), [], 0.0, 1e-9
+    for inputs, outputs in zip(runs, found.outputs, strict=True):
+        given = session.run(*inputs, *(given[1:] if len(inputs) < len(session.inputs) else []))
+        apart = max(apart, float(np.abs(outputs[0] - given[0]).max()))
+        scale = max(scale, float(np.abs(given[0]).max()))
+    check = Check(
+        "second", figures={"runtime": found.runtime, "max_error": apart / scale, "memory_mb": found.memory_mb}
     )
-    if recipe.weights == "INT8" and ratio > MAX_WEIGHT_RATIO:
-        found.fail(f"quantized weights are {ratio:.2f} of float, at most {MAX_WEIGHT_RATIO}")
-
-
-def _parity(session: Session, graph: Graph, recipe: Recipe, tests: TestSet, found: FileChecks) -> None:
-    frames, points, worst, scale = FRAMES[graph.emits], [], 0.0, 0.0
-    for i, index in enumerate(tests.indices):
-        window = tests.inputs[i] if i < len(tests.inputs) else tests.source.window(int(index)).inputs
-        output = graph.emitted(session, window)
-        if not np.isfinite(output).all():
-            found.fail(f"{tests.name} window {i}: the output holds NaN or infinite values")
-            return
-        points.append(both_decodes(output))
-        if i < len(tests.outputs):
-            expected = tests.outputs[i][frames]
-            worst = max(worst, float(np.abs(output[..., : expected.shape[-1]] - expected).max()))  # less the score
-            scale = max(scale, float(np.abs(expected).max()))
-    found.max_error = max(found.max_error, worst / max(scale, 1e-9))
-    if recipe.name == "float32" and worst > MAX_FLOAT_ERROR * scale:
-        found.fail(
-            f"{tests.name}: float32 file is {worst / scale:.2g} of the scale from the Keras model, at most {MAX_FLOAT_ERROR:g}"
+    if not apart <= recipe.golden_tolerance * scale:
+        check.verdict = "fail"
+        check.reasons.append(
+            f"{found.runtime} is {apart / scale:.2g} of the scale from {Session.version()}, at most {recipe.golden_tolerance:g}"
         )
-    for number, (how, averaging) in enumerate((("dark", "pooled"), ("argmax", "study"))):
-        score = tests.score([p[number] for p in points], frames)
-        reference = tests.score([r[number][frames] for r in tests.reference], frames)
-        fell = drop(score, reference)
-        found.rows.append({
-            "set": tests.name, "truth": tests.truth, "averaging": averaging, "decode": how, "emits": graph.emits, "box": "sticky",
-            "space": "heatmap cells", "clips": tests.clips, "frames": sum(c.shape[1] for c in score.by_clip),
-            "interval": "clips" if tests.clips >= FEW_CLIPS else "windows",
-            "pck": getattr(score, averaging)(), "float": getattr(reference, averaging)(), "drop": fell,
-        })  # fmt: skip
-        if how == "dark":
-            gate(recipe, tests.name, tests.clips, fell, worst_keypoint(score, reference), found)
+    return check
 
 
-def gate(recipe: Recipe, name: str, clips: int, fell: dict, worst: dict, found: FileChecks) -> None:
-    """The bad end of the interval decides where clips are many; where they are few, only a sure fall fails."""
-    decides = clips >= FEW_CLIPS
-    for alpha in map(str, ALPHAS):
-        value, low, high = fell[alpha]
-        bar = recipe.bars[alpha]
-        if not np.isfinite(value):
-            found.fail(f"{name}: no keypoint counts at @{alpha}", "not shown")
-        elif decides and not low >= -bar:
-            found.fail(
-                f"{name}: PCK@{alpha} changes by {value:+.2f} points, interval {low:+.2f} to {high:+.2f}, at most {-bar:+.2f} allowed",
-                "fail" if high < -bar else "not shown",
-            )
-        elif not decides and high < -bar:
-            found.fail(
-                f"{name}: PCK@{alpha} falls by {-value:.2f} points (interval {low:+.2f} to {high:+.2f}), {bar} allowed"
-            )
-    if decides:
-        found.worst = {
-            alpha: {"keypoint": keypoint, "drop": value, "high": high}
-            for alpha, (keypoint, value, high) in worst.items()
-        }
-        for alpha, (keypoint, value, _) in worst.items():
-            if recipe.worst_keypoint is not None and value < -recipe.worst_keypoint:
-                found.fail(
-                    f"{name}: {keypoint} falls by {-value:.2f} points at @{alpha}, {recipe.worst_keypoint} allowed"
-                )
+def _said(found) -> list[str]:
+    return [f"{found.runtime or 'the runtime'} {found.status}: {found.reason}"] if found.status != "ran" else []
 
 
-def timing(graph: Graph, windows: list[np.ndarray], threads: int) -> dict:
-    """Median and 95th percentile of milliseconds per emitted frame on `threads` CPU threads."""
-    session = Session(graph.content, threads)
-    emitted = FRAMES[graph.emits].stop - FRAMES[graph.emits].start
-    ready = [inputs for window in windows[:8] for inputs, _ in graph.runs(session, window)]
-    taken = []
-    for i in range(RUNS):
-        start = time.perf_counter()
-        session.run(*ready[i % len(ready)])
-        taken.append((time.perf_counter() - start) * 1e3 / emitted)
-    return {
-        "runtime": Session.version(),
-        "delegate": "XNNPACK",
-        "threads": threads,
-        "median_ms": float(np.median(taken)),
-        "p95_ms": float(np.percentile(taken, 95)),
-    }
+def _chained(graph: Graph, window: np.ndarray) -> tuple[list[list[np.ndarray]], bool]:
+    """Inputs of the runs that a window takes, a step graph's state handed on; and whether it is."""
+    if graph.form == "window":
+        return [[to_channels(window)]], False
+    state = [np.zeros(shape, np.float32) for _, shape in graph.state]
+    return [[frame[None], *(state if i == 0 else [])] for i, frame in enumerate(window)], True
+
+
+def on_gpu(graph: Graph, recipe: Recipe, window: np.ndarray) -> Check:
+    """One partition with every node, and the CPU's numbers, on a real GPU delegate. A step graph runs five frames."""
+    session = Session(graph.content)
+    runs = graph.runs(session, window)
+    fed = [session.entering(*inputs) for inputs, _ in runs]
+    fed = [inputs if i == 0 or graph.form == "window" else inputs[:1] for i, inputs in enumerate(fed)]
+    found = run_on_gpu(graph.content, fed, timeout=GPU_SECONDS, chained=graph.form == "step")
+    figures = {
+        "backend": found.backend, "status": found.status, "partitions": found.partitions, "nodes": found.nodes,
+        "total": found.total, "max_error": None, "seconds": sum(found.seconds),
+    }  # fmt: skip
+    if found.status == "skipped":
+        return Check("gpu", "skipped", [found.reason], figures)
+    reasons = []
+    if found.status != "ran":
+        reasons.append(f"{found.backend or 'the GPU'} {found.status}: {found.reason}")
+    else:
+        figures["max_error"] = max(
+            share_apart(got, cpu)
+            for outputs, (_, expected) in zip(found.outputs, runs, strict=True)
+            for got, cpu in zip(session.leaving(*outputs), expected, strict=True)
+        )
+        if (found.partitions, found.nodes) != (1, found.total):
+            reasons.append(f"{found.nodes} of {found.total} nodes in {found.partitions} partitions, all in 1 expected")
+        if not figures["max_error"] <= recipe.gpu:
+            reasons.append(f"GPU is {figures['max_error']:.2g} of the scale from the CPU, at most {recipe.gpu:.2g}")
+    return Check("gpu", "pass" if not reasons else "fail" if recipe.gpu_needed else "cpu only", reasons, figures)
+
+
+def share_apart(a: np.ndarray, b: np.ndarray) -> float:
+    """Largest difference, as a share of the largest value of `b`."""
+    return float(np.abs(a.astype(np.float64) - b).max() / max(float(np.abs(b).max()), 1e-9))
+
+
+def stream(graph: Graph, recipe: Recipe, whole: Graph, stretches: list[np.ndarray], named: str) -> Check:
+    """A step graph over a clip, starting anew with every stretch, against its own window form, frame by frame.
+
+    stretches: (T, 56, 56, 25) each, in one box; `whole`: the float window form. A float step graph must equal it. A
+    quantized one must equal itself stepped over each window alone, from the zero state: then it remembers nothing else.
+    """
+    if graph.form != "step":
+        return Check("stream", figures={"clip": "a window graph keeps no state"})
+    alone = whole if recipe.error is not None else graph
+    stepping, seeing, worst, compared = Session(graph.content), Session(alone.content), 0.0, 0
+    for frames in stretches:
+        state = [np.zeros(shape, np.float32) for _, shape in graph.state]
+        for t, frame in enumerate(frames):
+            emitted, *state = stepping.run(frame[None], *state)
+            if t >= WINDOW - 1:
+                expected = alone.runs(seeing, frames[t - WINDOW + 1 : t + 1])[-1][1][0]
+                worst, compared = max(worst, share_apart(emitted, expected)), compared + 1
+    against = "window form" if alone is whole else "itself over each window alone"
+    figures = {"clip": named, "frames": compared, "starts": len(stretches), "against": against, "max_error": worst}
+    bar = recipe.error if recipe.error is not None else recipe.golden_tolerance
+    if not compared:
+        return Check("stream", "not shown", [f"{named}: no {WINDOW} frames in a row to stream"], figures)
+    if not worst <= bar:
+        said = f"{named}: stepping is {worst:.2g} of the scale from the {against}, at most {bar:g}"
+        return Check("stream", "fail", [said], figures)
+    return Check("stream", figures=figures)
+
+
+def saturation(graph: Graph, windows: list[np.ndarray]) -> list[dict]:
+    """Share of the values of every int8 activation that lie at the end of its range, worst first.
+
+    The lower end counts only where the range goes below zero: maps end at zero by nature.
+    """
+    session, ends, counts = Session(graph.content, 1, keep=True), {}, {}
+    made = {op.tensor for op in read_ops(graph.content)[0]} | {d["name"] for d in session.inputs}  # no constants
+    for window in windows:
+        for inputs, _ in graph.runs(session, window):
+            session.run(*inputs)
+            for name, values, zero in session.integers():
+                if name not in made:
+                    continue
+                at_end = int((values == 127).sum()) + (int((values == -128).sum()) if zero > -128 else 0)
+                ends[name], counts[name] = ends.get(name, 0) + at_end, counts.get(name, 0) + values.size
+    shares = [{"tensor": name, "share": ends[name] / counts[name]} for name in ends]
+    return sorted(shares, key=lambda s: -s["share"])[:10]

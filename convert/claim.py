@@ -9,7 +9,7 @@ import numpy as np
 from climb_edge.evaluate import streamed
 from climb_edge.pck import Score, drop
 from climb_edge.refiner import TFLiteRefiner
-from convert.checks import TestSet
+from convert.testset import TestSet
 from train.fit import Recipe
 from train.judge import Judge
 from train.splits import Split

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from climb_edge.contract import to_channels, to_frames
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.runtime import Session
+from convert.flatbuffer import pack, parse
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Graph:
     parameters: int
     state: tuple[tuple[str, tuple[int, ...]], ...]  # name and shape of every input after the first
     content: bytes
+    keras_form: object = field(default=None, repr=False)  # what it was made from, for the converter's own quantizer
 
     @property
     def entry(self) -> str:
@@ -55,7 +58,8 @@ def build(described, trained, form: str, emits: str, switches: dict[str, bool]) 
     keras_form = described.form(trained, form, emits)
     parameters = described.form_parameters(form, emits, **switches)
     state = tuple((tensor.name, tuple(tensor.shape)) for tensor in keras_form.inputs[1:])
-    return Graph(described.name, form, emits, described.output, parameters, state, to_tflite(keras_form, parameters))
+    content = to_tflite(keras_form, parameters)
+    return Graph(described.name, form, emits, described.output, parameters, state, content, keras_form)
 
 
 def to_tflite(form, parameters: int) -> bytes:
@@ -68,17 +72,42 @@ def to_tflite(form, parameters: int) -> bytes:
         raise ClimbEdgeError(
             f"{form.name}: holds {held} parameters, its model states {parameters}; the deploy form is wrong"
         )
-    inputs = [(tuple(tensor.shape), tensor.name) for tensor in form.inputs]
-    graph = convert_function(form, lambda *tensors: form(list(tensors)), inputs)
+    graph = _of_form(form)
     least = 4 * parameters
     if len(graph) < least:
         raise ClimbEdgeError(
             f"{form.name}: the converter wrote {len(graph)} bytes for {least} bytes of weights; some are missing"
         )
-    return _ordered(graph, [tensor.name for tensor in form.inputs])
+    return graph
 
 
-def convert_function(holder, function, inputs: list[tuple[tuple[int, ...], str]]) -> bytes:
+def by_tensorflow(plain: Graph, recipe: str, samples: list[dict[str, np.ndarray]]) -> bytes:
+    """The deploy form of `plain` under a recipe of the converter's own quantizer; `samples`: inputs by name to calibrate on."""
+    import tensorflow as tf
+
+    def prepare(converter) -> None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if recipe == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if samples:
+            order = [tensor.name for tensor in plain.keras_form.inputs]
+            converter.representative_dataset = lambda: ([sample[name] for name in order] for sample in samples)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        if recipe == "int8_io":
+            converter.inference_input_type = converter.inference_output_type = tf.int8
+
+    return _of_form(plain.keras_form, prepare)
+
+
+def _of_form(form, prepare: Callable[[object], None] = lambda converter: None) -> bytes:
+    inputs = [(tuple(tensor.shape), tensor.name) for tensor in form.inputs]
+    graph = convert_function(form, lambda *tensors: form(list(tensors)), inputs, prepare)
+    return _ordered(graph, [name for _, name in inputs])
+
+
+def convert_function(
+    holder, function, inputs: list[tuple[tuple[int, ...], str]], prepare: Callable[[object], None] = lambda c: None
+) -> bytes:
     """The converter's .tflite of a function of float32 tensors (shape, name) over the variables of `holder`.
 
     The concrete function belongs to a tf.Module that owns the variables: without an owner, weights were seen to be
@@ -90,20 +119,17 @@ def convert_function(holder, function, inputs: list[tuple[tuple[int, ...], str]]
     owner.variables_held = [v.value for v in holder.variables]
     signature = [tf.TensorSpec(shape, tf.float32, name=name) for shape, name in inputs]
     owner.run = tf.function(function, input_signature=signature)
-    return tf.lite.TFLiteConverter.from_concrete_functions([owner.run.get_concrete_function()], owner).convert()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([owner.run.get_concrete_function()], owner)
+    prepare(converter)
+    return converter.convert()
 
 
 def _ordered(graph: bytes, inputs: list[str]) -> bytes:
     """The graph with its inputs in this order and its outputs in the form's: the converter shuffles both."""
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(graph, 0))
+    model = parse(graph)
     (signature,) = model.signatureDefs
     entering = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}
     leaving = {entry.name.decode(): entry.tensorIndex for entry in signature.outputs}
     model.subgraphs[0].inputs = [entering[name] for name in inputs]
     model.subgraphs[0].outputs = [leaving[f"output_{n}"] for n in range(len(leaving))]
-    builder = flatbuffers.Builder(len(graph))
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return pack(model)

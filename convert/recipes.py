@@ -1,18 +1,13 @@
-"""Quantization recipes as data: what each does, what it promises, and how far it may fall behind float."""
+"""Quantization recipes as data: what each promises, how far it may fall behind float, and which model it suits."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from climb_edge.errors import ClimbEdgeError
 
-WEIGHTED_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL")
+EDGE, TENSORFLOW = "ai-edge-quantizer", "tensorflow"
 
 
 @dataclass(frozen=True)
@@ -23,65 +18,102 @@ class Recipe:
     weights: str
     activations: str
     bars: dict[str, float]  # PCK threshold -> points that the bad end of the drop's interval may reach
-    worst_keypoint: float | None  # points that a single keypoint may fall
+    worst_keypoint: float | None  # points that a single keypoint may surely fall
+    error: float | None  # of the scale: what any value may differ from the Keras model by; None: PCK and gain decide
+    gpu: float  # of the scale: what the GPU may differ from the CPU by
     golden_tolerance: float  # of the golden outputs' scale, between runtimes
+    gpu_needed: bool = False  # else a file that the GPU refuses or computes wrongly is for the CPU alone
     calibrated: bool = False
-    outputs: tuple[str, ...] = ("heatmaps", "keypoints")  # what a model may give, for this recipe to suit it
-    quantizer: str = "ai-edge-quantizer"
+    io: str = "float32"  # type of what goes in and comes out
+    quantizers: tuple[str, ...] = (EDGE, TENSORFLOW)
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether the weights must be much smaller than float ones."""
+        return self.weights in ("INT8", "INT4")
 
 
-_SAME, _HALF, _INT8 = (
-    dict(zip(("0.05", "0.1", "0.2"), bars, strict=True)) for bars in ((0.2, 0.1, 0.1), (0.2, 0.1, 0.1), (1.0, 0.5, 0.2))
-)
+_FLOAT, _INT8 = ({"0.05": a, "0.1": b, "0.2": c} for a, b, c in ((0.2, 0.1, 0.1), (1.0, 0.5, 0.2)))
+_STEPS = 2 / 127  # two steps of an int8 range
 RECIPES = {
     r.name: r
     for r in (
-        Recipe("float32", "FLOAT32", "FLOAT32", _SAME, None, 1e-4, quantizer="none"),
-        Recipe("float16", "FLOAT16", "FLOAT32", _HALF, None, 2e-3),
-        Recipe("dynamic_int8", "INT8", "FLOAT32", _INT8, 2.0, 5e-2),
-        # A transformer on coordinates in full int8 makes the runtime abort while it prepares the graph.
-        Recipe("int8", "INT8", "INT8", _INT8, 2.0, 5e-2, calibrated=True, outputs=("heatmaps",)),
+        Recipe("float32", "FLOAT32", "FLOAT32", _FLOAT, None, 1e-5, 1e-5, 1e-4, gpu_needed=True, quantizers=("none",)),
+        Recipe("float16", "FLOAT16", "FLOAT32", _FLOAT, None, 5e-3, 1e-3, 2e-3, gpu_needed=True),
+        Recipe("dynamic_int8", "INT8", "FLOAT32", _INT8, 2.0, None, 1e-2, 5e-2),
+        Recipe("int8", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True),
+        Recipe("int8_io", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True, io="int8"),
+        Recipe("int8_mixed", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True, quantizers=(EDGE,)),
+        Recipe("int4_weights", "INT4", "FLOAT32", _INT8, 2.0, None, 1e-2, 5e-2, quantizers=(EDGE,)),
     )
 }
-MAX_FLOAT_ERROR = 1e-5  # of the reference's scale: training form = deploy form = float file
+DEFAULT = ("float32", "float16", "dynamic_int8", "int8")
 MAX_WEIGHT_RATIO = 0.30  # quantized against float weights, bytes
+MAX_GAIN = 0.05  # how far the slope of a file's values over the Keras model's may lie from 1
 
 
-def choose(names: Iterable[str] | None, output: str) -> list[Recipe]:
-    """Recipes by name, or all, that suit a model that gives `output`. Raises ClimbEdgeError for any other."""
-    suited = {name: recipe for name, recipe in RECIPES.items() if output in recipe.outputs}
-    for name in names or ():
-        if name not in suited:
-            why = f"does not suit a model of {output}; " if name in RECIPES else ""
-            raise ClimbEdgeError(f"recipe {name!r}: {why}expected one of {', '.join(suited)}")
-    return [suited[name] for name in names or suited]
+@dataclass(frozen=True)
+class Support:
+    """What is known of a recipe for some models and forms before a run is converted. "" stands for all."""
+
+    status: str  # refused: not made without --force; warned: made, and the reason said
+    models: tuple[str, ...]
+    forms: tuple[str, ...]
+    recipes: tuple[str, ...]
+    reason: str
+
+    def covers(self, model: str, form: str, recipe: str) -> bool:
+        return all(x in xs or not xs for x, xs in ((model, self.models), (form, self.forms), (recipe, self.recipes)))
 
 
-def quantize(graph: bytes, recipe: Recipe, calibration: list[dict[str, np.ndarray]]) -> bytes:
-    """A float graph -> the same graph under `recipe`; `calibration`: inputs by name of runs on training windows."""
-    if recipe.name == "float32":
-        return graph
-    from ai_edge_quantizer import qtyping, quantizer
-    from ai_edge_quantizer import recipe as known
+# The first that covers a case decides; what none covers is supported.
+SUPPORT = (
+    Support("refused", ("identity",), (), (), "has no graph: it is a refiner of the runtime"),
+    Support(
+        "refused", ("deciwatch",), (), ("int8", "int8_io"),
+        "the runtime aborts while it prepares the graph, of either quantizer; of an older quantizer's the GPU gave zeros",
+    ),
+    Support(
+        "refused", ("deciwatch",), (), ("int8_mixed",),
+        "with every kind of op in float but its products it is 0.26 cells from float, at the size of dynamic_int8",
+    ),
+    Support("refused", ("convlstm_sum", "convlstm_concat"), (), ("int4_weights",), "24 % of the maxima move"),
+    Support("warned", ("conv3d",), (), ("int4_weights",), "values move by 14 % RMS, far past the gates on most runs"),
+)  # fmt: skip
 
-    every = qtyping.TFLOperationName
-    made = quantizer.Quantizer(bytearray(graph))
-    if recipe.name == "float16":
-        for op in WEIGHTED_OPS[:-1]:  # the quantizer casts no constants of a batch matmul; the type check would say so
-            made.add_weight_only_config(
-                regex=".*", operation_name=every[op], num_bits=16, algorithm_key="float_casting"
-            )
-    elif recipe.name == "dynamic_int8":
-        made.load_quantization_recipe(known.dynamic_wi8_afp32())
-    else:
-        made.load_quantization_recipe(known.static_wi8_ai8())
-        for op in (every.INPUT, every.OUTPUT):  # float in and out: the app keeps its buffers
-            made.update_quantization_recipe(".*", op, algorithm_key="no_quantize")
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")  # the quantizer's own notes, sizes and bars; the report has its own figures
-        statistics = made.calibrate({"serving_default": calibration}) if recipe.calibrated else None
-        return bytes(made.quantize(statistics).quantized_model)
+
+def support(model: str, form: str, recipe: str) -> tuple[str, str]:
+    """(status, reason) of a recipe: supported, warned or refused."""
+    return next(((s.status, s.reason) for s in SUPPORT if s.covers(model, form, recipe)), ("supported", ""))
+
+
+def support_table(models: Iterable[str]) -> str:
+    """The table of README.md: models x recipes, with the reason of what is not plainly supported below it."""
+    lines = ["| model | " + " | ".join(RECIPES) + " |", "|---|" + "---|" * len(RECIPES)]
+    reasons: dict[str, int] = {}
+    for model in models:
+        cells = []
+        for recipe in RECIPES:
+            status, reason = support(model, "", recipe)
+            note = f" ({reasons.setdefault(reason, len(reasons) + 1)})" if reason else ""
+            cells.append({"supported": "yes"}.get(status, status) + note)
+        lines.append(f"| {model} | " + " | ".join(cells) + " |")
+    return "\n".join(lines + [""] + [f"({number}) {reason}." for reason, number in reasons.items()])
+
+
+def choose(names: Iterable[str] | None, model: str, forms: Iterable[str], force: bool = False) -> list[Recipe]:
+    """Recipes by name ("all": every one), or the default ones, that suit a model. Raises ClimbEdgeError for any other.
+
+    What is named and refused raises, unless `force`; what comes by default or by "all" is left out in silence: the
+    table says why.
+    """
+    names = list(names or ())
+    wanted = RECIPES if "all" in names else names or DEFAULT
+    for name in wanted:
+        if name not in RECIPES:
+            raise ClimbEdgeError(f"recipe {name!r}: expected one of {', '.join(RECIPES)} or all")
+    refused = {n: r for n in wanted for f in forms for status, r in [support(model, f, n)] if status == "refused"}
+    for name, reason in refused.items():
+        if name in names and not force:
+            raise ClimbEdgeError(f"recipe {name!r}: refused for {model}: {reason}; choose another, or --force it")
+    return [RECIPES[n] for n in wanted if n not in refused or (force and n in names)]

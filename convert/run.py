@@ -1,76 +1,107 @@
-"""`convert run`: a training run to files with their contracts, and the report on them."""
+"""`convert run`: a training run to files with their contracts, and all that the report says of them."""
 
 from __future__ import annotations
 
-import hashlib
-import platform
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from climb_edge import __version__
-from climb_edge.boxes import STICKY
-from climb_edge.contract import EMITS, WINDOW, output_shape, write_model
+from climb_edge.contract import write_model
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.golden import golden_test
-from climb_edge.heatmaps import MASS, PEAK, SIZE
+from climb_edge.refiner import TFLiteRefiner
 from climb_edge.runtime import Session
-from climb_edge.skeleton import KEYPOINTS, K
-from convert.checks import FileChecks, TestSet, check
+from convert import checks
+from convert.checks import Check
 from convert.claim import claims
 from convert.graph import Graph, build
-from convert.recipes import Recipe, quantize
+from convert.lint import read_ops
+from convert.mixed import Mixed, distance, search
+from convert.parity import compare, numbers, parity
+from convert.promise import contract_of
+from convert.quantize import Quantization
+from convert.recipes import Recipe, support
+from convert.speed import naive, times
+from convert.testset import TestSet, clip_to_stream, of_part
 from train import models
 from train.data import open_source
 from train.motion import generated_clips
 from train.noise import get
 from train.runs import Run
 from train.splits import Split, digest
-from train.windows import RenderedWindows, Source
+from train.windows import RenderedWindows
 
 DEFAULT_FORMS = ("step-newest", "window-all")
-GENERATED_CLIPS, GENERATED_FRAMES, GENERATED_SEED = (
-    60,
-    60,
-    20_000,
-)  # never a seed that training draws from by default
-CALIBRATION = 100  # training windows
+# Never a seed that training draws from by default.
+GENERATED_CLIPS, GENERATED_FRAMES, GENERATED_SEED = 60, 20, 20_000
+TEST_WINDOWS = 300  # at most; their inputs are kept in memory, 1.6 MB each
+CALIBRATION, SELECTION = 60, 12  # training windows: to calibrate on, and to choose between quantizers and layers by
+Step = Callable[[str], object]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Made:
-    """One finished file and what is known of it."""
+    """One file, finished or refused, and what is known of it."""
 
-    file: str
     recipe: Recipe
-    graph: Graph
-    checks: FileChecks
-    written: bool
+    graph: Graph  # without content where no quantizer could make one
+    checks: list[Check] = field(default_factory=list)
+    candidates: list[dict] = field(default_factory=list)
+    mixed: Mixed | None = None
+    written: bool = False
+
+    @property
+    def file(self) -> str:
+        return f"{self.graph.model}.{self.graph.form}-{self.graph.emits}.{self.recipe.name}.tflite"
+
+    @property
+    def verdict(self) -> str:
+        return checks.overall(self.checks)
+
+    @property
+    def reasons(self) -> list[str]:
+        return [r for c in self.checks if c.verdict in ("fail", "not shown") for r in c.reasons]
 
 
-def convert(
-    path: str | Path, out: str | Path, forms: tuple[str, ...], recipes: list[Recipe], force: bool = False,
-    step: Callable[[str], object] = lambda what: None,
-) -> tuple[dict, list[Made], list[TestSet], list[dict]]:  # fmt: skip
-    """Convert a run; write what passes (with `force`: everything, marked) into OUT/models.
+@dataclass
+class Conversion:
+    """A run opened for conversion: the model, its data, and the windows that every file is compared on."""
 
-    Returns (the run's config, files, test sets, claims). `step(what)` is called before each part.
-    """
+    path: Path
+    forms: tuple[str, ...]
+    config: dict
+    described: object
+    model: object
+    source: object
+    parts: Split
+    sets: list[TestSet]
+    skip: tuple[str, ...] = ()
+    made: list[Made] = field(default_factory=list)
+    claims: list[dict] = field(default_factory=list)
+
+    @property
+    def chosen(self) -> np.ndarray:
+        """Training windows in the order in which calibration and selection take them, by the run's seed."""
+        return np.random.default_rng(self.config["seed"]).permutation(self.parts.train)
+
+
+def open_run(
+    path: str | Path, forms: tuple[str, ...], skip: tuple[str, ...] = (), step: Step = lambda what: None
+) -> Conversion:
+    """Read a run and let its Keras model speak on every window. Raises ClimbEdgeError for a run that cannot be judged."""
     for form in forms:
         if form not in models.FORMS:
             raise ClimbEdgeError(f"form {form!r}: expected one of {', '.join(models.FORMS)}")
+    step("read the run")
     run = Run.open(path)
     config = run.config()
-    step("read the run")
-    described, switches = models.get(config["model"]), config.get("switches", {})
+    described = models.get(config["model"])
     if not described.parameters:
         raise ClimbEdgeError(
             f"{path}: {described.name} has no file; it is a refiner of the runtime: --refiner identity"
         )
-    model = run.load_weights(described.build(**switches))
+    model = run.load_weights(described.build(**config.get("switches", {})))
     source = open_source(config)
     if digest(source) != config["data_sha256"]:
         raise ClimbEdgeError(
@@ -79,81 +110,138 @@ def convert(
     parts = Split.load(run.split, source)
     if not len(parts.test):
         raise ClimbEdgeError(f"{path}: this run has no test windows; train again on more frames")
-    sets = [
-        TestSet("test", source, parts.test[:: max(len(parts.test) // 1500, 1)], source.clips.truth),
-        _generated(config),
-    ]
+    sets = [TestSet("test", source, of_part(source, parts.test, TEST_WINDOWS), source.clips.truth), _generated(config)]
     for tests in sets:
         step(f"Keras model, {tests.name} windows")
         tests.run_reference(model)
-    made = []
-    for form in forms:
-        step(f"convert {form}")
-        plain = build(described, model, *form.split("-"), switches)
-        for recipe in recipes:
-            step(f"{form} {recipe.name}")
-            made.append(_one(plain, recipe, source, parts, sets, config, Path(out), force))
-    step("refined against raw")
-    shown = {}
-    for m in made:  # one file of each form: what differs between recipes is in their own rows
-        if m.written:
-            shown.setdefault(f"{m.graph.form}-{m.graph.emits}", Path(out) / "models" / m.file)
-    return config, made, sets, claims(sets[0], parts, shown)
+    return Conversion(Path(path), forms, config, described, model, source, parts, sets, skip)
 
 
 def _generated(config: dict) -> TestSet:
     clips = generated_clips(GENERATED_CLIPS, GENERATED_SEED + config["seed"], GENERATED_FRAMES)
     windows = RenderedWindows(clips, get(config["noise"]), GENERATED_SEED)
     every = np.arange(len(windows))
-    return TestSet(
-        "generated",
-        windows,
-        every[windows.position % windows.span == 0],
-        "generated",
+    return TestSet("generated", windows, every[windows.position % windows.span == 0], "generated")
+
+
+def convert(
+    run: Conversion, out: Path, recipes: list[Recipe], force: bool = False, step: Step = lambda what: None
+) -> Conversion:
+    """Make every recipe of every form, check it, and write what passes (`force`: everything, marked) into OUT/models."""
+    baseline = None if "speed" in run.skip else naive(run.model)
+    for form in run.forms:
+        suited = [r for r in recipes if force or support(run.described.name, form, r.name)[0] != "refused"]
+        run.made += _form(run, form, suited, baseline, out, force, step)
+    step("refined against raw")
+    shown = {}
+    for m in run.made:  # one file of each form: what differs between recipes is in their own rows
+        if m.written:
+            shown.setdefault(f"{m.graph.form}-{m.graph.emits}", out / "models" / m.file)
+    run.claims = claims(run.sets[0], run.parts, shown)
+    return run
+
+
+def _form(
+    run: Conversion, form: str, recipes: list[Recipe], baseline: bytes | None, out: Path, force: bool, step: Step
+) -> list[Made]:  # fmt: skip
+    step(f"convert {form}")
+    kind, emits = form.split("-")
+    switches = run.config.get("switches", {})
+    plain = build(run.described, run.model, kind, emits, switches)
+    whole = plain if kind == "window" else build(run.described, run.model, "window", emits, switches)
+    windows = [run.source.window(int(i)).inputs for i in run.chosen[: CALIBRATION + SELECTION]]
+    quantization = Quantization(plain, windows[:CALIBRATION])
+    made = []
+    for recipe in recipes:
+        step(f"{form} {recipe.name}")
+        made.append(_make(recipe, quantization, windows[CALIBRATION:] or windows))
+        if any(c.name == "load" and c.verdict == "pass" for c in made[-1].checks):
+            _check(made[-1], run, whole)
+        else:
+            unrun = ("cpu", "gpu", "parity", "stream", "second", "speed")
+            made[-1].checks += [Check(name, "skipped", ["the graph does not load"]) for name in unrun]
+    step(f"speed of {form}")
+    _time(made, plain, baseline, run)
+    for m in made:
+        _write(m, run, out / "models" / m.file, force)
+    return made
+
+
+def _make(recipe: Recipe, quantization: Quantization, windows: list[np.ndarray]) -> Made:
+    """The better of what the quantizers make of a recipe: rules first, then the distance from float, then the size."""
+    plain, plain_ops = quantization.plain, read_ops(quantization.plain.content)[0]
+    best, found = None, Made(recipe, replace(plain, content=b""))
+    for by in recipe.quantizers:
+        row, floats, mixed = {"quantizer": by, "reason": None}, (), None
+        found.candidates.append(row)
+        try:
+            if recipe.name == "int8_mixed":
+                mixed = search(quantization, recipe, windows)
+                content, floats = mixed.content, mixed.floats
+            else:
+                content = quantization.under(recipe, by)
+        except ClimbEdgeError as error:
+            row["reason"] = str(error)
+            found.checks.append(Check("load", "fail", [str(error)]))
+            continue
+        graph = replace(plain, content=content)
+        ops, broken = read_ops(content)
+        held = [checks.lint(broken), checks.types(ops, plain_ops, recipe, floats), checks.load(graph, windows)]
+        row["bytes"], row["reason"] = len(content), "; ".join(r for c in held for r in c.reasons) or None
+        row["cells"] = distance(plain, content, windows) if held[2].verdict == "pass" else None
+        rank = (row["reason"] is not None, row["cells"] is None, row["cells"] or 0.0, len(content))
+        if best is None or rank < best[0]:
+            best = rank, row, Made(replace(recipe, quantizers=(by,)), graph, held, found.candidates, mixed)
+    if best is None:
+        return found
+    best[1]["kept"] = True
+    return best[2]
+
+
+def _check(made: Made, run: Conversion, whole: Graph) -> None:
+    """Everything that needs the graph to run, but its speed."""
+    recipe, graph = made.recipe, made.graph
+    session, window = Session(graph.content), run.sets[0].inputs[0]
+    compared = [compare(session, graph, tests) for tests in run.sets]
+    reasons, figures = numbers(recipe, compared)
+    if recipe.calibrated:
+        figures["saturation"] = checks.saturation(graph, run.sets[0].inputs[:2])
+    made.checks.append(Check("cpu", "fail" if reasons else "pass", reasons, figures))
+    _unless_skipped(made, run, "gpu", lambda: checks.on_gpu(graph, recipe, window))
+    whole_enough = [c for c in compared if not c.broken]
+    made.checks.append(Check("parity", *parity(graph, recipe, whole_enough)))
+    _unless_skipped(
+        made, run, "stream", lambda: checks.stream(graph, recipe, whole, *reversed(clip_to_stream(run.sets[0])))
     )
+    _unless_skipped(made, run, "second", lambda: checks.second(graph, recipe, run.sets[0].inputs))
 
 
-def _one(
-    plain: Graph, recipe: Recipe, source: Source, parts: Split, sets: list[TestSet], config: dict, out: Path, force: bool
-) -> Made:  # fmt: skip
-    chosen = np.random.default_rng(config["seed"]).permutation(parts.train)[:CALIBRATION] if recipe.calibrated else []
-    graph = replace(plain, content=quantize(plain.content, recipe, _calibration(plain, source, chosen)))
-    checks = check(graph, plain, recipe, sets)
-    file = f"{graph.model}.{graph.form}-{graph.emits}.{recipe.name}.tflite"
-    written = checks.verdict == "pass" or force
-    if written:
-        write_model(out / "models" / file, graph.content, _contract(graph, recipe, source, chosen, config, checks))
-    else:
-        (out / "models" / file).unlink(missing_ok=True)  # an earlier file of this name would pass for this run's
-    return Made(file, recipe, graph, checks, written)
+def _unless_skipped(made: Made, run: Conversion, name: str, check: Callable[[], Check]) -> None:
+    made.checks.append(Check(name, "skipped", ["by --skip"]) if name in run.skip else check())
 
 
-def _calibration(plain: Graph, source: Source, indices) -> list[dict[str, np.ndarray]]:
-    """Inputs by name of every run on the windows `indices`; a step graph's state comes from the float graph."""
-    names = [plain.entry, *(name for name, _ in plain.state)]
-    session = Session(plain.content)
-    runs = (run for i in indices for run in plain.runs(session, source.window(int(i)).inputs))
-    return [dict(zip(names, inputs, strict=True)) for inputs, _ in runs]
+def _time(made: list[Made], plain: Graph, baseline: bytes | None, run: Conversion) -> None:
+    """The speed of all files of a form, in turns."""
+    runs = [m for m in made if not any(c.name == "speed" for c in m.checks)]
+    timed, window = {m.file: m.graph for m in runs}, run.sets[0].inputs[0]
+    rows = {} if baseline is None else times(timed, plain, baseline, window)
+    for m in runs:
+        m.checks.append(
+            Check("speed", figures={"rows": rows[m.file]}) if rows else Check("speed", "skipped", ["by --skip"])
+        )
 
 
-def _contract(graph: Graph, recipe: Recipe, source: Source, chosen, config: dict, checks: FileChecks) -> dict:
-    rates = source.clips.fps[np.isfinite(source.clips.fps)]
-    heatmaps, kept = graph.output == "heatmaps", [list(shape) for _, shape in graph.state]
-    return {
-        "model": graph.model, "switches": config.get("switches", {}), "form": graph.form, "emits": graph.emits, "output": graph.output,
-        "window": WINDOW, "skeleton": list(KEYPOINTS),
-        "state": [{"name": name, "shape": list(shape)} for name, shape in graph.state],
-        "inputs": [[1, SIZE, SIZE, WINDOW * K if graph.form == "window" else K], *kept],
-        "outputs": [output_shape(graph.output, EMITS[graph.emits]), *kept],
-        "layout": "NHWC, frame-major channels, oldest frame first; the state follows the first input and output, zeros at the start",
-        "normalisation": {"sum": MASS, "negatives": 0}, "decode": "dark" if heatmaps else None,
-        "peak": PEAK / config["recipe"]["target_sigma"] ** 2 if heatmaps else None,
-        "box": {"rule": STICKY.name, "grow": STICKY.grow, "outer": STICKY.outer, "shrunk": STICKY.shrunk, "square": True},
-        "fps": float(np.median(rates)) if len(rates) else None, "recipe": recipe.name, "quantizer": recipe.quantizer,
-        "calibration": {"windows": len(chosen), "sha256": hashlib.sha256(np.asarray(chosen, np.int64).tobytes()).hexdigest()} if len(chosen) else None,
-        "runtime": Session.version(), "golden": golden_test(Session(graph.content, 1), recipe.golden_tolerance),
-        "training_data": {"source": source.clips.source, "truth": source.clips.truth, "sha256": digest(source), "init": config["init"]},
-        "estimator": config["estimator"] if config.get("videos") else None,
-        "tools": {"climb-edge": __version__, "python": platform.python_version(), **{t: version(t) for t in ("keras", "ai-edge-quantizer", "ai-edge-litert", "numpy")}},
-        "checks": {"verdict": checks.verdict, "reasons": checks.reasons},
-    }  # fmt: skip
+def _write(made: Made, run: Conversion, path: Path, force: bool) -> None:
+    """Write a file that passes, or any that was made with `force`, and read it back as an app would."""
+    if not made.graph.content or not (made.verdict == "pass" or force):
+        path.unlink(missing_ok=True)  # an earlier file of this name would pass for this run's
+        return
+    calibration = run.chosen[:CALIBRATION] if made.recipe.calibrated else run.chosen[:0]
+    try:
+        write_model(path, made.graph.content, contract_of(made, run.config, run.source, calibration))
+        TFLiteRefiner(path, quiet=True)
+        made.checks.append(Check("contract"))
+        made.written = True
+    except ClimbEdgeError as error:
+        made.checks.append(Check("contract", "fail", [str(error)]))
+        path.unlink(missing_ok=True)

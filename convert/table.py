@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -12,11 +11,14 @@ from climb_edge.contract import WINDOW, to_channels
 from climb_edge.gpu import GpuResult, run_on_gpu
 from climb_edge.runtime import Session
 from climb_edge.skeleton import K
-from convert.checks import FRAMES
 from convert.graph import Graph, build, convert_function
 from convert.lint import read_ops
-from convert.recipes import RECIPES, quantize
+from convert.quantize import Quantization
+from convert.recipes import EDGE, RECIPES
+from convert.speed import in_turns, naive
+from convert.testset import FRAMES
 from train import models
+from train.backend import keras
 from train.macs import count_macs
 from train.motion import generated_clips
 from train.noise import NOISES
@@ -24,7 +26,6 @@ from train.windows import RenderedWindows
 
 TIMED = ("float32", "float16", "dynamic_int8")
 ON_GPU = ("float32", "float16")
-ROUNDS, BURST = 8, 4  # timed runs of each file: bursts in turns, so that a slow second of the machine meets them all
 STREAM, RESET = 200, 50  # frames of the comparison of step and window, and after how many the state starts anew
 LIMIT = 1024  # rows and columns of the matrix product that shows what one core can do
 
@@ -67,10 +68,10 @@ def measure(
                 row.gpu[recipe] = on_gpu(graphs[recipe], frames)
         step(f"{name} baselines and times")
         whole = build(described, trained, "window", "all", described.switches).content
-        for label, content in (("naive", _naive(trained)), ("all", whole), ("limit", _product())):
+        for label, content in (("naive", naive(trained)), ("all", whole), ("limit", _product())):
             session = Session(content, 1)
             timed[label, ""] = session, [_input(d["shape"], frames) for d in session.inputs]
-        taken = _in_turns(timed)
+        taken = {key: ms.median for key, ms in in_turns(timed).items()}
         for row in rows[-len(forms) :]:
             row.ms = {recipe: taken[row.form, recipe] for recipe in row.bytes}
         baselines[name] = {label: taken[label, ""] for label in ("naive", "all")}
@@ -80,6 +81,7 @@ def measure(
 
 def seeded(name: str) -> tuple:
     """(model, its training form) with seeded random weights."""
+    keras.utils.set_random_seed(0)
     described = models.get(name)
     trained = described.build(**described.switches)
     rng = np.random.default_rng(0)
@@ -110,7 +112,8 @@ def examine(described, trained, form: str, frames: np.ndarray) -> tuple[Row, dic
         drift = max(_apart(a, b) for a, b in _both(graph, whole, frames))
     macs = count_macs(described.form(trained, kind, emits))
     row = Row(described.name, form, graph.parameters, macs, len(ops), broken, error, drift)
-    graphs = {r: replace(graph, content=quantize(graph.content, RECIPES[r], [])) for r in TIMED}
+    quantized = Quantization(graph, [])
+    graphs = {r: replace(graph, content=quantized.under(RECIPES[r], "none" if r == "float32" else EDGE)) for r in TIMED}
     row.bytes = {recipe: len(made.content) for recipe, made in graphs.items()}
     return row, graphs
 
@@ -149,16 +152,8 @@ def on_gpu(graph: Graph, frames: np.ndarray) -> dict:
     }  # fmt: skip
 
 
-def _naive(trained) -> bytes:
-    """What the converter makes of the training form as it stands, with batch 1."""
-    shape = (1, *trained.inputs[0].shape[1:])
-    return convert_function(trained, lambda window: trained(window), [(shape, "window")])
-
-
 def _product() -> bytes:
     """A plain matrix product, 1024 x 1024 by 1024 x 1024: the arithmetic limit of a core."""
-    from train.backend import keras
-
     layer = keras.layers.Dense(LIMIT, use_bias=False)
     layer.build((LIMIT, LIMIT))
     return convert_function(layer, lambda x: layer(x), [((LIMIT, LIMIT), "x")])
@@ -171,19 +166,6 @@ def _input(shape, frames: np.ndarray) -> np.ndarray:
     if shape[-1] == WINDOW * K:
         return to_channels(frames[:WINDOW])
     return np.random.default_rng(0).random(shape, np.float32)
-
-
-def _in_turns(timed: dict[tuple[str, str], tuple[Session, list[np.ndarray]]]) -> dict[tuple[str, str], float]:
-    """Median milliseconds of a run of each."""
-    taken = {key: [] for key in timed}
-    for _ in range(ROUNDS):
-        for key, (session, inputs) in timed.items():
-            session.run(*inputs)  # the file before left the caches full of its own weights
-            for _ in range(BURST):
-                start = time.perf_counter()
-                session.run(*inputs)
-                taken[key].append((time.perf_counter() - start) * 1e3)
-    return {key: float(np.median(values)) for key, values in taken.items()}
 
 
 def markdown(rows: list[Row], baselines: dict[str, dict[str, float]]) -> str:

@@ -1,20 +1,31 @@
-"""The whole command: files with contracts, a report in three renderings, and gates that close."""
+"""The whole command: files with contracts, a report, and gates that close."""
 
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from sabotage import spoiled
 
 from climb_edge.contract import read_model
+from climb_edge.gpu import why_not
 from climb_edge.pck import Score, drop, worst_keypoint
-from climb_edge.refiner import TFLiteRefiner
+from climb_edge.refiner import TFLiteRefiner, default_path
 from convert import graph as graphs
+from convert import run as conversion
 from convert.__main__ import main
-from convert.checks import FileChecks, gate
+from convert.checks import NAMES
+from convert.parity import gate
+from convert.quantize import Quantization
 from convert.recipes import RECIPES
+from convert.speed import naive
+from convert.testset import TestSet, clip_to_stream, of_part
 from train.__main__ import main as train
+from train.motion import generated_clips
+from train.noise import NOISES
+from train.windows import RenderedWindows
 
 
 @pytest.fixture(scope="module")
@@ -39,69 +50,127 @@ def trained(tmp_path_factory):
     return path
 
 
+@pytest.fixture
+def few(monkeypatch):
+    """A handful of generated clips, for tests of what is refused; whole conversions take all 60."""
+    monkeypatch.setattr(conversion, "GENERATED_CLIPS", 12)
+    monkeypatch.setattr(conversion, "TEST_WINDOWS", 50)
+
+
+RECIPE_NAMES = ("float16", "int8")
+
+
 @pytest.mark.slow
-def test_convert_writes_files_that_prove_themselves(trained, tmp_path, capsys):
-    out = tmp_path / "out"
-    code = main([str(trained), "--out", str(out), "--form", "window-newest"])
+def test_convert_writes_files_that_prove_themselves(trained, tmp_path, capsys, monkeypatch):
+    out, app = tmp_path / "out", tmp_path / "app"
+    monkeypatch.setattr(conversion, "TEST_WINDOWS", 50)
+    chosen = [x for recipe in RECIPE_NAMES for x in ("--recipe", recipe)]
+    code = main([str(trained), "--out", str(out), "--form", "step-newest", "--bundle", str(app), *chosen])
     report = json.loads((out / "report.json").read_text())
     files = {f["recipe"]: f for f in report["files"]}
-    assert list(files) == list(RECIPES)
-    assert files["float32"]["verdict"] == files["float16"]["verdict"] == "pass"
+    assert tuple(files) == RECIPE_NAMES
     passed = all(f["verdict"] == "pass" for f in report["files"])  # int8 may fall short on two steps of training
     assert (code, report["verdict"] == "pass") == ((0, True) if passed else (1, False))
     assert report["generated"]["clips"] >= 50
-    assert files["int8"]["bytes"] < 0.35 * files["float32"]["bytes"]
+    assert files["int8"]["bytes"] < 0.6 * files["float16"]["bytes"] and files["int8"]["saturation"]
     for file in report["files"]:
+        each = {c["name"]: c["verdict"] for c in file["checks"]}
+        assert sorted(each) == sorted(NAMES if file["written"] else [n for n in NAMES if n != "contract"])
+        assert {each[n] for n in each if n not in ("gpu", "second", "parity")} == {"pass"}
+        assert each["gpu"] == ("skipped" if why_not() else "pass") and each["second"] in ("pass", "skipped")
         rows = {(r["set"], r["averaging"], r["decode"]) for r in file["rows"]}
         assert rows == {(s, *how) for s in ("test", "generated") for how in (("pooled", "dark"), ("study", "argmax"))}
-        assert file["speed"][0]["median_ms"] > 0
+        assert file["speed"][0]["median_ms"] < file["speed"][0]["naive_ms"] and file["load"]["memory_mb"] > 0
+        assert len(file["worst_windows"]) == 10 and sum(file["histogram"]["generated"]) > 1000
+        assert {c["quantizer"] for c in file["candidates"]} == set(RECIPES[file["recipe"]].quantizers)
         path = out / "models" / file["file"]
-        assert path.exists() == (file["verdict"] == "pass")
+        assert path.exists() == file["written"] == (file["verdict"] == "pass")
         if path.exists():
             graph, contract = read_model(path)
-            assert (contract["sha256"], contract["recipe"], len(graph)) == (
-                file["sha256"],
-                file["recipe"],
-                file["bytes"],
-            )
-            assert contract["checks"]["verdict"] == "pass"
+            kept = contract["sha256"], contract["recipe"], contract["quantizer"], len(graph)
+            assert kept == (file["sha256"], file["recipe"], file["quantizer"], file["bytes"])
+            assert contract["checks"]["verdict"] == "pass" and (app / "refiners" / file["file"]).is_file()
             TFLiteRefiner(path)
     printed = subprocess.run(
         ["unzip", "-p", out / "models" / report["files"][0]["file"], "contract.json"], capture_output=True, check=False
     )
     assert json.loads(printed.stdout)["model"] == "conv3d"
-    page = (out / "report.html").read_text()
-    assert "conv3d.window-newest.int8.tflite" in page
-    assert "http" not in page.replace("http-equiv", ""), "one self-contained page"
-    assert "| conv3d.window-newest.float16.tflite | pass |" in (out / "report.md").read_text()
+    assert (out / "report.html").is_file() and (out / "report.md").is_file()
     capsys.readouterr()
     assert main(["show", str(out)]) == 0
-    assert "conv3d.window-newest.float16.tflite" in capsys.readouterr().out
+    assert "conv3d.step-newest.float16.tflite" in capsys.readouterr().out
+    assert main(["diff", str(out / "report.json"), str(out / "report.json")]) == 0
+
+
+def refused(trained, out, capsys, *arguments) -> tuple[str, dict]:
+    """What `convert` says of a run that it refuses, and its report."""
+    quick = ["--form", "window-newest", "--skip", "gpu", "--skip", "second", "--skip", "speed"]
+    assert main([str(trained), "--out", str(out), *quick, *arguments]) == 1
+    assert not list((out / "models").glob("*.tflite"))
+    report = json.loads((out / "report.json").read_text())
+    assert report["verdict"] == "fail" and {"gpu", "second", "speed"} <= set(report["skipped"])
+    errors = capsys.readouterr().err
+    assert "gate failed: fail" in errors
+    return errors, report
 
 
 @pytest.mark.slow
-def test_a_spoiled_layer_is_refused_and_not_written(trained, tmp_path, capsys, monkeypatch):
-    """Sabotage: the file's weights are scaled by 1.1 and moved by a tap between Keras and file."""
+def test_a_layer_spoiled_on_the_way_to_the_file_is_refused(trained, tmp_path, capsys, monkeypatch, few):
     original = graphs.to_tflite
 
-    def spoiled(form, parameters):
+    def spoiled_form(form, parameters):
         (layer,) = (layer for layer in form.layers if layer.name.startswith("conv2d"))
         kernel, bias = layer.get_weights()
         layer.set_weights([1.1 * np.roll(kernel, 1, axis=0), bias])
         return original(form, parameters)
 
-    monkeypatch.setattr(graphs, "to_tflite", spoiled)
-    out = tmp_path / "out"
-    assert (
-        main([str(trained), "--out", str(out), "--form", "window-newest", "--recipe", "float32", "--recipe", "float16"])
-        == 1
-    )
-    errors = capsys.readouterr().err
-    assert "gate failed" in errors
+    monkeypatch.setattr(graphs, "to_tflite", spoiled_form)
+    errors, _ = refused(trained, tmp_path, capsys, "--recipe", "float32", "--recipe", "float16")
     assert "of the scale from the Keras model" in errors
     assert "PCK@0.05" in errors
-    assert not list((out / "models").glob("*.tflite"))
-    assert json.loads((out / "report.json").read_text())["verdict"] == "fail"
+
+
+@pytest.mark.slow
+def test_one_layers_scale_times_1_1_is_refused(trained, tmp_path, capsys, monkeypatch, few):
+    original = Quantization.under
+    monkeypatch.setattr(Quantization, "under", lambda self, *how, **more: spoiled(original(self, *how, **more), 1.1))
+    errors, report = refused(trained, tmp_path, capsys, "--recipe", "dynamic_int8")
+    assert "CONV_2D" in errors and "of the scale from the float graph's" in errors
+    assert report["files"][0]["candidates"][0]["reason"]
+
+
+@pytest.mark.slow
+def test_calibration_on_noise_is_refused(trained, tmp_path, capsys, monkeypatch, few):
+    noise = np.random.default_rng(0).random((4, 1, 56, 56, 125), np.float32)
+    monkeypatch.setattr(Quantization, "samples", [{"window": window} for window in noise])
+    errors, report = refused(trained, tmp_path, capsys, "--recipe", "int8")
+    assert "PCK@" in errors and "times the Keras model's" in errors
+    assert report["files"][0]["saturation"][0]["share"] > 0.01
+
+
+@pytest.mark.slow
+def test_a_conv_3d_called_int8_that_stayed_float_is_refused(trained, tmp_path, capsys, monkeypatch, few):
+    def unrearranged(described, model, form, emits, switches):
+        graph = graphs.build(described, model, form, emits, switches)
+        return replace(graph, content=naive(model), keras_form=model)
+
+    monkeypatch.setattr(conversion, "build", unrearranged)
+    errors, report = refused(trained, tmp_path, capsys, "--recipe", "dynamic_int8")
+    assert "CONV_3D" in errors and "no delegate takes it" in errors
+    assert "has FLOAT32 weights and FLOAT32 activations, dynamic_int8 promises INT8" in errors
+    assert "parity" in report["skipped"], "what does not load is compared with nothing, and says so"
+
+
+@pytest.mark.slow
+def test_what_a_gate_refuses_is_forced_with_a_mark_that_runtimes_repeat(trained, tmp_path, capsys, monkeypatch, few):
+    original = Quantization.under
+    monkeypatch.setattr(Quantization, "under", lambda self, *how, **more: spoiled(original(self, *how, **more), 1.5))
+    quick = ["--form", "window-newest", "--skip", "gpu", "--skip", "second", "--skip", "speed", "--force"]
+    assert main([str(trained), "--out", str(tmp_path), *quick, "--recipe", "dynamic_int8"]) == 1
+    (path,) = (tmp_path / "models").glob("*.tflite")
+    assert read_model(path)[1]["checks"]["verdict"] == "fail"
+    with pytest.warns(UserWarning, match="the checks of its conversion say 'fail'.*float graph's"):
+        TFLiteRefiner(path)
 
 
 def scores(right: float, reference: float, clips: int, frames: int = 20):
@@ -113,12 +182,50 @@ def scores(right: float, reference: float, clips: int, frames: int = 20):
     return [Score(m, 10.0) for m in made]
 
 
-@pytest.mark.parametrize(("right", "clips", "verdict"), [(0.7, 60, "fail"), (0.9, 12, "not shown")])
+@pytest.mark.parametrize(
+    ("right", "clips", "verdict"), [(0.7, 60, "fail"), (0.9, 12, "not shown"), (0.9, 5, "not shown")]
+)
 def test_the_bad_end_of_the_interval_decides(right, clips, verdict):
     score, base = scores(right, 0.9, clips)
-    found = FileChecks()
-    gate(RECIPES["float16"], "generated", clips, drop(score, base), worst_keypoint(score, base), found)
-    assert found.verdict == verdict
+    recipe = RECIPES["float16"]
+    found, reasons = gate(recipe, "generated", drop(score, base), worst_keypoint(score, base), clips, "clips")
+    assert found == verdict and reasons
+
+
+def test_too_few_windows_show_nothing_even_where_nothing_changed():
+    base, _ = scores(0.9, 0.9, 5)
+    same = drop(base, base), worst_keypoint(base, base)
+    assert gate(RECIPES["float16"], "test", *same, 5, "stretches")[0] == "not shown"
+    assert gate(RECIPES["float16"], "test", *same, 8, "stretches") == ("pass", [])
+
+
+def test_windows_of_few_clips_are_all_those_of_their_frames():
+    source = RenderedWindows(generated_clips(3, 0, frames=40), NOISES["blazepose"])
+    chosen = np.flatnonzero((source.clip == 1) & (source.position % 5 == 0) & (source.position < 20))
+    wider = of_part(source, chosen, 300)
+    assert source.position[wider].tolist() == list(range(16)) and set(source.clip[wider]) == {1}
+    tests = TestSet("test", source, wider, "generated")
+    assert tests.unit == "stretches" and [len(g) for g in tests.groups] == [5, 5, 5, 1]
+    many = RenderedWindows(generated_clips(12, 0, frames=10), NOISES["blazepose"])
+    assert of_part(many, np.arange(0, len(many), 5), 300).tolist() == list(range(0, len(many), 5))
+    _, stretches = clip_to_stream(tests, frames=20, most=6)
+    assert [len(s) for s in stretches] == [6, 6, 4]
+
+
+@pytest.mark.slow
+def test_somebody_elses_file_is_checked_as_far_as_it_can_be(tmp_path, capsys):
+    theirs = tmp_path / "theirs.tflite"
+    theirs.write_bytes(read_model(default_path())[0])
+    assert main(["check", str(theirs), "--out", str(tmp_path / "out"), "--skip", "gpu"]) == 0
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    verdicts = {c["name"]: c["verdict"] for c in report["files"][0]["checks"]}
+    assert {verdicts[n] for n in ("lint", "load", "cpu", "speed")} == {"pass"} and verdicts["gpu"] == "skipped"
+    assert any("PCK" in sentence for sentence in report["cannot"])
+    assert "PCK" in (tmp_path / "out/report.html").read_text()
+    theirs.write_bytes(b"\x1c\0\0\0TFL3" + b"\xff" * 500)
+    capsys.readouterr()
+    assert main(["check", str(theirs), "--out", str(tmp_path / "out")]) == 2
+    assert "flatbuffer" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("missing", ["config.json", "best.weights.h5"])

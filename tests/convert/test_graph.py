@@ -4,13 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from climb_edge.contract import to_channels
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.runtime import Session
-from convert.checks import FRAMES
 from convert.graph import build, to_tflite
 from convert.lint import read_ops
-from convert.recipes import RECIPES, choose, quantize
+from convert.testset import FRAMES
 from train import models
 from train.motion import generated_clips
 from train.noise import NOISES
@@ -35,11 +33,6 @@ def trained(name: str):
 def graph_of(name: str, form: str):
     described, model = trained(name)
     return model, build(described, model, *form.split("-"), described.switches)
-
-
-@pytest.fixture(scope="module")
-def newest():
-    return graph_of("conv3d", "window-newest")[1].content
 
 
 BUILT = [name for name in models.names() if models.get(name).parameters]
@@ -74,19 +67,6 @@ def test_a_form_that_lost_weights_is_refused():
         to_tflite(described.form(model, "window", "newest"), 50_000)
 
 
-@pytest.mark.parametrize("name", ["float16", "dynamic_int8", "int8"])
-def test_recipes_do_what_they_promise(newest, windows, name):
-    recipe, plain = RECIPES[name], newest
-    inputs = [to_channels(w) for w in windows]
-    graph = quantize(plain, recipe, [{"window": w} for w in inputs])
-    weighted = [op for op in read_ops(graph)[0] if op.weights]
-    assert [(op.weights, op.activations) for op in weighted] == [(recipe.weights, recipe.activations)]
-    session, reference = Session(graph), Session(plain)
-    assert session.inputs[0]["dtype"] == session.outputs[0]["dtype"] == np.float32
-    error = max(np.abs(session.run(x)[0] - reference.run(x)[0]).max() / reference.run(x)[0].max() for x in inputs)
-    assert 0 < error < {"float16": 2e-3, "dynamic_int8": 0.05, "int8": 0.2}[name]
-
-
 def test_lint_names_a_conv_3d():
     import tensorflow as tf
 
@@ -103,18 +83,6 @@ def test_lint_names_a_conv_3d():
 def test_bytes_that_are_no_flatbuffer_are_a_clear_error():
     with pytest.raises(ClimbEdgeError, match="flatbuffer"):
         read_ops(b"\x20\x00\x00\x00TFL3" + b"\xff" * 64)
-
-
-def test_an_unknown_recipe_is_refused():
-    with pytest.raises(ClimbEdgeError, match="expected one of float32"):
-        choose(["int9"], "heatmaps")
-
-
-def test_int8_is_not_made_of_a_model_of_coordinates():
-    assert [r.name for r in choose(None, "keypoints")] == ["float32", "float16", "dynamic_int8"]
-    assert [r.name for r in choose(None, "heatmaps")] == list(RECIPES)
-    with pytest.raises(ClimbEdgeError, match="does not suit"):
-        choose(["int8"], "keypoints")
 
 
 def test_lint_names_a_tensor_that_is_only_handed_on():

@@ -189,7 +189,8 @@ def window_contract(emits: str, **changes) -> dict:
     return {
         "model": "identity", "form": "window", "emits": emits, "output": "heatmaps", "state": [], "skeleton": list(KEYPOINTS), "decode": "dark", "peak": PEAK,
         "inputs": [[1, 56, 56, 125]], "outputs": [[1, 56, 56, 125 if emits == "all" else 25]],
-        "normalisation": {"sum": 255.0, "negatives": 0}, "runtime": Session.version(),
+        "normalisation": {"sum": 255.0, "negatives": 0}, "runtime": Session.version(), "io": "float32",
+        "checks": {"verdict": "pass", "reasons": []},
         "golden": golden_test(Session(window_graph(emits), 1), 1e-5), **changes,
     }  # fmt: skip
 

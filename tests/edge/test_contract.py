@@ -100,7 +100,7 @@ GOLDEN = {"steps": 8, "tolerance": 0.1, "scale": 1.0, "samples": [[0, 0, 0.5]]}
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"version": 1}, "version 2"),
+        ({"version": 2}, "version 3"),
         ({"skeleton": list(KEYPOINTS[:17])}, "skeleton"),
         ({"form": "stride"}, "form"),
         ({"form": "window"}, "state"),
@@ -113,6 +113,8 @@ GOLDEN = {"steps": 8, "tolerance": 0.1, "scale": 1.0, "samples": [[0, 0, 0.5]]}
         ({"emits": []}, "emits"),
         ({"decode": "argmax"}, "decode"),
         ({"peak": 0}, "peak"),
+        ({"io": "int16"}, "io"),
+        ({"checks": None}, "checks"),
         ({"normalisation": {"sum": 1, "negatives": 0}}, "normalisation"),
         ({"inputs": [[1, 64, 64, 125]]}, "inputs"),
         ({"outputs": [[1, 56, 56, 75]]}, "outputs"),

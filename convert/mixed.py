@@ -1,0 +1,92 @@
+"""int8_mixed: which layers to leave in float, found by asking each what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.runtime import Session
+from convert.apart import run_apart
+from convert.lint import read_ops
+from convert.quantize import Quantization
+from convert.recipes import EDGE, MAX_WEIGHT_RATIO, Recipe
+from convert.testset import both_decodes
+
+MOST = 6  # layers left in float at most
+FAR = 5.0  # cells: a keypoint that jumped counts as this far
+CLOSE = 0.5  # the search ends where the int8 graph is this share as far from float as plain int8 is
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Layers left in float, in the order they were chosen, and what was found on the way."""
+
+    floats: tuple[str, ...]
+    content: bytes
+    sensitivity: list[dict]  # layer, cells: mean distance from float with this layer alone left in float
+
+
+def distance(graph, content: bytes, windows: list[np.ndarray], expected: list[np.ndarray] | None = None) -> float:
+    """Mean cells between the decoded keypoints of a graph's `content` and of the float graph, jumps cut at 5."""
+    session, apart = Session(content), []
+    expected = expected or decoded(graph, windows)
+    for window, points in zip(windows, expected, strict=True):
+        found = both_decodes(graph.emitted(session, window))[0]
+        apart.append(np.minimum(np.nan_to_num(np.linalg.norm(found - points, axis=-1), nan=FAR), FAR).mean())
+    return float(np.mean(apart))
+
+
+def decoded(graph, windows: list[np.ndarray]) -> list[np.ndarray]:
+    """Keypoints in cells that the float graph gives for each window."""
+    session = Session(graph.content)
+    return [both_decodes(graph.emitted(session, window))[0] for window in windows]
+
+
+def search(
+    quantization: Quantization, recipe: Recipe, windows: list[np.ndarray], step: Callable[[], object] = lambda: None
+) -> Mixed:
+    """Leave in float the layer that costs most, then the next, until the graph is half as far from float as plain int8.
+
+    Every layer is tried alone first (its sensitivity); `windows` are training windows other than the calibration's. A
+    layer whose weights would make the file too large is passed over. Raises ClimbEdgeError where nothing can be made.
+    """
+    plain = quantization.plain
+    expected = decoded(plain, windows)
+    ops = read_ops(plain.content)[0]
+    weights = {str(op): op.weight_bytes for op in ops if op.weights}
+    allowed = (MAX_WEIGHT_RATIO - 0.25) / 0.75 * sum(weights.values())  # int8 weights alone are a quarter
+
+    def far(floats: tuple[str, ...]) -> tuple[float, bytes]:
+        content = quantization.under(recipe, EDGE, floats)
+        if run_apart(content, []).status != "ran":
+            return FAR, content
+        return distance(plain, content, windows, expected), content
+
+    whole, _ = far(())
+    found = []
+    for layer in quantization.layers:
+        step()
+        if weights.get(layer, 0) <= allowed:
+            try:
+                found.append({"layer": layer, "cells": far((layer,))[0]})
+            except ClimbEdgeError:  # the quantizer cannot leave this one alone
+                continue
+    found.sort(key=lambda row: row["cells"])
+    floats, best, content = (), float("inf"), b""
+    for row in found[:MOST]:
+        step()
+        more = (*floats, row["layer"])
+        if sum(weights.get(layer, 0) for layer in more) > allowed:
+            continue
+        cells, made = far(more)
+        if cells < best:
+            floats, best, content = more, cells, made
+        if best <= CLOSE * whole:
+            break
+    if not content:
+        raise ClimbEdgeError(f"{recipe.name}: no layer of {plain.model} can be left in float")
+    rows = [{"layer": "none", "cells": whole}, *found, {"layer": "all of those chosen", "cells": best}]
+    return Mixed(floats, content, rows)

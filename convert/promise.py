@@ -1,0 +1,65 @@
+"""The contract that goes into a finished file: what it needs, what it promises, where it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from climb_edge import __version__
+from climb_edge.boxes import STICKY
+from climb_edge.contract import EMITS, WINDOW, output_shape
+from climb_edge.golden import golden_test
+from climb_edge.heatmaps import MASS, PEAK, SIZE
+from climb_edge.runtime import Session
+from climb_edge.skeleton import KEYPOINTS, K
+from train.splits import digest
+from train.windows import Source
+
+if TYPE_CHECKING:
+    from convert.run import Made
+
+TOOLS = ("keras", "tensorflow", "ai-edge-quantizer", "ai-edge-litert", "numpy")
+
+
+def contract_of(made: Made, config: dict, source: Source, calibration: np.ndarray) -> dict:
+    """The contract of a file; `calibration` holds the training windows its ranges were taken from.
+
+    Raises ClimbEdgeError when the graph gives no finite values on the golden input.
+    """
+    graph, recipe = made.graph, made.recipe
+    rates = source.clips.fps[np.isfinite(source.clips.fps)]
+    heatmaps, kept = graph.output == "heatmaps", [list(shape) for _, shape in graph.state]
+    checks = {c.name: c.verdict for c in made.checks}
+    return {
+        "model": graph.model, "switches": config.get("switches", {}), "form": graph.form, "emits": graph.emits, "output": graph.output,
+        "window": WINDOW, "skeleton": list(KEYPOINTS),
+        "state": [{"name": name, "shape": list(shape)} for name, shape in graph.state],
+        "inputs": [[1, SIZE, SIZE, WINDOW * K if graph.form == "window" else K], *kept],
+        "outputs": [output_shape(graph.output, EMITS[graph.emits]), *kept], "io": recipe.io,
+        "layout": "NHWC, frame-major channels, oldest frame first; the state follows the first input and output, zeros at the start",
+        "normalisation": {"sum": MASS, "negatives": 0}, "decode": "dark" if heatmaps else None,
+        "peak": PEAK / config["recipe"]["target_sigma"] ** 2 if heatmaps else None,
+        "box": {"rule": STICKY.name, "grow": STICKY.grow, "outer": STICKY.outer, "shrunk": STICKY.shrunk, "square": True},
+        "fps": float(np.median(rates)) if len(rates) else None,
+        "recipe": recipe.name, "quantizer": recipe.quantizers[0], "left_in_float": list(made.mixed.floats) if made.mixed else [],
+        "calibration": {
+            "windows": len(calibration), "of": "training windows, drawn by the run's seed",
+            "sha256": hashlib.sha256(np.asarray(calibration, np.int64).tobytes()).hexdigest(),
+        } if len(calibration) else None,
+        "runtime": Session.version(), "golden": golden_test(Session(graph.content, 1), recipe.golden_tolerance),
+        "training_data": {"source": source.clips.source, "truth": source.clips.truth, "sha256": digest(source), "init": config["init"]},
+        "estimator": config["estimator"] if config.get("videos") else None,
+        "tools": {"climb-edge": __version__, "python": platform.python_version(), **{t: _version(t) for t in TOOLS}},
+        "checks": {"verdict": made.verdict, "reasons": made.reasons, "each": checks},
+    }  # fmt: skip
+
+
+def _version(tool: str) -> str:
+    try:
+        return version(tool)
+    except PackageNotFoundError:  # TensorFlow for CPUs is another package
+        return version(f"{tool}-cpu")

@@ -1,0 +1,135 @@
+"""A float graph under a recipe, by either of two quantizers, calibrated once."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.runtime import Session
+from convert.flatbuffer import pack, parse
+from convert.graph import Graph, by_tensorflow
+from convert.lint import WEIGHTED_OPS, Op, read_ops
+from convert.recipes import TENSORFLOW, Recipe
+
+
+class Quantization:
+    """All that one float graph can be quantized to. `windows` (n, 5, 56, 56, 25) are the training windows to calibrate on."""
+
+    def __init__(self, plain: Graph, windows: list[np.ndarray]):
+        self.plain, self.windows = plain, windows
+
+    @cached_property
+    def samples(self) -> list[dict[str, np.ndarray]]:
+        """Inputs by name of every run on the windows; a step graph's state comes from the float graph."""
+        names = [self.plain.entry, *(name for name, _ in self.plain.state)]
+        session = Session(self.plain.content)
+        runs = (run for window in self.windows for run in self.plain.runs(session, window))
+        return [dict(zip(names, inputs, strict=True)) for inputs, _ in runs]
+
+    @cached_property
+    def _statistics(self):
+        """Ranges of every activation: they do not depend on which ops are quantized."""
+        with _quietly():
+            return _int8(self.plain.content).calibrate({"serving_default": self.samples})
+
+    @cached_property
+    def layers(self) -> dict[str, tuple[str, str]]:
+        """What can be left in float: name -> (regular expression of its output, operation). A weighted op is a layer of
+        its own; of the others every kind is one."""
+        from ai_edge_quantizer import qtyping
+
+        known = {o.value for o in qtyping.TFLOperationName}
+        ops = [op for op in read_ops(self.plain.content)[0] if op.name in known]
+        heavy = {str(op): (f"^{re.escape(op.tensor)};?$", op.name) for op in ops if op.weights}
+        return heavy | {f"all {op.name}": (".*", op.name) for op in ops if op.name not in WEIGHTED_OPS}
+
+    def under(self, recipe: Recipe, by: str, floats: tuple[str, ...] = ()) -> bytes:
+        """The graph under `recipe`, by the quantizer `by`; `floats` names the `layers` that int8_mixed leaves alone.
+
+        Raises ClimbEdgeError with the quantizer's own words where it cannot.
+        """
+        if by == "none":
+            return self.plain.content
+        try:
+            with _quietly():
+                if by == TENSORFLOW:
+                    return by_tensorflow(self.plain, recipe.name, self.samples if recipe.calibrated else [])
+                return pack(parse(self._by_edge(recipe, floats)))
+        except Exception as error:  # two foreign quantizers raise what they like
+            words = " ".join(str(error).split())[:300]
+            raise ClimbEdgeError(
+                f"{recipe.name}: {by} cannot make it of {self.plain.model}: {type(error).__name__} {words}"
+            ) from error
+
+    def _by_edge(self, recipe: Recipe, floats: tuple[str, ...]) -> bytes:
+        from ai_edge_quantizer import qtyping, quantizer
+        from ai_edge_quantizer import recipe as known
+
+        every, made = qtyping.TFLOperationName, quantizer.Quantizer(bytearray(self.plain.content))
+        if recipe.name == "float16":
+            for op in WEIGHTED_OPS[:3]:  # it casts no constants of a batch matmul; the type check would say so
+                made.add_weight_only_config(
+                    regex=".*", operation_name=every[op], num_bits=16, algorithm_key="float_casting"
+                )
+        elif recipe.name == "dynamic_int8":
+            made.load_quantization_recipe(known.dynamic_wi8_afp32())
+        elif recipe.name == "int4_weights":
+            made.load_quantization_recipe(known.dynamic_wi4_afp32())
+        else:
+            made = _int8(self.plain.content)
+            for op in (every.INPUT, every.OUTPUT) if recipe.io == "float32" else ():  # the app keeps its buffers
+                made.update_quantization_recipe(".*", op, algorithm_key="no_quantize")
+            for layer in floats:
+                regex, op = self.layers[layer]
+                made.update_quantization_recipe(regex, every[op], algorithm_key="no_quantize")
+        return bytes(made.quantize(self._statistics if recipe.calibrated else None).quantized_model)
+
+
+def left_in_float(ops: list[Op], recipe: Recipe, floats: tuple[str, ...], plain: list[Op]) -> list[Op]:
+    """The weighted ops that `recipe` has to quantize: all but those whose float op is one of `floats`."""
+    kept = {op.tensor for op in plain if str(op) in floats}
+    return [op for op in ops if op.weights and op.tensor not in kept]
+
+
+def _int8(graph: bytes):
+    from ai_edge_quantizer import quantizer
+    from ai_edge_quantizer import recipe as known
+
+    made = quantizer.Quantizer(bytearray(graph))
+    made.load_quantization_recipe(known.static_wi8_ai8())
+    return made
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the quantizers' own notes, sizes and bars: the report has its own figures. The converter's are C++'s."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        with _python_quiet():
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@contextlib.contextmanager
+def _python_quiet() -> Iterator[None]:
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        yield

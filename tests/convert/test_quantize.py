@@ -1,0 +1,145 @@
+"""Recipes: what each makes of a graph, what is refused, and what is seen inside a quantized file."""
+
+import io
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sabotage import spoiled, with_kernel_behind
+
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.runtime import Session
+from convert import checks
+from convert.flatbuffer import pack, parse
+from convert.graph import build
+from convert.lint import read_ops, strangers
+from convert.mixed import search
+from convert.quantize import Quantization
+from convert.recipes import DEFAULT, EDGE, RECIPES, TENSORFLOW, choose, support, support_table
+from convert.table import seeded
+from train import models
+from train.motion import generated_clips
+from train.noise import NOISES
+from train.windows import RenderedWindows
+
+
+@pytest.fixture(scope="module")
+def windows():
+    source = RenderedWindows(generated_clips(2, 3, frames=30), NOISES["blazepose"])
+    return [source.window(i).inputs for i in range(0, 40, 8)]
+
+
+@pytest.fixture(scope="module")
+def conv3d(windows):
+    described, trained = seeded("conv3d")
+    return Quantization(build(described, trained, "step", "newest", described.switches), windows)
+
+
+@pytest.mark.parametrize("by", [EDGE, TENSORFLOW])
+@pytest.mark.parametrize("name", ["float16", "dynamic_int8", "int8", "int8_io", "int4_weights"])
+def test_recipes_do_what_they_promise_by_either_quantizer(conv3d, windows, name, by):
+    recipe, plain = RECIPES[name], conv3d.plain
+    if by not in recipe.quantizers:
+        pytest.skip(f"{by} has no {name}")
+    graph = replace(plain, content=conv3d.under(recipe, by))
+    ops, plain_ops = read_ops(graph.content)[0], read_ops(plain.content)[0]
+    assert checks.types(ops, plain_ops, recipe).verdict == "pass"
+    session = Session(graph.content)
+    assert {d["dtype"] for d in session.inputs} == {np.dtype(recipe.io).type}
+    expected = plain.emitted(Session(plain.content), windows[0])
+    error = np.abs(graph.emitted(session, windows[0]) - expected).max() / expected.max()
+    assert 0 < error < {"float16": 2e-3, "dynamic_int8": 0.05, "int4_weights": 0.4}.get(name, 0.4)
+
+
+def test_constants_behind_the_flatbuffer_are_seen_and_brought_inside(conv3d):
+    """The quantizer keeps a larger graph's constants outside: a reader of plain buffers sees no weights at all."""
+    recipe, plain = RECIPES["dynamic_int8"], read_ops(conv3d.plain.content)[0]
+    inside = conv3d.under(recipe, EDGE)
+    outside = with_kernel_behind(inside)
+    assert all(b.offset <= 1 for b in parse(outside).buffers)
+    ops = read_ops(outside)[0]
+    assert [op.weights for op in ops if op.weights] == ["INT8"] and checks.types(ops, plain, recipe).verdict == "pass"
+    blind = [replace(op, weights=None, values=None) for op in ops]
+    assert "hide theirs" in checks.types(blind, plain, recipe).reasons[0]
+    with pytest.raises(ClimbEdgeError, match="behind the file"):
+        parse(outside[:-1])
+
+
+def test_a_cut_file_is_a_clear_error(conv3d):
+    content = conv3d.plain.content
+    for length in range(40, len(content), 20_001):
+        with pytest.raises(ClimbEdgeError, match="flatbuffer"):
+            read_ops(content[:length])
+
+
+@pytest.mark.parametrize("recipe", ["dynamic_int8", "int8", "int4_weights"])
+def test_one_layers_scale_that_moved_is_named(conv3d, recipe):
+    content = conv3d.under(RECIPES[recipe], EDGE)
+    plain = read_ops(conv3d.plain.content)[0]
+    assert strangers(read_ops(content)[0], plain) == []
+    (said,) = strangers(read_ops(spoiled(content, 1.1))[0], plain)
+    assert "CONV_2D" in said and "of the scale from the float graph's" in said
+
+
+def test_mixed_leaves_in_float_what_costs_most(conv3d, windows):
+    recipe = RECIPES["int8_mixed"]
+    found = search(conv3d, recipe, windows[:2])
+    plain, whole = read_ops(conv3d.plain.content)[0], found.sensitivity[0]["cells"]
+    tried = {row["layer"]: row["cells"] for row in found.sensitivity[1:-1]}
+    assert found.floats and found.floats[0] == min(tried, key=tried.get)
+    assert found.sensitivity[-1]["cells"] < whole
+    assert not any("CONV_2D" in layer for layer in tried), "the only convolution in float would be no int8 file"
+    ops = read_ops(found.content)[0]
+    assert checks.types(ops, plain, recipe, found.floats).verdict == "pass"
+    kept = {layer.removeprefix("all ") for layer in found.floats}
+    assert {op.activations for op in ops if op.name in kept} == {"FLOAT32"}
+
+
+def test_saturation_is_counted_at_the_upper_end(conv3d, windows):
+    """Calibrated on maps a tenth as high, the quantized graph cuts the real ones off."""
+    low = Quantization(conv3d.plain, [window / 10 for window in windows])
+    shares = [
+        checks.saturation(replace(q.plain, content=q.under(RECIPES["int8"], EDGE)), windows[:1]) for q in (conv3d, low)
+    ]
+    of_input = [{s["tensor"]: s["share"] for s in share} for share in shares]
+    (name,) = [name for name in of_input[1] if "serving_default_frame" in name]
+    assert of_input[1][name] > 10 * of_input[0].get(name, 0) and of_input[1][name] > 1e-3
+
+
+def test_what_is_refused_is_said_and_left_out_of_all():
+    with pytest.raises(ClimbEdgeError, match="expected one of float32"):
+        choose(["int9"], "conv3d", ["step-newest"])
+    with pytest.raises(ClimbEdgeError, match="aborts while it prepares"):
+        choose(["int8"], "deciwatch", ["step-newest"])
+    assert [r.name for r in choose(["int8"], "deciwatch", ["step-newest"], force=True)] == ["int8"]
+    assert [r.name for r in choose(None, "deciwatch", ["step-newest"])] == ["float32", "float16", "dynamic_int8"]
+    assert [r.name for r in choose(None, "conv3d", ["step-newest"])] == list(DEFAULT)
+    assert [r.name for r in choose(["all"], "conv3d", ["step-newest"])] == list(RECIPES)
+    assert support("conv3d", "step-newest", "float16") == ("supported", "")
+
+
+def test_the_table_of_the_readme_is_the_one_in_the_code():
+    page = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+    assert support_table(models.names()) in page
+
+
+def test_quantized_weights_that_are_too_large_are_refused(conv3d):
+    plain = read_ops(conv3d.plain.content)[0]
+    ops = read_ops(conv3d.under(RECIPES["float16"], EDGE))[0]
+    said = " ".join(checks.types(ops, plain, RECIPES["int8"]).reasons)
+    assert "has FLOAT16 weights" in said and "0.50 of float, at most 0.3" in said
+
+
+def test_a_packed_graph_takes_a_contract_behind_it(conv3d):
+    content = pack(parse(conv3d.plain.content))
+    stream = io.BytesIO(content)
+    with zipfile.ZipFile(stream, "a") as archive:
+        archive.writestr("contract.json", "{}")
+    window = np.zeros((5, 56, 56, 25), np.float32)
+    window[:, 20, 20] = 255
+    outputs = [
+        replace(conv3d.plain, content=c).emitted(Session(c), window) for c in (conv3d.plain.content, stream.getvalue())
+    ]
+    np.testing.assert_array_equal(*outputs)
