@@ -23,7 +23,7 @@ writes OUT/models/MODEL.FORM-EMITS.RECIPE.tflite with their contracts, and OUT/r
 exit codes: 0 every file passed, 1 a gate failed or could not be shown, 2 usage or input, 130 Ctrl-C"""
 
 SKIPPABLE = ("gpu", "stream", "second", "speed")
-COMMANDS = ("run", "check", "diff", "show", "models")
+COMMANDS = ("run", "check", "diff", "matrix", "show", "models")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,6 +62,11 @@ def parser() -> argparse.ArgumentParser:
     diff = commands.add_parser("diff", help="Compare two reports; exit code 1 where the second is worse beyond noise.")
     diff.add_argument("before", type=Path, metavar="A.json", help="report.json of before")
     diff.add_argument("after", type=Path, metavar="B.json", help="report.json of after")
+    matrix = commands.add_parser(
+        "matrix", help="The files of several runs' reports in one table: model x form x recipe."
+    )
+    matrix.add_argument("reports", type=Path, nargs="+", metavar="REPORT.json")
+    matrix.add_argument("--out", type=Path, metavar="TABLE.md", help="write the table as Markdown")
     show = commands.add_parser("show", help="Print the tables of a report again.")
     show.add_argument("out", type=Path, metavar="DIR", help="what --out was")
     table = commands.add_parser("models", help="Measure every model and form as files, with random weights.")
@@ -70,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument("--no-gpu", action="store_true", help="leave the GPU check out; it takes minutes")
     table.add_argument("--out", type=Path, metavar="TABLE.md", help="write the table as Markdown")
     table.add_argument("--json", type=Path, metavar="FILE", help="write what was measured as JSON")
-    for sub in (run, check, diff, show, table):
+    for sub in (run, check, diff, matrix, show, table):
         sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return top
 
@@ -81,7 +86,9 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments and arguments[0] not in (*COMMANDS, "-h", "--help"):
         arguments.insert(0, "run")
     options = parser().parse_args(arguments)
-    command = {"run": _run, "check": _check, "diff": _diff, "show": _show, "models": _models}[options.command]
+    command = {"run": _run, "check": _check, "diff": _diff, "matrix": _matrix, "show": _show, "models": _models}[
+        options.command
+    ]
     return run_command(lambda: command(options), options.debug)
 
 
@@ -139,6 +146,16 @@ def _diff(options: argparse.Namespace) -> None:
     print(lines(changes))
     if worse := [c for c in changes if c.worse]:
         raise GateFailed("; ".join(f"{c.file}: {c.what}" for c in worse))
+
+
+def _matrix(options: argparse.Namespace) -> None:
+    from convert.matrix import markdown
+    from convert.report import read_report
+
+    text = markdown([read_report(path) for path in options.reports])
+    print(text)
+    if options.out:
+        write_text(options.out, text + "\n")
 
 
 def _show(options: argparse.Namespace) -> None:

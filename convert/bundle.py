@@ -132,6 +132,7 @@ def _fill(new: Path, models: list[Path], report: dict, estimator: str, weights: 
         shutil.copyfile(locate(name, weights), add(f"estimator/{name}", "estimator"))
     for path in notices():
         shutil.copyfile(path, add(path.name, "licence"))
+    shutil.copyfile(_apache(), add("APACHE-2.0.txt", "licence"))  # of the estimator's weights: it travels with them
     write_json(add("labels.json", "labels"), labels())
     write_json(add("report.json", "report"), report)
     manifest = {
@@ -206,6 +207,18 @@ def notices() -> list[Path]:
                 "the package again with pip, or run from a whole checkout"
             )
     return [held[name] for name in NOTICES]
+
+
+def _apache() -> Path:
+    """The text of the Apache License 2.0, as the runtime's own package carries it."""
+    for file in distribution("ai-edge-litert").files or []:
+        path = Path(file.locate())
+        if file.name == "LICENSE" and path.is_file() and "Apache License" in path.read_text(encoding="utf-8")[:200]:
+            return path
+    raise ClimbEdgeError(
+        "APACHE-2.0.txt: expected in the installed ai-edge-litert, found none, and a bundle must carry it; install "
+        "ai-edge-litert again with pip"
+    )
 
 
 def _put(new: Path, place: Path) -> None:

@@ -22,6 +22,10 @@ from train.windows import Source
 if TYPE_CHECKING:
     from convert.run import Made
 
+LAYOUT = (
+    "NHWC, frame-major channels, oldest frame first; the state follows the first input and output, zeros at the start"
+)
+INTEGERS = "; each tensor is quantized by its own scale and zero point, so a state that goes back in is scaled anew"
 TOOLS = ("keras", "tensorflow", "ai-edge-quantizer", "ai-edge-litert", "numpy")
 
 
@@ -40,7 +44,7 @@ def contract_of(made: Made, config: dict, source: Source, calibration: np.ndarra
         "state": [{"name": name, "shape": list(shape)} for name, shape in graph.state],
         "inputs": [[1, SIZE, SIZE, WINDOW * K if graph.form == "window" else K], *kept],
         "outputs": [output_shape(graph.output, EMITS[graph.emits]), *kept], "io": recipe.io,
-        "layout": "NHWC, frame-major channels, oldest frame first; the state follows the first input and output, zeros at the start",
+        "layout": LAYOUT + (INTEGERS if recipe.io == "int8" else ""),
         "normalisation": {"sum": MASS, "negatives": 0}, "decode": "dark" if heatmaps else None,
         "peak": PEAK / config["recipe"]["target_sigma"] ** 2 if heatmaps else None,
         "box": {"rule": STICKY.name, "grow": STICKY.grow, "outer": STICKY.outer, "shrunk": STICKY.shrunk, "square": True},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from climb_edge.contract import write_model
+from climb_edge.contract import WINDOW, write_model
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.refiner import TFLiteRefiner
 from climb_edge.runtime import Session
@@ -26,6 +26,7 @@ from convert.speed import naive, times
 from convert.testset import TestSet, clip_to_stream, of_part
 from train import models
 from train.data import open_source
+from train.macs import count_macs
 from train.motion import generated_clips
 from train.noise import get
 from train.runs import Run
@@ -33,8 +34,8 @@ from train.splits import Split, digest
 from train.windows import RenderedWindows
 
 DEFAULT_FORMS = ("step-newest", "window-all")
-# Never a seed that training draws from by default.
-GENERATED_CLIPS, GENERATED_FRAMES, GENERATED_SEED = 60, 20, 20_000
+GENERATED_CLIPS, GENERATED_SEED = 60, 20_000  # never a seed that training draws from by default
+PER_CLIP, PER_CLIP_HEAVY, HEAVY = 8, 4, 5e9  # generated windows of a clip; of a model of more MACs a window, fewer
 TEST_WINDOWS = 300  # at most; their inputs are kept in memory, 1.6 MB each
 CALIBRATION, SELECTION = 60, 12  # training windows: to calibrate on, and to choose between quantizers and layers by
 Step = Callable[[str], object]
@@ -110,15 +111,19 @@ def open_run(
     parts = Split.load(run.split, source)
     if not len(parts.test):
         raise ClimbEdgeError(f"{path}: this run has no test windows; train again on more frames")
-    sets = [TestSet("test", source, of_part(source, parts.test, TEST_WINDOWS), source.clips.truth), _generated(config)]
+    sets = [
+        TestSet("test", source, of_part(source, parts.test, TEST_WINDOWS), source.clips.truth),
+        _generated(config, model),
+    ]
     for tests in sets:
         step(f"Keras model, {tests.name} windows")
         tests.run_reference(model)
     return Conversion(Path(path), forms, config, described, model, source, parts, sets, skip)
 
 
-def _generated(config: dict) -> TestSet:
-    clips = generated_clips(GENERATED_CLIPS, GENERATED_SEED + config["seed"], GENERATED_FRAMES)
+def _generated(config: dict, model) -> TestSet:
+    frames = WINDOW * (PER_CLIP_HEAVY if count_macs(model) > HEAVY else PER_CLIP)
+    clips = generated_clips(GENERATED_CLIPS, GENERATED_SEED + config["seed"], frames)
     windows = RenderedWindows(clips, get(config["noise"]), GENERATED_SEED)
     every = np.arange(len(windows))
     return TestSet("generated", windows, every[windows.position % windows.span == 0], "generated")

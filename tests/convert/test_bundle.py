@@ -66,7 +66,7 @@ def test_everything_is_there_with_its_hash(folder, model, weights_folder):
     roles = {
         f"refiners/{NAME}.tflite": "refiner", f"refiners/{NAME}.json": "contract", "report.json": "report",
         "estimator/pose_detection.tflite": "estimator", "estimator/pose_landmark_full.tflite": "estimator",
-        "labels.json": "labels", "LICENSE": "licence", "THIRD_PARTY_NOTICES.md": "licence", "README.md": "readme",
+        "labels.json": "labels", "LICENSE": "licence", "APACHE-2.0.txt": "licence", "THIRD_PARTY_NOTICES.md": "licence", "README.md": "readme",
     }  # fmt: skip
     assert {f["path"]: f["role"] for f in manifest["files"]} == roles
     assert held.keys() == {*roles, "manifest.json"}

@@ -22,9 +22,13 @@ from convert.quantize import Quantization
 from convert.recipes import RECIPES
 from convert.speed import naive
 from convert.testset import TestSet, clip_to_stream, of_part
+from train import models
 from train.__main__ import main as train
+from train.data import open_source
 from train.motion import generated_clips
 from train.noise import NOISES
+from train.runs import Run
+from train.splits import Split
 from train.windows import RenderedWindows
 
 
@@ -244,6 +248,36 @@ def test_data_that_changed_since_is_refused(trained, tmp_path, capsys):
     (broken / "config.json").write_text(json.dumps({**config, "data_sha256": "0" * 64}))
     assert main([str(broken), "--out", str(tmp_path / "out")]) == 2
     assert "changed since" in capsys.readouterr().err
+
+
+def test_a_run_without_test_windows_is_refused(trained, tmp_path, capsys):
+    broken = tmp_path / "run"
+    shutil.copytree(trained, broken)
+    source = open_source(json.loads((broken / "config.json").read_text()))
+    parts = Split.load(broken / "split.json", source)
+    replace(parts, test=parts.test[:0]).save(broken / "split.json", source)
+    assert main([str(broken), "--out", str(tmp_path / "out")]) == 2
+    assert "no test windows" in capsys.readouterr().err
+
+
+def test_weights_that_are_no_numbers_are_refused(trained, tmp_path, capsys):
+    broken = tmp_path / "run"
+    shutil.copytree(trained, broken)
+    described = models.get("conv3d")
+    model = Run.open(broken).load_weights(described.build(**described.switches))
+    model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
+    model.save_weights(broken / "best.weights.h5")
+    assert main([str(broken), "--out", str(tmp_path / "out")]) == 2
+    assert "NaN" in capsys.readouterr().err
+
+
+def test_data_that_was_moved_away_is_named(trained, tmp_path, capsys):
+    broken = tmp_path / "run"
+    shutil.copytree(trained, broken)
+    config = json.loads((broken / "config.json").read_text())
+    (broken / "config.json").write_text(json.dumps({**config, "data": [str(tmp_path / "gone.npz")]}))
+    assert main([str(broken), "--out", str(tmp_path / "out")]) == 2
+    assert "gone.npz" in capsys.readouterr().err
 
 
 def test_an_unknown_form_is_refused(trained, tmp_path, capsys):
