@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import distribution, distributions
 from pathlib import Path
 
 from climb_edge import __version__
@@ -195,10 +195,8 @@ def notices() -> list[Path]:
     if project.is_file() and 'name = "climb-edge"' in project.read_text(encoding="utf-8"):
         held = {name: checkout / name for name in NOTICES}
     else:
-        try:
-            installed = distribution("climb-edge").files or []
-        except PackageNotFoundError:
-            installed = []
+        # All of them: a build leaves an egg-info without licences in its folder, which hides what is installed.
+        installed = [f for found in distributions(name="climb-edge") for f in found.files or []]
         held = {f.name: Path(f.locate()) for f in installed if ".dist-info" in f.parts[0]}
     for name in NOTICES:
         if name not in held or not held[name].is_file():

@@ -158,7 +158,7 @@ def share_apart(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a.astype(np.float64) - b).max() / max(float(np.abs(b).max()), 1e-9))
 
 
-def stream(graph: Graph, recipe: Recipe, whole: Graph, stretches: list[np.ndarray], named: str) -> Check:
+def stream(graph: Graph, recipe: Recipe, whole: Graph, named: str, stretches: list[np.ndarray]) -> Check:
     """A step graph over a clip, starting anew with every stretch, against its own window form, frame by frame.
 
     stretches: (T, 56, 56, 25) each, in one box; `whole`: the float window form. A float step graph must equal it. A

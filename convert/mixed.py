@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,9 +44,7 @@ def decoded(graph, windows: list[np.ndarray]) -> list[np.ndarray]:
     return [both_decodes(graph.emitted(session, window))[0] for window in windows]
 
 
-def search(
-    quantization: Quantization, recipe: Recipe, windows: list[np.ndarray], step: Callable[[], object] = lambda: None
-) -> Mixed:
+def search(quantization: Quantization, recipe: Recipe, windows: list[np.ndarray]) -> Mixed:
     """Leave in float the layer that costs most, then the next, until the graph is half as far from float as plain int8.
 
     Every layer is tried alone first (its sensitivity); `windows` are training windows other than the calibration's. A
@@ -68,7 +65,6 @@ def search(
     whole, _ = far(())
     found = []
     for layer in quantization.layers:
-        step()
         if weights.get(layer, 0) <= allowed:
             try:
                 found.append({"layer": layer, "cells": far((layer,))[0]})
@@ -77,7 +73,6 @@ def search(
     found.sort(key=lambda row: row["cells"])
     floats, best, content = (), float("inf"), b""
     for row in found[:MOST]:
-        step()
         more = (*floats, row["layer"])
         if sum(weights.get(layer, 0) for layer in more) > allowed:
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,7 +38,7 @@ class Compared:
         return np.linalg.norm(np.stack([p[0] for p in self.points]) - reference, axis=-1)
 
 
-def compare(session: Session, graph: Graph, tests: TestSet, step: Callable[[], object] = lambda: None) -> Compared:
+def compare(session: Session, graph: Graph, tests: TestSet) -> Compared:
     """Run a graph over every window of a test set."""
     found = Compared(tests, FRAMES[graph.emits])
     squares, both, own, count = 0.0, 0.0, 0.0, 0
@@ -60,7 +59,6 @@ def compare(session: Session, graph: Graph, tests: TestSet, step: Callable[[], o
                 own + float((expected**2).sum()),
                 count + expected.size,
             )
-        step()
     found.rms, found.gain = (squares / max(count, 1)) ** 0.5, both / max(own, 1e-12)
     return found
 
@@ -127,8 +125,9 @@ def gate(recipe: Recipe, name: str, fell: dict, worst: dict, groups: int, unit: 
             reasons.append(f"{name}: no keypoint counts at @{alpha}")
         elif surely or (groups >= ENOUGH and not low >= -bar):
             verdict = "fail" if surely or verdict == "fail" else "not shown"
-            reasons.append(
-                f"{name}: PCK@{alpha} changes by {value:+.2f} points, interval {low:+.2f} to {high:+.2f}, at most {-bar:+.2f} allowed"
+            reasons.insert(
+                0 if surely else len(reasons),
+                f"{name}: PCK@{alpha} changes by {value:+.2f} points, interval {low:+.2f} to {high:+.2f}, at most {-bar:+.2f} allowed",
             )
     for alpha, (keypoint, value, high) in worst.items():
         # The worst of 25 lies under the bar by luck alone where windows are few: only a fall that is no luck counts.

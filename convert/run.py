@@ -213,11 +213,8 @@ def _check(made: Made, run: Conversion, whole: Graph) -> None:
         figures["saturation"] = checks.saturation(graph, run.sets[0].inputs[:2])
     made.checks.append(Check("cpu", "fail" if reasons else "pass", reasons, figures))
     _unless_skipped(made, run, "gpu", lambda: checks.on_gpu(graph, recipe, window))
-    whole_enough = [c for c in compared if not c.broken]
-    made.checks.append(Check("parity", *parity(graph, recipe, whole_enough)))
-    _unless_skipped(
-        made, run, "stream", lambda: checks.stream(graph, recipe, whole, *reversed(clip_to_stream(run.sets[0])))
-    )
+    made.checks.append(Check("parity", *parity(graph, recipe, [c for c in compared if not c.broken])))
+    _unless_skipped(made, run, "stream", lambda: checks.stream(graph, recipe, whole, *clip_to_stream(run.sets[0])))
     _unless_skipped(made, run, "second", lambda: checks.second(graph, recipe, run.sets[0].inputs))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,8 +36,8 @@ class TestSet:
     cells: list[np.ndarray] = field(default_factory=list)  # truth per window (5, 25, 2), NaN where weight is 0
     inputs: list[np.ndarray] = field(default_factory=list)  # per window (5, 56, 56, 25): 1.6 MB each
 
-    def run_reference(self, model, step: Callable[[], object] = lambda: None) -> None:
-        """Run the Keras training form over all windows; `step` is called for each."""
+    def run_reference(self, model) -> None:
+        """Run the Keras training form over all windows."""
         for made, outputs in predict(model, self.source, self.indices):
             for window, output, cells, weight in zip(made.inputs, outputs, made.cells, made.weight, strict=True):
                 self.reference.append(both_decodes(output))
@@ -46,7 +45,6 @@ class TestSet:
                 self.inputs.append(window)
                 if len(self.outputs) < NUMBERS_ON:
                     self.outputs.append(output)
-                step()
 
     @property
     def clips(self) -> int:

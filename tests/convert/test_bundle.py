@@ -5,7 +5,6 @@ import json
 import shutil
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -229,10 +228,7 @@ def test_notices_come_from_the_checkout_or_from_what_was_installed(tmp_path, mon
     assert [p.name for p in installed] == ["LICENSE", "THIRD_PARTY_NOTICES.md"]
     assert all(".dist-info" in str(p) for p in installed)
 
-    def none(name):
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr(made, "distribution", none)
+    monkeypatch.setattr(made, "distributions", lambda name: [])
     with pytest.raises(ClimbEdgeError, match=r"LICENSE.*install"):
         made.notices()
 

@@ -56,9 +56,9 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def few(monkeypatch):
-    """A handful of generated clips, for tests of what is refused; whole conversions take all 60."""
-    monkeypatch.setattr(conversion, "GENERATED_CLIPS", 12)
-    monkeypatch.setattr(conversion, "TEST_WINDOWS", 50)
+    """A handful of windows, for tests of what is refused; whole conversions take all 60 generated clips."""
+    for name, value in (("GENERATED_CLIPS", 12), ("PER_CLIP", 3), ("TEST_WINDOWS", 40)):
+        monkeypatch.setattr(conversion, name, value)
 
 
 RECIPE_NAMES = ("float16", "int8")
@@ -67,7 +67,8 @@ RECIPE_NAMES = ("float16", "int8")
 @pytest.mark.slow
 def test_convert_writes_files_that_prove_themselves(trained, tmp_path, capsys, monkeypatch):
     out, app = tmp_path / "out", tmp_path / "app"
-    monkeypatch.setattr(conversion, "TEST_WINDOWS", 50)
+    for name, value in (("PER_CLIP", 3), ("TEST_WINDOWS", 40)):
+        monkeypatch.setattr(conversion, name, value)
     chosen = [x for recipe in RECIPE_NAMES for x in ("--recipe", recipe)]
     code = main([str(trained), "--out", str(out), "--form", "step-newest", "--bundle", str(app), *chosen])
     report = json.loads((out / "report.json").read_text())
@@ -85,7 +86,7 @@ def test_convert_writes_files_that_prove_themselves(trained, tmp_path, capsys, m
         rows = {(r["set"], r["averaging"], r["decode"]) for r in file["rows"]}
         assert rows == {(s, *how) for s in ("test", "generated") for how in (("pooled", "dark"), ("study", "argmax"))}
         assert file["speed"][0]["median_ms"] < file["speed"][0]["naive_ms"] and file["load"]["memory_mb"] > 0
-        assert len(file["worst_windows"]) == 10 and sum(file["histogram"]["generated"]) > 1000
+        assert len(file["worst_windows"]) == 10 and sum(file["histogram"]["generated"]) == 180 * 25
         assert {c["quantizer"] for c in file["candidates"]} == set(RECIPES[file["recipe"]].quantizers)
         path = out / "models" / file["file"]
         assert path.exists() == file["written"] == (file["verdict"] == "pass")
