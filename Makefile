@@ -63,6 +63,9 @@ locks:
 	--no-header --output-file locks/edge.txt
 	printf 'tflite-runtime==2.14.0\nnumpy<2\n' | $(UV) pip compile - --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --output-file locks/second.txt
+	printf 'tflite-runtime==2.14.0\nnumpy>=1.26,<2\nopencv-python-headless>=4.10,<4.12\nav>=14\ntqdm>=4.60\n' | \
+	$(UV) pip compile - --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
+	--no-header --output-file locks/edge-tflite.txt
 
 # The shipped weights and the refiner inside the edge package, rebuilt from generated motion and motion capture alone.
 shipped: environment

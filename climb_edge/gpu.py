@@ -165,8 +165,8 @@ def _child(folder: Path) -> dict:
         found |= {"fully": gpu.is_fully_accelerated(), "outputs": len(outs)}
         key, names = next(iter(gpu.get_signature_list().items()))
         entries, exits = gpu.create_input_buffers(0), gpu.create_output_buffers(0)
-        writes = _in_order(ins, entries, names["inputs"], gpu.get_input_tensor_details(key))
-        reads = _in_order(outs, exits, names["outputs"], gpu.get_output_tensor_details(key))
+        writes = in_order(ins, entries, names["inputs"], gpu.get_input_tensor_details(key))
+        reads = in_order(outs, exits, names["outputs"], gpu.get_output_tensor_details(key))
         expected = [(tuple(d["shape"].tolist()), np.dtype(d["dtype"]).name) for d in ins]
         given = []
         for run, count in enumerate(job["runs"]):
@@ -188,7 +188,7 @@ def _child(folder: Path) -> dict:
     return found | {"status": "ran"}
 
 
-def _in_order(details: list[dict], buffers: list, names: list[str], compiled: dict) -> list[tuple]:
+def in_order(details: list[dict], buffers: list, names: list[str], compiled: dict) -> list[tuple]:
     """The buffer of each of the Interpreter's `details`; `buffers` follow the signature's `names`, an order of its own."""
     tensors = [compiled[name]["index"] for name in names]
     return [(buffers[tensors.index(detail["index"])], detail) for detail in details]

@@ -33,11 +33,17 @@ class Track(Protocol):
 
 
 class Refiner(Protocol):
-    """`delay` = frames between the newest frame and the one whose keypoints come out."""
+    """`delay` = frames between the newest frame and the one whose keypoints come out.
+
+    `runtime` and `backend` name what computes, `reason` says why that.
+    """
 
     name: str
     delay: int
     contract: dict | None
+    runtime: str
+    backend: str
+    reason: str
 
     def start(self) -> Track: ...
 
@@ -74,6 +80,7 @@ class Identity:
     """The refiner that changes nothing: the newest input map, decoded."""
 
     name, delay, contract = "identity", 0, None
+    runtime, backend, reason = "none", "cpu", "there is no graph to run"
 
     def start(self) -> WindowTrack:
         return WindowTrack(lambda window: to_keypoints(window[-1:]))
@@ -82,10 +89,11 @@ class Identity:
 class TFLiteRefiner:
     """A graph with its contract. A file that emits `all` gives its centre frame, so it can end a stream well."""
 
-    def __init__(self, path: str | Path, threads: int | None = None, quiet: bool = False):
-        """Raises ClimbEdgeError when the file is damaged, foreign, or this runtime computes it wrongly.
+    def __init__(self, path: str | Path, threads: int | None = None, quiet: bool = False, device: str = "cpu"):
+        """`device` is "cpu", "gpu" or "auto"; `runtime`, `backend` and `reason` tell what was taken (see Session).
 
-        Warns (not when `quiet`) where the file was written although its conversion's checks did not pass.
+        Raises ClimbEdgeError when the file is damaged, foreign, or this runtime computes it wrongly. Warns (not when
+        `quiet`) where the file was written although its conversion's checks did not pass.
         """
         graph, self.contract = read_model(path)
         checks = self.contract["checks"]
@@ -93,11 +101,12 @@ class TFLiteRefiner:
             why = "; ".join(map(str, checks.get("reasons") or ["no reason is given"]))[:300]
             warnings.warn(f"{path}: the checks of its conversion say {checks['verdict']!r}: {why}", stacklevel=2)
         self.name = Path(path).name
-        self._session = Session(graph, threads, source=path)
-        error, tolerance = check_graph(path, self._session, self.contract), self.contract["golden"]["tolerance"]
+        self._session = session = Session(graph, threads, path, device=device, golden=self.contract["golden"])
+        self.runtime, self.backend, self.reason = session.runtime, session.backend, session.reason
+        error, tolerance = check_graph(path, session, self.contract), self.contract["golden"]["tolerance"]
         if not error <= tolerance:
             raise ClimbEdgeError(
-                f"{path}: on the golden input this runtime ({Session.version()}) is {error:.2g} of the scale away, at most "
+                f"{path}: on the golden input this runtime ({self.runtime}) is {error:.2g} of the scale away, at most "
                 f"{tolerance:g} is allowed; use {self.contract.get('runtime')} or another recipe"
             )
         self.delay = 0 if self.contract["emits"] == "newest" else WINDOW // 2
@@ -140,11 +149,14 @@ class _StepTrack:
         return self._refiner.keypoints(emitted) if self._seen >= WINDOW else None
 
 
-def load_refiner(spec: str, threads: int | None = None) -> Refiner:
-    """`identity`, `default` (the one this package carries), or the path of a .tflite with its contract."""
+def load_refiner(spec: str, threads: int | None = None, device: str = "cpu") -> Refiner:
+    """`identity`, `default` (the one this package carries), or the path of a .tflite with its contract.
+
+    `device` is "cpu", "gpu" or "auto" (see Session); the identity runs nowhere.
+    """
     if spec == "identity":
         return Identity()
-    return TFLiteRefiner(default_path() if spec == "default" else spec, threads)
+    return TFLiteRefiner(default_path() if spec == "default" else spec, threads, device=device)
 
 
 def default_path() -> Path:

@@ -26,9 +26,12 @@ class Tracked:
     track: Path
     frames: int
     with_person: int
+    results: list[Result]
+    last: np.ndarray | None  # the last frame, RGB (H, W, 3); None without one
 
 
-def _write_picture(path: Path, image: np.ndarray) -> None:
+def write_picture(path: Path, image: np.ndarray) -> None:
+    """RGB (H, W, 3) as a JPEG, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_bytes(
             cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
@@ -60,21 +63,22 @@ def track(
                 drawn = overlay.draw(frame.image, own)
                 video.write(drawn, frame.time)
                 if pictures and frame.time >= pictures[0]:
-                    _write_picture(out / "overlay.jpg", drawn)
+                    write_picture(out / "overlay.jpg", drawn)
                     pictures.clear()
 
-        count, interrupted = 0, None
+        count, interrupted, last = 0, None, None
         try:
             for frame in frames:
                 pending[frame.index] = (frame, [])
                 settle(stream.push(frame), frame.index - refiner.delay)
-                count = frame.index + 1
+                count, last = frame.index + 1, frame.image
                 step()
         except KeyboardInterrupt as stop:
             interrupted = stop
         settle(stream.flush(), count)
-        write_lines(lines, header(refiner, estimator.name, source), everything)
+        size = None if last is None else (last.shape[1], last.shape[0])
+        write_lines(lines, header(refiner, estimator.name, source, size), everything)
     if interrupted:
         raise interrupted
     seen = {r.frame for r in everything if r.person is not None}
-    return Tracked(out / "overlay.mp4", out / "track.jsonl", count, len(seen))
+    return Tracked(out / "overlay.mp4", out / "track.jsonl", count, len(seen), everything, last)

@@ -67,6 +67,7 @@ class Late:
     """A refiner with a delay of 2 frames that changes nothing; keeps the windows it was given."""
 
     name, delay, contract = "late", 2, None
+    runtime, backend, reason = "none", "cpu", "it is a test"
 
     def __init__(self):
         self.windows = []

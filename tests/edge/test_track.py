@@ -4,6 +4,7 @@ import json
 import shutil
 import zipfile
 
+import cv2
 import numpy as np
 import pytest
 
@@ -232,3 +233,35 @@ def test_who_leaves_and_comes_back_is_a_new_person(man_video, weights_folder, tm
     rows = list(read_lines(tmp_path / "o" / "track.jsonl")[1])
     assert [r["person"] for r in rows] == [0] * 5 + [None] * 3 + [1] * 4
     assert [r["state"] for r in rows[5:9]] == ["lost"] * 3 + ["warming up"]
+
+
+@pytest.mark.network
+def test_a_track_is_also_written_as_a_table_coco_and_a_climbing_summary_and_plotted(
+    man_video, weights_folder, tmp_path
+):
+    out = tmp_path / "out"
+    also = [x for kind in ("csv", "coco", "climbing") for x in ("--also", kind)]
+    arguments = [
+        "track",
+        str(man_video),
+        "--weights",
+        str(weights_folder),
+        "--seconds",
+        "0.5",
+        "--out",
+        str(out),
+        *also,
+    ]
+    assert main([*arguments, "--refiner", "identity"]) == 0
+    first, rows = read_lines(out / "track.jsonl")
+    rows = list(rows)
+    assert first["frame_size"] == [520, 520] and (first["runtime"], first["backend"]) == ("none", "cpu")
+    table = (out / "track.csv").read_text().splitlines()
+    assert len(table) == 1 + 25 * sum(row["person"] is not None for row in rows)
+    coco = json.loads((out / "track.coco.json").read_text())
+    assert len(coco["annotations"]) == sum(row["person"] is not None for row in rows) > 0
+    (person,) = json.loads((out / "climbing.json").read_text())
+    assert person["schema"] == "climb-edge/climbing/1" and (out / "climbing.jpg").stat().st_size > 10_000
+    assert main(["plot", str(out / "track.jsonl"), "--joint", "nose", "--out", str(out / "plot.png")]) == 0
+    assert cv2.imread(str(out / "plot.png")).shape[1] == 1400
+    assert main(["plot", str(out / "track.jsonl"), "--joint", "elbow", "--out", str(out / "plot.png")]) == 2
