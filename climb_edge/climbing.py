@@ -38,7 +38,7 @@ import cv2
 import numpy as np
 
 from climb_edge.results import as_results
-from climb_edge.skeleton import INDEX, LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
+from climb_edge.skeleton import INDEX, LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, SHOWN
 from climb_edge.stream import Result
 from climb_edge.trajectory import GAP, bridge, fit, smoothness, walked_length
 
@@ -48,7 +48,6 @@ LIMBS = {
     for name, joint, end in (("hand", "wrist", "index"), ("foot", "ankle", "foot_index"))
     for side in ("left", "right")
 }
-SHOWN = 0.2  # score from which on a keypoint counts as known
 SLOW, FAST = 0.3, 0.55  # torso lengths a second
 EDGE = 0.15  # of a move's highest speed
 REST = 0.12  # seconds

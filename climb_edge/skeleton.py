@@ -15,6 +15,7 @@ KEYPOINTS = (
 )  # fmt: skip
 K = len(KEYPOINTS)
 INDEX = {name: i for i, name in enumerate(KEYPOINTS)}
+SHOWN = 0.2  # score from which on a keypoint counts as seen: drawn in full, visible in COCO, part of a move
 
 LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP = (
     INDEX[n] for n in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")

@@ -102,7 +102,7 @@ def _run(options: argparse.Namespace) -> None:
     from train.runs import Run
 
     forms = tuple(options.form or DEFAULT_FORMS)
-    recipes = choose(options.recipe, Run.open(options.run).config()["model"], forms, options.force)
+    recipes, said = choose(options.recipe, Run.open(options.run).config()["model"], forms, options.force)
     with tqdm(total=4 + len(forms) * (len(recipes) + 2), unit="step", desc="convert") as bar:
 
         def step(what: str) -> None:
@@ -110,13 +110,15 @@ def _run(options: argparse.Namespace) -> None:
             bar.update()
 
         run = open_run(options.run, forms, tuple(options.skip), step)
+        run.said = said
         report = build(convert(run, options.out, recipes, options.force, step))
     write(report, options.out)
     print(tables(report))
     print(f"{options.out}/report.html")
     written = [options.out / "models" / m.file for m in run.made if m.written]
     if options.bundle and written:
-        print(bundle(written, report, options.bundle, run.config["estimator"], run.config.get("weights")))
+        variant = (run.estimator or run.config["estimator"]).removeprefix("blazepose-")
+        print(bundle(written, report, options.bundle, variant, run.config.get("weights")))
     _judge(report)
 
 

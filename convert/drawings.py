@@ -11,6 +11,7 @@ import numpy as np
 from climb_edge.heatmaps import SIZE
 from climb_edge.pck import ALPHAS
 from climb_edge.skeleton import BONES, INDEX
+from convert.report import parity_row
 
 ALPHA, CHART_SET = str(ALPHAS[1]), "generated"  # of the chart: the middle threshold on windows that every report has
 COLOURS = {
@@ -30,7 +31,7 @@ def chart(report: dict) -> str:
     """PCK against milliseconds, the area the file's size; labels stand in a column of their own. "" without figures."""
     shown = []
     for file in report["files"]:
-        row = next((r for r in file["rows"] if r["set"] == CHART_SET and r["decode"] == "dark"), None)
+        row = parity_row(file, CHART_SET)
         if row and file["speed"] and row["pck"][ALPHA][0] is not None:
             shown.append((file["speed"][0]["median_ms"], 100 * row["pck"][ALPHA][0], file, row))
     if not shown:

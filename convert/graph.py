@@ -47,6 +47,16 @@ class Graph:
             state = outputs[1:]
         return made
 
+    def fed(self, windows: list[np.ndarray]) -> tuple[list[list[np.ndarray]], bool]:
+        """Inputs of runs in another process, and whether each later one is handed the state of the one before.
+
+        A window graph sees each window (5, 56, 56, 25); a step graph all their frames as one stream.
+        """
+        if self.form == "window":
+            return [[to_channels(window)] for window in windows], False
+        state = [np.zeros(shape, np.float32) for _, shape in self.state]
+        return [[frame[None], *(() if t else state)] for t, frame in enumerate(np.concatenate(windows))], True
+
     def emitted(self, session: Session, window: np.ndarray) -> np.ndarray:
         """What comes out for a window: heatmaps (T, 56, 56, 25) or keypoints (T, 25, 3)."""
         _, outputs = self.runs(session, window)[-1]

@@ -90,18 +90,17 @@ def _op(name: str, index: int, op, model, tensors, types: dict[int, str], made_b
 def strangers(ops: list[Op], plain: list[Op]) -> list[str]:
     """Sentences on weights of `ops` that are not those of any op of the float graph `plain`, rounded to their type.
 
-    A quantized value may lie half a step from its float one (and a float's own rounding more); ops of both graphs are
-    matched by shape, since converters reorder and some fold a factor that is the same for a whole channel.
+    A quantized value may lie half a step from its float one, and float rounding comes on top; ops of both graphs are
+    matched by shape, since converters reorder them.
     """
     found = []
-    for op in ops:
-        alike = [
-            p for p in plain if p.values is not None and op.values is not None and p.values.shape == op.values.shape
-        ]
-        if op.values is None or not alike:
+    for op in (op for op in ops if op.values is not None):
+        alike = [p for p in plain if p.values is not None and p.values.shape == op.values.shape]
+        if not alike:
+            found.append(f"{op}: its weights are {op.values.shape}, as those of no op of the float graph")
             continue
         off = min(_excess(op, p) for p in alike)
-        if off > 0:
+        if not off <= 0:  # also of weights that are no numbers
             scale = max(float(np.abs(p.values).max()) for p in alike)
             found.append(
                 f"{op}: its weights are {off / max(scale, 1e-9):.2g} of the scale from the float graph's, more than rounding does"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pck import ALPHAS
 from convert.recipes import RECIPES, support
-
-TRUTH = {"human": "human truth", "pseudo": "pseudo ground truth", "generated": "generated truth"}
+from convert.report import TRUTH, number, parity_row, plain, points
 
 
 def markdown(reports: list[dict]) -> str:
@@ -44,20 +43,20 @@ def _row(model: str, form: str, recipe: str, file: dict | None) -> str:
     if file is None:
         status, reason = support(model, form, recipe)
         said = (status, reason) if status == "refused" else ("not run", "not asked for")
-        return f"| {model} | {recipe} | {said[0]} |" + " |" * (5 + 2 * len(ALPHAS)) + f" {said[1]} |"
+        return f"| {model} | {recipe} | {said[0]} |" + " – |" * (5 + 2 * len(ALPHAS)) + f" {said[1]} |"
     checks = {c["name"]: c["verdict"] for c in file["checks"]}
     changes = []
     for tests in ("test", "generated"):
-        row = next((r for r in file["rows"] if r["set"] == tests and r["decode"] == "dark"), None)
-        changes += ["{:+.2f} ({:+.2f} to {:+.2f})".format(*row["drop"][str(a)]) if row else "not run" for a in ALPHAS]
+        row = parity_row(file, tests)
+        changes += [points(row["drop"][str(a)]) if row else "not run" for a in ALPHAS]
     speed = file["speed"][0] if file["speed"] else None
     gpu = file["gpu"][0] if file["gpu"] else {}
     taken = f" {gpu['nodes']}/{gpu['total']}, {gpu['max_error']:.1e}" if gpu.get("max_error") is not None else ""
     second = file["second"].get("max_error")
     cells = [
         model, recipe, file["verdict"], file["quantizer"], f"{file['bytes'] / 1000:.0f}",
-        f"{speed['median_ms']:.2f} ({speed['naive_ms']:.1f})" if speed else "skipped", *changes,
+        f"{number(speed['median_ms'])} ({number(speed['naive_ms'], '.1f')})" if speed else "skipped", *changes,
         f"{checks.get('gpu', 'not run')}{taken}", checks.get("second", "not run") + (f" {second:.1e}" if second is not None else ""),
         file["reasons"][0] if file["reasons"] else "",
     ]  # fmt: skip
-    return "| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |"
+    return "| " + " | ".join(plain(c) for c in cells) + " |"

@@ -9,6 +9,7 @@ import numpy as np
 from climb_edge.pck import ALPHAS, Score, drop, worst_keypoint
 from climb_edge.runtime import Session
 from climb_edge.skeleton import KEYPOINTS
+from convert.checks import worst_of
 from convert.graph import Graph
 from convert.recipes import MAX_GAIN, Recipe
 from convert.testset import FRAMES, NUMBERS_ON, TestSet, both_decodes
@@ -141,10 +142,14 @@ def gate(recipe: Recipe, name: str, fell: dict, worst: dict, groups: int, unit: 
 
 def parity(graph: Graph, recipe: Recipe, compared: list[Compared]) -> tuple[str, list[str], dict]:
     """(verdict, reasons, figures: rows, keypoints, worst_keypoint, histogram, worst_windows) over all test sets."""
-    verdicts, reasons = ["pass"], []
+    verdicts, reasons = [], []
     figures: dict = {"rows": [], "keypoints": {}, "worst_keypoint": {}, "histogram": {}, "worst_windows": []}
     for c in compared:
         name = c.tests.name
+        if c.broken:
+            verdicts.append("not shown")
+            reasons.append(f"{name}: nothing to compare: {c.broken}")
+            continue
         made, keypoints, score, reference = rows(graph, c)
         worst = worst_keypoint(score, reference)
         verdict, why = gate(recipe, name, made[0]["drop"], worst, len(score.by_clip), c.tests.unit)
@@ -159,7 +164,7 @@ def parity(graph: Graph, recipe: Recipe, compared: list[Compared]) -> tuple[str,
         figures["histogram"][name] = np.histogram(apart[np.isfinite(apart)], EDGES)[0].tolist()
         figures["worst_windows"] += _worst(c, apart)
     figures["worst_windows"] = sorted(figures["worst_windows"], key=lambda w: -w["cells"])[:WORST]
-    return next(v for v in ("fail", "not shown", "pass") if v in verdicts), reasons, figures
+    return worst_of(verdicts or ["not shown"]), reasons, figures
 
 
 def _worst(compared: Compared, apart: np.ndarray) -> list[dict]:

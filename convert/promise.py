@@ -29,7 +29,7 @@ INTEGERS = "; each tensor is quantized by its own scale and zero point, so a sta
 TOOLS = ("keras", "tensorflow", "ai-edge-quantizer", "ai-edge-litert", "numpy")
 
 
-def contract_of(made: Made, config: dict, source: Source, calibration: np.ndarray) -> dict:
+def contract_of(made: Made, config: dict, source: Source, estimator: str | None, calibration: np.ndarray) -> dict:
     """The contract of a file; `calibration` holds the training windows its ranges were taken from.
 
     Raises ClimbEdgeError when the graph gives no finite values on the golden input.
@@ -56,7 +56,7 @@ def contract_of(made: Made, config: dict, source: Source, calibration: np.ndarra
         } if len(calibration) else None,
         "runtime": Session.version(), "golden": golden_test(Session(graph.content, 1), recipe.golden_tolerance),
         "training_data": {"source": source.clips.source, "truth": source.clips.truth, "sha256": digest(source), "init": config["init"]},
-        "estimator": config["estimator"] if config.get("videos") else None,
+        "estimator": estimator,
         "tools": {"climb-edge": __version__, "python": platform.python_version(), **{t: _version(t) for t in TOOLS}},
         "checks": {"verdict": made.verdict, "reasons": made.reasons, "each": checks},
     }  # fmt: skip

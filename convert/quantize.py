@@ -17,7 +17,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.runtime import Session
 from convert.flatbuffer import pack, parse
 from convert.graph import Graph, by_tensorflow
-from convert.lint import WEIGHTED_OPS, Op, read_ops
+from convert.lint import WEIGHTED_OPS, read_ops
 from convert.recipes import TENSORFLOW, Recipe
 
 
@@ -92,12 +92,6 @@ class Quantization:
                 regex, op = self.layers[layer]
                 made.update_quantization_recipe(regex, every[op], algorithm_key="no_quantize")
         return bytes(made.quantize(self._statistics if recipe.calibrated else None).quantized_model)
-
-
-def left_in_float(ops: list[Op], recipe: Recipe, floats: tuple[str, ...], plain: list[Op]) -> list[Op]:
-    """The weighted ops that `recipe` has to quantize: all but those whose float op is one of `floats`."""
-    kept = {op.tensor for op in plain if str(op) in floats}
-    return [op for op in ops if op.weights and op.tensor not in kept]
 
 
 def _int8(graph: bytes):

@@ -54,7 +54,7 @@ MAX_GAIN = 0.05  # how far the slope of a file's values over the Keras model's m
 
 @dataclass(frozen=True)
 class Support:
-    """What is known of a recipe for some models and forms before a run is converted. "" stands for all."""
+    """What is known of a recipe for some models and forms before a run is converted; an empty tuple stands for all."""
 
     status: str  # refused: not made without --force; warned: made, and the reason said
     models: tuple[str, ...]
@@ -102,13 +102,15 @@ def support_table(models: Iterable[str]) -> str:
     return "\n".join(lines + [""] + [f"({number}) {reason}." for reason, number in reasons.items()])
 
 
-def choose(names: Iterable[str] | None, model: str, forms: Iterable[str], force: bool = False) -> list[Recipe]:
-    """Recipes by name ("all": every one), or the default ones, that suit a model. Raises ClimbEdgeError for any other.
+def choose(
+    names: Iterable[str] | None, model: str, forms: Iterable[str], force: bool = False
+) -> tuple[list[Recipe], list[str]]:
+    """(recipes by name, "all" or the default ones; sentences on those left out and on those made with a warning).
 
-    What is named and refused raises, unless `force`; what comes by default or by "all" is left out in silence: the
-    table says why.
+    What is named and refused raises ClimbEdgeError, unless `force`, as does an unknown name; what is refused and comes
+    by default or by "all" is left out.
     """
-    names = list(names or ())
+    names, forms = list(names or ()), list(forms)
     wanted = RECIPES if "all" in names else names or DEFAULT
     for name in wanted:
         if name not in RECIPES:
@@ -117,4 +119,10 @@ def choose(names: Iterable[str] | None, model: str, forms: Iterable[str], force:
     for name, reason in refused.items():
         if name in names and not force:
             raise ClimbEdgeError(f"recipe {name!r}: refused for {model}: {reason}; choose another, or --force it")
-    return [RECIPES[n] for n in wanted if n not in refused or (force and n in names)]
+    made = [RECIPES[n] for n in wanted if n not in refused or (force and n in names)]
+    warned = {
+        r.name: why for r in made for f in forms for status, why in [support(model, f, r.name)] if status == "warned"
+    }
+    left = {n: why for n, why in refused.items() if RECIPES[n] not in made}
+    said = [f"{model} {n}: left out: {why}" for n, why in left.items()]
+    return made, said + [f"{model} {n}: warning: {why}" for n, why in warned.items()]

@@ -6,12 +6,12 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from climb_edge.errors import ClimbEdgeError, existing_file, write_json, write_text
 from climb_edge.pck import ALPHAS
+from convert.checks import Check, blame, worst_of
 
 if TYPE_CHECKING:  # TensorFlow comes with these; to read, show or compare reports takes none
     from convert.run import Conversion, Made
@@ -44,6 +44,9 @@ SHAPE = {
 }  # fmt: skip
 
 
+PARITY: dict = {"rows": [], "keypoints": {}, "worst_keypoint": {}, "histogram": {}, "worst_windows": []}
+
+
 def build(run: Conversion) -> dict:
     """Everything the renderings show, from one place."""
     from convert.parity import EDGES
@@ -55,36 +58,40 @@ def build(run: Conversion) -> dict:
         "run": {"path": str(run.path), **{k: run.config[k] for k in ("model", "init", "data", "noise", "seed", "data_sha256")}},
         "test": {"windows": len(test.indices), "clips": test.clips, "truth": test.truth, "source": test.source.clips.source},
         "generated": {"windows": len(generated.indices), "clips": generated.clips},
-        "claims": run.claims, "histogram_edges": [e for e in EDGES if e < float("inf")],
+        "said": run.said, "claims": run.claims, "histogram_edges": [e for e in EDGES if e < float("inf")],
         "files": files,
     }  # fmt: skip
 
 
-def _file(made: Made, model: str) -> dict:
-    """One file of the report. What a check did not come to is absent from `checks`, and its figures are empty."""
-    figures = {c.name: c.figures for c in made.checks}
-    shown = figures.get("parity", {})
+def described(file: str, checks: list[Check], content: bytes, **known) -> dict:
+    """One file of the report: its checks and their figures, whatever they came to, and what is `known` besides.
+
+    What a check did not come to is absent from `checks`, and its figures are empty.
+    """
+    figures = {c.name: c.figures for c in checks}
+    cpu, shown, types = (figures.get(name, {}) for name in ("cpu", "parity", "types"))
     return {
-        "file": made.file, "written": made.written, "model": model, "form": made.graph.form, "emits": made.graph.emits,
-        "recipe": made.recipe.name, "quantizer": made.recipe.quantizers[0], "candidates": made.candidates,
-        "bytes": len(made.graph.content), "sha256": hashlib.sha256(made.graph.content).hexdigest(),
-        "verdict": made.verdict, "reasons": made.reasons,
-        "checks": [{"name": c.name, "verdict": c.verdict, "reasons": c.reasons} for c in made.checks],
-        "rows": shown.get("rows", []), "keypoints": shown.get("keypoints", {}), "worst_keypoint": shown.get("worst_keypoint", {}),
-        "histogram": shown.get("histogram", {}), "worst_windows": shown.get("worst_windows", []),
-        "cpu": {k: v for k, v in figures.get("cpu", {}).items() if k != "saturation"},
-        "saturation": figures.get("cpu", {}).get("saturation", []),
-        "weight_ratio": figures.get("types", {}).get("weight_ratio"), "quantized_ops": figures.get("types", {}).get("ops", []),
-        "left_in_float": list(made.mixed.floats) if made.mixed else [], "sensitivity": made.mixed.sensitivity if made.mixed else [],
+        "file": file, "written": False, "model": None, "form": None, "emits": None, "recipe": None, "quantizer": None,
+        "candidates": [], "left_in_float": [], "sensitivity": [],
+        "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(),
+        "verdict": worst_of(c.verdict for c in checks),
+        "reasons": blame(checks),
+        "checks": [{"name": c.name, "verdict": c.verdict, "reasons": c.reasons} for c in checks],
+        **{key: shown.get(key, empty) for key, empty in PARITY.items()},
+        "cpu": {k: v for k, v in cpu.items() if k != "saturation"}, "saturation": cpu.get("saturation", []),
+        "weight_ratio": types.get("weight_ratio"), "quantized_ops": types.get("ops", []),
         "load": figures.get("load", {}), "gpu": [figures["gpu"]] if figures.get("gpu") else [],
         "stream": figures.get("stream", {}), "second": figures.get("second", {}), "speed": figures.get("speed", {}).get("rows", []),
+        **known,
     }  # fmt: skip
 
 
-def worst_of(verdicts: Iterable[str]) -> str:
-    """fail, not shown or pass: the worst of several."""
-    found = set(verdicts)
-    return next((v for v in ("fail", "not shown") if v in found), "pass")
+def _file(made: Made, model: str) -> dict:
+    return described(
+        made.file, made.checks, made.graph.content, written=made.written, model=model, form=made.graph.form, emits=made.graph.emits,
+        recipe=made.recipe.name, quantizer=made.recipe.quantizers[0], candidates=made.candidates,
+        left_in_float=list(made.mixed.floats) if made.mixed else [], sensitivity=made.mixed.sensitivity if made.mixed else [],
+    )  # fmt: skip
 
 
 def skipped(files: list[dict]) -> list[str]:
@@ -167,6 +174,7 @@ def tables(report: dict) -> str:
             lines.append(f"  {label:18}" + "".join(f"@{a} {percent(v[0]):>5}   " for a, v in claim[key].items()))
         lines.append("  " + verdict_of(claim))
     lines += [f"cannot be checked: {sentence}" for sentence in report.get("cannot", [])]
+    lines += report.get("said", [])
     clips = (report["generated"] or {}).get("clips")
     of = f", {clips} generated clips" if clips else ""
     wide = max([41, *(len(f["file"]) for f in report["files"])]) + 1

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from climb_edge.contract import WINDOW, write_model
+from climb_edge.contract import WINDOW, append_contract, write_model
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.refiner import TFLiteRefiner
 from climb_edge.runtime import Session
@@ -21,7 +23,7 @@ from convert.mixed import Mixed, distance, search
 from convert.parity import compare, numbers, parity
 from convert.promise import contract_of
 from convert.quantize import Quantization
-from convert.recipes import Recipe, support
+from convert.recipes import Recipe
 from convert.speed import naive, times
 from convert.testset import TestSet, clip_to_stream, of_part
 from train import models
@@ -31,7 +33,7 @@ from train.motion import generated_clips
 from train.noise import get
 from train.runs import Run
 from train.splits import Split, digest
-from train.windows import RenderedWindows
+from train.windows import RecordedWindows, RenderedWindows
 
 DEFAULT_FORMS = ("step-newest", "window-all")
 GENERATED_CLIPS, GENERATED_SEED = 60, 20_000  # never a seed that training draws from by default
@@ -58,11 +60,11 @@ class Made:
 
     @property
     def verdict(self) -> str:
-        return checks.overall(self.checks)
+        return checks.worst_of(c.verdict for c in self.checks)
 
     @property
     def reasons(self) -> list[str]:
-        return [r for c in self.checks if c.verdict in ("fail", "not shown") for r in c.reasons]
+        return checks.blame(self.checks)
 
 
 @dataclass
@@ -78,6 +80,7 @@ class Conversion:
     parts: Split
     sets: list[TestSet]
     skip: tuple[str, ...] = ()
+    said: list[str] = field(default_factory=list)  # of recipes that were left out, or made with a warning
     made: list[Made] = field(default_factory=list)
     claims: list[dict] = field(default_factory=list)
 
@@ -85,6 +88,22 @@ class Conversion:
     def chosen(self) -> np.ndarray:
         """Training windows in the order in which calibration and selection take them, by the run's seed."""
         return np.random.default_rng(self.config["seed"]).permutation(self.parts.train)
+
+    @cached_property
+    def training(self) -> list[np.ndarray]:
+        """Training windows (5, 56, 56, 25): CALIBRATION to calibrate on, then SELECTION to choose by."""
+        return [self.source.window(int(i)).inputs for i in self.chosen[: CALIBRATION + SELECTION]]
+
+    @cached_property
+    def clip(self) -> tuple[str, list[np.ndarray]]:
+        """Name and stretches of the clip that step graphs are streamed over."""
+        return clip_to_stream(self.sets[0])
+
+    @property
+    def estimator(self) -> str | None:
+        """The estimator that saw the data, as in "blazepose-lite"; None of simulated data."""
+        recorded = isinstance(self.source, RecordedWindows)
+        return self.source.recordings[0].name if recorded else None
 
 
 def open_run(
@@ -135,8 +154,7 @@ def convert(
     """Make every recipe of every form, check it, and write what passes (`force`: everything, marked) into OUT/models."""
     baseline = None if "speed" in run.skip else naive(run.model)
     for form in run.forms:
-        suited = [r for r in recipes if force or support(run.described.name, form, r.name)[0] != "refused"]
-        run.made += _form(run, form, suited, baseline, out, force, step)
+        run.made += _form(run, form, recipes, baseline, out, force, step)
     step("refined against raw")
     shown = {}
     for m in run.made:  # one file of each form: what differs between recipes is in their own rows
@@ -154,16 +172,15 @@ def _form(
     switches = run.config.get("switches", {})
     plain = build(run.described, run.model, kind, emits, switches)
     whole = plain if kind == "window" else build(run.described, run.model, "window", emits, switches)
-    windows = [run.source.window(int(i)).inputs for i in run.chosen[: CALIBRATION + SELECTION]]
-    quantization = Quantization(plain, windows[:CALIBRATION])
+    quantization = Quantization(plain, run.training[:CALIBRATION])
     made = []
     for recipe in recipes:
         step(f"{form} {recipe.name}")
-        made.append(_make(recipe, quantization, windows[CALIBRATION:] or windows))
+        made.append(_make(recipe, quantization, run.training[CALIBRATION:] or run.training))
         if any(c.name == "load" and c.verdict == "pass" for c in made[-1].checks):
             _check(made[-1], run, whole)
         else:
-            unrun = ("cpu", "gpu", "parity", "stream", "second", "speed")
+            unrun = ("cpu", "gpu", "parity", *(["stream"] if kind == "step" else []), "second", "speed")
             made[-1].checks += [Check(name, "skipped", ["the graph does not load"]) for name in unrun]
     step(f"speed of {form}")
     _time(made, plain, baseline, run)
@@ -213,8 +230,9 @@ def _check(made: Made, run: Conversion, whole: Graph) -> None:
         figures["saturation"] = checks.saturation(graph, run.sets[0].inputs[:2])
     made.checks.append(Check("cpu", "fail" if reasons else "pass", reasons, figures))
     _unless_skipped(made, run, "gpu", lambda: checks.on_gpu(graph, recipe, window))
-    made.checks.append(Check("parity", *parity(graph, recipe, [c for c in compared if not c.broken])))
-    _unless_skipped(made, run, "stream", lambda: checks.stream(graph, recipe, whole, *clip_to_stream(run.sets[0])))
+    made.checks.append(Check("parity", *parity(graph, recipe, compared)))
+    if graph.form == "step":  # a window graph keeps no state
+        _unless_skipped(made, run, "stream", lambda: checks.stream(graph, recipe, whole, *run.clip))
     _unless_skipped(made, run, "second", lambda: checks.second(graph, recipe, run.sets[0].inputs))
 
 
@@ -239,11 +257,16 @@ def _write(made: Made, run: Conversion, path: Path, force: bool) -> None:
         path.unlink(missing_ok=True)  # an earlier file of this name would pass for this run's
         return
     calibration = run.chosen[:CALIBRATION] if made.recipe.calibrated else run.chosen[:0]
-    try:
-        write_model(path, made.graph.content, contract_of(made, run.config, run.source, calibration))
-        TFLiteRefiner(path, quiet=True)
-        made.checks.append(Check("contract"))
-        made.written = True
-    except ClimbEdgeError as error:
-        made.checks.append(Check("contract", "fail", [str(error)]))
-        path.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix="climb-edge-") as folder:  # what cannot be read back never stands in OUT
+        trial = Path(folder) / made.file
+        try:
+            contract = contract_of(made, run.config, run.source, run.estimator, calibration)
+            trial.write_bytes(append_contract(made.graph.content, contract))
+            TFLiteRefiner(trial, quiet=True)
+        except ClimbEdgeError as error:
+            made.checks.append(Check("contract", "fail", [str(error)]))
+            path.unlink(missing_ok=True)
+            return
+    write_model(path, made.graph.content, contract)  # a full disk ends the command here, and leaves the older file
+    made.checks.append(Check("contract"))
+    made.written = True

@@ -40,3 +40,17 @@ def demo_frames(demo_clip) -> list:
     from climb_edge.video import read_video
 
     return list(islice(read_video(demo_clip), 60, 78))
+
+
+@pytest.fixture(scope="session")
+def vulkan() -> None:
+    """A driver to run on: the environment's, or SwiftShader, fetched where the cache has it not."""
+    from climb_edge import gpu
+    from climb_edge.errors import ClimbEdgeError
+    from climb_edge.weights import fetch_software_vulkan
+
+    if gpu.why_not():
+        try:
+            fetch_software_vulkan()
+        except ClimbEdgeError as error:
+            pytest.skip(str(error))

@@ -11,7 +11,8 @@ from climb_edge.contract import read_model
 from climb_edge.pck import ALPHAS
 from climb_edge.runtime import Session
 from climb_edge.skeleton import KEYPOINTS
-from convert.report import SCHEMA, build, skipped, worst_of
+from convert.checks import worst_of
+from convert.report import SCHEMA, build, skipped
 
 THRESHOLDS = [str(a) for a in ALPHAS]
 NAMES = ("lint", "types", "load", "cpu", "gpu", "parity", "stream", "second", "speed", "contract")
@@ -30,7 +31,7 @@ def example(*recipes: str, form: str = "step", emits: str = "newest") -> dict:
         "schema": SCHEMA, "verdict": worst_of(f["verdict"] for f in files), "skipped": skipped(files),
         "run": {"path": "runs/mine", "model": "conv3d", "init": "identity", "data": ["mine.npz"], "noise": "blazepose", "seed": 0, "data_sha256": "0" * 64},
         "test": {"windows": 300, "clips": 12, "truth": "pseudo", "source": "mine.npz"},
-        "generated": {"windows": 360, "clips": 60}, "claims": [claim], "histogram_edges": EDGES, "files": files,
+        "generated": {"windows": 360, "clips": 60}, "said": [], "claims": [claim], "histogram_edges": EDGES, "files": files,
     }  # fmt: skip
 
 
@@ -128,7 +129,7 @@ def measured_report() -> dict:
     rows = times({"a": graph}, graph, naive, sets[0].inputs[0])["a"]
     made.checks.append(checks.Check("speed", figures={"rows": rows}))
     config = example()["run"] | {"data": ["generated"]}
-    run = SimpleNamespace(path="runs/mine", config=config, sets=sets, made=[made], claims=[])
+    run = SimpleNamespace(path="runs/mine", config=config, sets=sets, made=[made], claims=[], said=[])
     return json.loads(json.dumps(build(run), default=float))
 
 

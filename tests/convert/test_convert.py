@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from convert import graph as graphs
 from convert import run as conversion
 from convert.__main__ import main
 from convert.checks import NAMES
-from convert.parity import gate
+from convert.parity import Compared, gate, parity
 from convert.quantize import Quantization
 from convert.recipes import RECIPES
 from convert.speed import naive
@@ -204,6 +205,45 @@ def test_too_few_windows_show_nothing_even_where_nothing_changed():
     assert gate(RECIPES["float16"], "test", *same, 8, "stretches") == ("pass", [])
 
 
+def test_what_gives_no_numbers_is_not_shown_to_be_alike():
+    source = RenderedWindows(generated_clips(1, 0, frames=10), NOISES["blazepose"])
+    broken = Compared(TestSet("test", source, np.arange(1), "generated"), slice(4, 5), broken="window 0: NaN")
+    assert parity(None, RECIPES["float16"], [broken])[0] == "not shown"
+    assert parity(None, RECIPES["float16"], [])[0] == "not shown"
+
+
+def test_a_full_disk_leaves_the_older_file(trained, tmp_path):
+    """The size of every file is limited while the finished one is written; in a process of its own."""
+    path = tmp_path / "models" / default_path().name
+    path.parent.mkdir()
+    path.write_bytes(default_path().read_bytes())
+    script = f"""
+import resource, sys
+from pathlib import Path
+from convert import run as conversion
+from convert.checks import Check
+from convert.graph import Graph
+from convert.recipes import RECIPES
+from climb_edge.contract import read_model
+graph, contract = read_model({str(path)!r})
+state = tuple((t["name"], tuple(t["shape"])) for t in contract["state"])
+made = conversion.Made(RECIPES["float16"], Graph("conv3d", "step", "newest", "heatmaps", 0, state, graph), [Check("lint")])
+conversion.GENERATED_CLIPS = conversion.TEST_WINDOWS = 1
+run = conversion.open_run({str(trained)!r}, ("step-newest",))
+original = conversion.write_model
+def full(*arguments):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    original(*arguments)
+conversion.write_model = full
+import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+conversion._write(made, run, Path({str(path)!r}), False)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert "could not be written" in done.stderr.splitlines()[-1], done.stderr[-2000:]
+    assert path.read_bytes() == default_path().read_bytes()
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
 def test_windows_of_few_clips_are_all_those_of_their_frames():
     source = RenderedWindows(generated_clips(3, 0, frames=40), NOISES["blazepose"])
     chosen = np.flatnonzero((source.clip == 1) & (source.position % 5 == 0) & (source.position < 20))
@@ -226,6 +266,13 @@ def test_somebody_elses_file_is_checked_as_far_as_it_can_be(tmp_path, capsys):
     verdicts = {c["name"]: c["verdict"] for c in report["files"][0]["checks"]}
     assert {verdicts[n] for n in ("lint", "load", "cpu", "speed")} == {"pass"} and verdicts["gpu"] == "skipped"
     assert any("PCK" in sentence for sentence in report["cannot"])
+    assert verdicts["types"] == verdicts["contract"] == "skipped", "nobody says what it should be"
+    content = bytearray(default_path().read_bytes())
+    content[1000] ^= 1
+    ours = tmp_path / "ours.tflite"
+    ours.write_bytes(content)
+    assert main(["check", str(ours), "--out", str(tmp_path / "changed"), "--skip", "gpu", "--skip", "speed"]) == 1
+    assert "the file was changed" in capsys.readouterr().err
     assert "PCK" in (tmp_path / "out/report.html").read_text()
     theirs.write_bytes(b"\x1c\0\0\0TFL3" + b"\xff" * 500)
     capsys.readouterr()

@@ -83,6 +83,14 @@ def test_one_layers_scale_that_moved_is_named(conv3d, recipe):
     assert "CONV_2D" in said and "of the scale from the float graph's" in said
 
 
+def test_weights_that_match_no_op_of_the_model_are_named(conv3d):
+    ops, plain = read_ops(conv3d.under(RECIPES["float16"], EDGE))[0], read_ops(conv3d.plain.content)[0]
+    turned = [replace(op, values=None if op.values is None else op.values.transpose(1, 2, 3, 0)) for op in ops]
+    assert "as those of no op of the float graph" in strangers(turned, plain)[0]
+    lost = [replace(op, values=None if op.values is None else np.full_like(op.values, np.nan)) for op in ops]
+    assert len(strangers(lost, plain)) == 1 and strangers(ops, plain) == []
+
+
 def test_mixed_leaves_in_float_what_costs_most(conv3d, windows):
     recipe = RECIPES["int8_mixed"]
     found = search(conv3d, recipe, windows[:2])
@@ -113,10 +121,17 @@ def test_what_is_refused_is_said_and_left_out_of_all():
         choose(["int9"], "conv3d", ["step-newest"])
     with pytest.raises(ClimbEdgeError, match="aborts while it prepares"):
         choose(["int8"], "deciwatch", ["step-newest"])
-    assert [r.name for r in choose(["int8"], "deciwatch", ["step-newest"], force=True)] == ["int8"]
-    assert [r.name for r in choose(None, "deciwatch", ["step-newest"])] == ["float32", "float16", "dynamic_int8"]
-    assert [r.name for r in choose(None, "conv3d", ["step-newest"])] == list(DEFAULT)
-    assert [r.name for r in choose(["all"], "conv3d", ["step-newest"])] == list(RECIPES)
+    chosen = {
+        (model, *names): choose(names or None, model, ["step-newest"], force=names == ("int8",))
+        for model, *names in (("deciwatch", "int8"), ("deciwatch",), ("conv3d",), ("conv3d", "all"))
+        for names in [tuple(names)]
+    }
+    found = {key: [r.name for r in recipes] for key, (recipes, _) in chosen.items()}
+    assert found["deciwatch", "int8"] == ["int8"] and found["conv3d", "all"] == list(RECIPES)
+    assert found["deciwatch",] == ["float32", "float16", "dynamic_int8"] and found["conv3d",] == list(DEFAULT)
+    assert "deciwatch int8: left out: the runtime aborts" in chosen["deciwatch",][1][0]
+    assert "conv3d int4_weights: warning: single keypoints" in chosen["conv3d", "all"][1][0]
+    assert chosen["conv3d",][1] == []
     assert support("conv3d", "step-newest", "float16") == ("supported", "")
 
 

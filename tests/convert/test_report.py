@@ -294,3 +294,10 @@ def test_what_is_no_json_object_is_refused(tmp_path, content):
     (tmp_path / "report.json").write_bytes(content)
     with pytest.raises(ClimbEdgeError, match="convert the run again"):
         read_report(tmp_path / "report.json")
+
+
+def test_what_was_left_out_stands_in_every_rendering(tmp_path, undrawn):
+    report = example() | {"said": ["deciwatch int8: left out: the runtime aborts"]}
+    write(report, tmp_path)
+    for text in ((tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text(), tables(report)):
+        assert "left out: the runtime aborts" in text

@@ -118,16 +118,6 @@ def distance(found: list[np.ndarray], expected: list[np.ndarray]) -> float:
     return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(found, expected, strict=True))
 
 
-@pytest.fixture(scope="module")
-def vulkan() -> None:
-    """A driver to run on: the environment's, or SwiftShader, fetched where the cache has it not."""
-    if gpu.why_not():
-        try:
-            fetch_software_vulkan()
-        except ClimbEdgeError as error:
-            pytest.skip(str(error))
-
-
 @pytest.fixture
 def litter(tmp_path, monkeypatch):
     """Temporary folders are made in here; none may be left."""

@@ -16,24 +16,13 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.golden import golden_frames, golden_test
 from climb_edge.refiner import TFLiteRefiner, default_path, load_refiner
 from climb_edge.runtime import RUNTIME_VARIABLE, Session, choose_runtime
-from climb_edge.weights import fetch_software_vulkan
-from tests.edge.scene import window_graph
-from tests.edge.test_gpu import SHAPE, graph_of
+from edge.scene import window_graph
+from edge.test_gpu import SHAPE, graph_of
 
 ROOT = Path(climb_edge.__file__).parents[1]
 SECOND = ROOT / ".venv-second" / "bin" / "python"
 CPU = "cpu, XNNPACK, 1 thread"
 DRIVER_NAMED = gpu._named_driver()
-
-
-@pytest.fixture(scope="module")
-def vulkan() -> None:
-    """A driver to run on: the environment's, or SwiftShader, fetched where the cache has it not."""
-    if gpu.why_not():
-        try:
-            fetch_software_vulkan()
-        except ClimbEdgeError as error:
-            pytest.skip(str(error))
 
 
 @pytest.fixture
