@@ -13,7 +13,7 @@ _NAMES = {
     "BlazePose": "blazepose", "HeatmapFile": "estimator", "Observation": "estimator", "Estimator": "estimator",
     "ClimbEdgeError": "errors", "ClipSet": "clips", "load_clips": "clips", "save_clips": "clips",
     "Stream": "stream", "Result": "stream", "load_refiner": "refiner", "read_video": "video", "read_camera": "video",
-    "Frame": "video", "KEYPOINTS": "skeleton", "Recording": "recording", "decode": "heatmaps", "Score": "pck",
+    "Frame": "video", "Newest": "live", "KEYPOINTS": "skeleton", "Recording": "recording", "decode": "heatmaps", "Score": "pck",
 }  # fmt: skip
 __all__ = [*sorted(_NAMES), "__version__"]
 

@@ -6,15 +6,16 @@ options. Crop convention: crop pixel p of `size` lies at region edge + p * side 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from climb_edge.boxes import compose, transform
+from climb_edge.boxes import compose, overlap, transform
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.estimator import Observation
+from climb_edge.people import People
 from climb_edge.runtime import Session
 from climb_edge.skeleton import FROM_BLAZEPOSE33
 from climb_edge.video import Frame
@@ -27,6 +28,7 @@ MIN_SCORE = 0.5  # of a detection, and of a tracked person
 NMS_OVERLAP = 0.3
 MIN_CUTOFF, SPEED_GAIN, SPEED_CUTOFF = 0.01, 10.0, 1.0  # of the filter that steadies a tracked region; Hz, -, Hz
 SAME_PERSON = 0.1  # two tracks closer than this share of their region, averaged over keypoints, are one person
+OVERLAP = 0.4  # so is a body just detected whose box shares more than this (intersection over union) with one that is followed
 
 
 @dataclass(frozen=True)
@@ -141,17 +143,17 @@ def refine_landmarks(landmarks: np.ndarray, heatmaps: np.ndarray) -> np.ndarray:
 
     As MediaPipe does before it projects landmarks: only where the neighbourhood reaches 0.5.
     """
-    refined = landmarks.copy()
-    for i, (x, y) in enumerate(landmarks * GRID / CROP_SIDE):
-        column, row = int(x), int(y)
-        if not (0 <= column < GRID and 0 <= row < GRID):
-            continue
-        top, left = max(row - 3, 0), max(column - 3, 0)
-        patch = heatmaps[top : row + 4, left : column + 4, i]
-        if patch.max() >= 0.5:
-            rows, columns = np.mgrid[top : top + patch.shape[0], left : left + patch.shape[1]]
-            refined[i] = np.array([(columns * patch).sum(), (rows * patch).sum()]) / patch.sum() * CROP_SIDE / GRID
-    return refined
+    column, row = (landmarks * (GRID / CROP_SIDE)).astype(int).T
+    near = np.arange(-3, 4)
+    columns, rows = column[:, None] + near, row[:, None] + near
+    inside = [(places >= 0) & (places < GRID) for places in (columns, rows)]
+    columns, rows = (np.clip(places, 0, GRID - 1) for places in (columns, rows))
+    patch = heatmaps[rows[:, :, None], columns[:, None], np.arange(len(landmarks))[:, None, None]]
+    patch = np.where(inside[1][:, :, None] & inside[0][:, None], patch, 0)  # (N, 7, 7)
+    sure = inside[0][:, 3] & inside[1][:, 3] & (patch.max((1, 2)) >= 0.5)
+    total = np.where(sure, patch.sum((1, 2)), 1)
+    centre = np.stack([(patch.sum(1) * columns).sum(1), (patch.sum(2) * rows).sum(1)], axis=-1) / total[:, None]
+    return np.where(sure[:, None], centre * (CROP_SIDE / GRID), landmarks)
 
 
 class Steady:
@@ -185,8 +187,8 @@ def _share(cutoff, rate: float):
 
 @dataclass
 class _Track:
-    person: int
     region: Region
+    person: int | None = None  # None when just detected
     steady: Steady = field(default_factory=Steady)
 
 
@@ -210,7 +212,7 @@ class BlazePose:
     def reset(self) -> None:
         """Forget everybody: the next frame is of another source."""
         self._tracks: list[_Track] = []
-        self._next = 0
+        self._who = People()
 
     def __call__(self, frame: Frame) -> list[Observation]:
         seen: list[tuple[_Track, Observation]] = []
@@ -218,36 +220,40 @@ class BlazePose:
             self._observe(frame, track, seen)
         if len(seen) < self.people:
             for region in self._detect(frame.image):
-                if len(seen) < self.people and self._observe(frame, _Track(self._next, region), seen):
-                    self._next += 1
+                if len(seen) < self.people:
+                    self._observe(frame, _Track(region), seen)
         self._tracks = [track for track, _ in seen]
-        return [observation for _, observation in seen]
+        numbers = self._who([o.keypoints[:, :2] for _, o in seen], [track.person for track in self._tracks])
+        for track, number in zip(self._tracks, numbers, strict=True):
+            track.person = number
+        return [replace(o, person=track.person) for track, o in seen]
 
-    def _observe(self, frame: Frame, track: _Track, seen: list[tuple[_Track, Observation]]) -> bool:
-        """Add what is seen of one track to `seen`, and move its region; False when it is lost or seen already."""
+    def _observe(self, frame: Frame, track: _Track, seen: list[tuple[_Track, Observation]]) -> None:
+        """Add what is seen of one track to `seen`, and move its region; nothing when it is lost or seen already."""
         score, landmarks, heatmaps = self._landmarks(frame.image, track.region)
         if not score >= MIN_SCORE:
-            return False
+            return
         affine = track.region.affine(CROP_SIDE)
         points = transform(affine, refine_landmarks(landmarks, heatmaps))
         observation = Observation.of(
-            np.ascontiguousarray(heatmaps[..., FROM_BLAZEPOSE33]),
+            np.take(heatmaps, FROM_BLAZEPOSE33, axis=-1),
             compose(affine, np.diag([CROP_SIDE / GRID] * 2 + [0])[:2]),
-            person=track.person, score=score, landmarks=points[FROM_BLAZEPOSE33],
+            score=score, landmarks=points[FROM_BLAZEPOSE33],
         )  # fmt: skip
-        if any(self._same(observation, other, track.region.side) for _, other in seen):
-            return False
+        if any(self._same(track, observation, other) for _, other in seen):
+            return
         region = Region.around(*track.steady(points[33:35], frame.time))
-        if region is None:
-            return False
-        track.region = region
-        seen.append((track, observation))
-        return True
+        if region is not None:
+            track.region = region
+            seen.append((track, observation))
 
     @staticmethod
-    def _same(a: Observation, b: Observation, side: float) -> bool:
+    def _same(track: _Track, a: Observation, b: Observation) -> bool:
+        """Whether `a`, seen by `track`, is the person of `b`."""
+        if track.person is None and overlap(a.bbox, b.bbox) > OVERLAP:
+            return True
         distance = np.linalg.norm(a.keypoints[:, :2] - b.keypoints[:, :2], axis=1)
-        return float(distance.mean()) < SAME_PERSON * side
+        return float(distance.mean()) < SAME_PERSON * track.region.side
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

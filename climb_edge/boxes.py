@@ -39,6 +39,13 @@ def pose_box(points: np.ndarray, grow: float = GROW, square: bool = True) -> np.
     return np.concatenate([centre - half, centre + half])
 
 
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two boxes (4,), 0..1."""
+    inner = np.prod(np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0))
+    union = np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - inner
+    return float(inner / union) if union > 0 else 0.0
+
+
 @dataclass(frozen=True)
 class BoxRule:
     """How a stream chooses its box. `sticky` is the product's rule; `frame` is the study's: per frame, unsquared."""

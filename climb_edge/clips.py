@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,17 @@ class ClipSet:
     def rows(self, i: int) -> slice:
         """The rows of clip i."""
         return slice(int(self.offsets[i]), int(self.offsets[i + 1]))
+
+    def first(self, count: int | None) -> ClipSet:
+        """The first `count` clips; all of them where it is None or more than there are."""
+        if count is None or count >= len(self):
+            return self
+        end = int(self.offsets[count])
+        return replace(
+            self, offsets=self.offsets[: count + 1], weight=None if self.weight is None else self.weight[:end],
+            **{k: getattr(self, k)[:end] for k in ("keypoints", "visible")},
+            **{k: getattr(self, k)[:count] for k in ("frame_size", "fps", "clip", "group", "split")},
+        )  # fmt: skip
 
     def visible_truth(self, i: int) -> np.ndarray:
         """Keypoints (T, 25, 2) float64 of clip i with NaN where a keypoint is not annotated as visible."""

@@ -115,8 +115,9 @@ def check_contract(path: str | Path, contract: dict) -> None:
         "state", _is_state(state) and bool(state) <= (contract["form"] == "step"), "named 4-D tensors of the step form"
     )
     kept = [tensor["shape"] for tensor in state]
-    entering = [1, SIZE, SIZE, WINDOW * K if contract["form"] == "window" else K]
-    need("inputs", contract.get("inputs") == [entering, *kept], f"{entering} and the state")
+    need("peaks", contract.get("peaks", False) in (True, False), "true or false")
+    entering = input_shapes(contract["form"], contract.get("peaks", False))
+    need("inputs", contract.get("inputs") == [*entering, *kept], f"{entering} and the state")
     leaving = output_shape(contract["output"], EMITS[contract["emits"]])
     need("outputs", contract.get("outputs") == [leaving, *kept], f"{leaving} and the state")
     need("io", contract.get("io") in IO, f"one of {', '.join(IO)}")
@@ -125,7 +126,29 @@ def check_contract(path: str | Path, contract: dict) -> None:
     peak = contract.get("peak")
     known = isinstance(peak, float) and 0 < peak <= MASS if heatmaps else peak is None
     need("peak", known, f"a full-score peak of 0 to {MASS} for heatmaps, null for keypoints")
+    fps = contract.get("fps")
+    need(
+        "fps", fps is None or (type(fps) in (int, float) and 1 <= fps <= 1000), "frames a second of 1 to 1000, or null"
+    )
     need("golden", _is_golden(contract.get("golden"), int(np.prod(leaving))), "samples of a golden test to repeat")
+
+
+def input_shapes(form: str, peaks: bool) -> list[list[int]]:
+    """Shapes of what enters a graph before its state: maps of T frames, and their peaks where it asks for them."""
+    frames = WINDOW if form == "window" else 1
+    return [[1, SIZE, SIZE, frames * K], *([[1, 1, frames, K]] if peaks else [])]
+
+
+def asks_for_peaks(shapes: list[list[int]]) -> bool:
+    """Whether a graph whose inputs have these shapes takes peaks after its maps."""
+    return len(shapes) > 1 and list(shapes[1]) == [1, 1, shapes[0][-1] // K, K]
+
+
+def to_inputs(maps: np.ndarray, peaks: np.ndarray | None = None) -> list[np.ndarray]:
+    """What enters a graph before its state: maps (56, 56, 25) of a frame or (5, 56, 56, 25) of a window; peaks
+    (25,) or (5, 25), heights of the estimator's native maps in 0..1, where it asks for them."""
+    entering = maps[None] if maps.ndim == 3 else to_channels(maps)
+    return [entering] if peaks is None else [entering, np.asarray(peaks, np.float32).reshape(1, 1, -1, K)]
 
 
 def output_shape(output: str, frames: int) -> list[int]:
@@ -134,7 +157,7 @@ def output_shape(output: str, frames: int) -> list[int]:
 
 
 def _is_state(state) -> bool:
-    """Whether `state` lists tensors {name, shape (1, R, C, N)} of a size that a phone could hold."""
+    """Whether `state` lists tensors {name, shape (1, R, C, N)} of a size that a phone could hold, none like peaks."""
 
     def tensor(value) -> bool:
         shape = value.get("shape") if isinstance(value, dict) else None

@@ -21,11 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from climb_edge import gpu
-from climb_edge.contract import GOLDEN_STEPS, WINDOW, to_channels
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.golden import golden_frames
+from climb_edge.golden import golden_runs
 from climb_edge.runtime import Session
-from climb_edge.skeleton import K
 from climb_edge.weights import VULKAN_ICD, software_vulkan
 
 TIME_LIMIT = 120  # seconds for the trial: start, compilation and the golden frames
@@ -78,7 +76,7 @@ def try_apart(session: Session, graph: bytes, golden: dict | None) -> Trial:
         return Trial("its inputs or outputs are integers")
     key = hashlib.sha256(graph + json.dumps(golden, sort_keys=True).encode()).hexdigest()
     if key not in _passed:
-        runs, chained = _golden_runs(session)
+        runs, chained = golden_runs(session)
         try:
             with _lock:
                 found = gpu.run_on_gpu(graph, runs, TIME_LIMIT, chained)
@@ -108,17 +106,8 @@ def _judge(found: gpu.GpuResult, golden: dict) -> Trial:
     return Trial("", found.backend, _median(found.seconds))
 
 
-def _golden_runs(session: Session) -> tuple[list[list[np.ndarray]], bool]:
-    """The inputs of `golden.golden_outputs`, and whether each run's state is the outputs of the run before."""
-    if len(session.inputs) == 1 and session.inputs[0]["shape"][-1] == WINDOW * K:
-        frames = golden_frames()
-        return [[to_channels(frames[s : s + WINDOW])] for s in range(GOLDEN_STEPS)], False
-    first, *later = [[frame[None]] for frame in golden_frames(GOLDEN_STEPS)]
-    return [first + [np.zeros(d["shape"], np.float32) for d in session.inputs[1:]], *later], True
-
-
 def _time_on_cpu(session: Session) -> list[float]:
-    (runs, chained), outputs, seconds = _golden_runs(session), [], []
+    (runs, chained), outputs, seconds = golden_runs(session), [], []
     for arrays in runs:
         entering = arrays + (outputs[1:] if chained else [])
         start = time.perf_counter()

@@ -52,6 +52,34 @@ class Estimator(Protocol):
     def reset(self) -> None: ...
 
 
+def load_estimator(
+    spec: str, weights: str | Path | None = None, people: int = 1, threads: int | None = None
+) -> Estimator:
+    """BlazePose `lite`, `full` or `heavy`, with its weights from a folder where one is named; or heatmaps, a file.npz."""
+    if spec.endswith(".npz"):
+        return HeatmapFile(spec)
+    from climb_edge.blazepose import BlazePose  # late: it needs this module
+
+    return BlazePose(spec, weights, people, threads)
+
+
+class Shared:
+    """One estimator for several streams: what it said of a frame is kept until the next one."""
+
+    def __init__(self, estimator: Estimator):
+        self.name, self._estimator = estimator.name, estimator
+        self._frame: Frame | None = None
+
+    def __call__(self, frame: Frame) -> list[Observation]:
+        if frame is not self._frame:
+            self._said, self._frame = self._estimator(frame), frame
+        return self._said
+
+    def reset(self) -> None:
+        self._estimator.reset()
+        self._frame = None
+
+
 class HeatmapFile:
     """Somebody's own heatmaps as an estimator: an .npz with `bboxes` (N, 4) and `heatmaps` (N, 25, 56, 56).
 

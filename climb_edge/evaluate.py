@@ -13,11 +13,12 @@ from climb_edge.boxes import STICKY, BoxRule
 from climb_edge.clips import ClipSet
 from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.estimator import Estimator
-from climb_edge.pck import Score
+from climb_edge.motion_metrics import lag_ms
+from climb_edge.pck import ALPHAS, Score
 from climb_edge.recording import Recording, cached_recording
 from climb_edge.refiner import Refiner
 from climb_edge.skeleton import K
-from climb_edge.stream import Stream
+from climb_edge.stream import RATE, Stream
 
 SCHEMA = "climb-edge/metrics/1"
 
@@ -110,7 +111,44 @@ def evaluate(
         "missing": missing, "torso": score.threshold, "pck": {"pooled": score.pooled(), "study": score.study()},
         "keypoints": score.keypoints(), "raw": {"pooled": base.pooled(), "study": base.study()},
         "jitter": jitter(predicted, truth), "raw_jitter": jitter(raws, truth),
+        "lag_ms": _lag(predicted, truth, clips), "raw_lag_ms": _lag(raws, truth, clips),
     }  # fmt: skip
+
+
+def table(metrics: list[dict]) -> str:
+    """The metrics of several refiners on the same clips as lines of text, the estimator's own first."""
+    first = metrics[0]
+    truth = {"human": "human truth", "pseudo": "pseudo ground truth", "generated": "generated truth"}[first["truth"]]
+    alone = {
+        "refiner": "estimator alone",
+        "pck": first["raw"],
+        "jitter": first["raw_jitter"],
+        "lag_ms": first["raw_lag_ms"],
+    }
+    wide = max(len(m["refiner"]) for m in [*metrics, alone]) + 1
+    lines = [
+        f"PCK in %, pooled, {truth}: {first['clips']} clips, {first['frames']} frames, {first['missing']} without a person",
+        " " * wide + "delay  " + "".join(f"@{a:<22}" for a in ALPHAS) + "jitter px  lag ms",
+    ]
+    for row in [alone, *metrics]:
+        pck = "".join(
+            f"{_percent(v):>5} ({_percent(lo):>5} to {_percent(hi):>5})  "
+            for v, lo, hi in row["pck"]["pooled"].values()
+        )
+        lag = "-" if row["lag_ms"] is None else str(round(row["lag_ms"]))
+        lines.append(f"{row['refiner']:{wide}}{row.get('delay', 0):>5}  {pck}{row['jitter']:9.2f}  {lag:>6}")
+    return "\n".join(lines)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
+def _lag(predicted: list[np.ndarray], truth: list[np.ndarray], clips: ClipSet) -> float | None:
+    """Milliseconds behind the truth, at the clips' median rate; None where nothing can be told."""
+    known = clips.fps[np.isfinite(clips.fps)]
+    lag = lag_ms(predicted, truth, float(np.median(known)) if len(known) else RATE)
+    return lag if np.isfinite(lag) else None
 
 
 def jitter(predicted: list[np.ndarray], truth: list[np.ndarray]) -> float:

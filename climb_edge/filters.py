@@ -162,7 +162,7 @@ def get(spec: str) -> Filter:
     pairs = [[side.strip() for side in part.split("=")] for part in rest.split(",") if part]
     if any(len(pair) != 2 for pair in pairs) or len({pair[0] for pair in pairs}) < len(pairs):
         raise ClimbEdgeError(f"filter {spec!r}: expected name:parameter=value,... with each parameter once")
-    return Filter(name.strip(), pairs)
+    return Filter(name.strip().replace("-", "_"), pairs)
 
 
 def _known(name: str, names: Mapping[str, object], what: str) -> str:

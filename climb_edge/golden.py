@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from climb_edge.contract import GOLDEN_STEPS, WINDOW, to_channels
+from climb_edge.contract import GOLDEN_STEPS, WINDOW, asks_for_peaks, to_inputs
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.heatmaps import MASS, SIZE
 from climb_edge.runtime import Session
@@ -39,17 +39,29 @@ def golden_frames(count: int = GOLDEN_STEPS + WINDOW - 1) -> np.ndarray:
     return (rows[:, :, None] * columns[:, None] * (MASS / 256)).astype(np.float32)
 
 
-def golden_outputs(session: Session) -> np.ndarray:
-    """(8, output size) of a graph on the golden frames.
+def golden_peaks(count: int = GOLDEN_STEPS + WINDOW - 1) -> np.ndarray:
+    """(count, 25) float32 heights to the golden frames, for graphs that ask for them: (1 + hash32(n) % 255) / 256."""
+    return ((1 + hash32(np.arange(count * K).reshape(count, K)) % 255) / 256).astype(np.float32)
+
+
+def golden_runs(session: Session) -> tuple[list[list[np.ndarray]], bool]:
+    """Inputs of the golden runs, and whether each later one is handed the state of the one before.
 
     A window graph sees frames s .. s + 4 at step s; a step graph sees frame s, and its state begins with zeros.
     """
-    if len(session.inputs) == 1 and session.inputs[0]["shape"][-1] == WINDOW * K:
-        frames = golden_frames()
-        return np.stack([session.run(to_channels(frames[s : s + WINDOW]))[0].ravel() for s in range(GOLDEN_STEPS)])
-    state, outputs = [np.zeros(d["shape"], np.float32) for d in session.inputs[1:]], []
-    for frame in golden_frames(GOLDEN_STEPS):
-        emitted, *state = session.run(frame[None], *state)
+    shapes = [d["shape"].tolist() for d in session.inputs]
+    frames, peaks = golden_frames(), golden_peaks() if asks_for_peaks(shapes) else None
+    stepping = shapes[0][-1] != WINDOW * K
+    seen = [s if stepping else slice(s, s + WINDOW) for s in range(GOLDEN_STEPS)]
+    first, *later = [to_inputs(frames[part], None if peaks is None else peaks[part]) for part in seen]
+    return [first + [np.zeros(shape, np.float32) for shape in shapes[len(first) :]], *later], stepping
+
+
+def golden_outputs(session: Session) -> np.ndarray:
+    """(8, output size) of a graph on the golden frames."""
+    (runs, chained), state, outputs = golden_runs(session), [], []
+    for inputs in runs:
+        emitted, *state = session.run(*inputs, *(state if chained else []))
         outputs.append(emitted.ravel())
     return np.stack(outputs)
 

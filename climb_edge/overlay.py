@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from itertools import pairwise
 
 import cv2
 import numpy as np
 
-from climb_edge.skeleton import BONES, INDEX
+from climb_edge.skeleton import BONES, INDEX, SHOWN
 from climb_edge.stream import Result
 
 PANEL_HEIGHT = 720  # pixels at most; two panels of a portrait or landscape video still play anywhere
@@ -15,61 +17,62 @@ PANEL_WIDTH = 960
 TRAIL = 15  # frames
 TRAILED = tuple(INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("wrist", "ankle"))
 LEFT, RIGHT, MIDDLE = (255, 170, 40), (60, 190, 255), (240, 240, 240)  # RGB
-SHOWN = 0.2  # keypoints with a lower score are drawn faint
+
+
+def states(results: list[Result]) -> str:
+    """Everybody seen in a frame as "PERSON: STATE", or "lost"."""
+    return ", ".join(f"{r.person}: {r.state}" for r in results if r.person is not None) or "lost"
 
 
 class Overlay:
     """Draws frames in order; keeps what the trails need."""
 
-    def __init__(self, refiner: str):
-        self._titles = ("estimator", refiner)
+    def __init__(self, *refiners: str):
+        self._titles = ("estimator", *refiners)
         self._trails: dict[tuple[int, int], deque] = {}
+        self._size: tuple[int, int] | None = None
 
-    def draw(self, image: np.ndarray, results: list[Result]) -> np.ndarray:
-        """RGB frame (H, W, 3) and its results -> RGB (h, 2 w, 3): raw on the left, refined on the right."""
+    def draw(self, image: np.ndarray, *results: list[Result]) -> np.ndarray:
+        """RGB frame (H, W, 3) and its results of each refiner -> RGB panels in rows: raw first, then each refined."""
         scale = min(PANEL_HEIGHT / image.shape[0], PANEL_WIDTH / image.shape[1], 1.0)
         size = (
             max(round(image.shape[1] * scale / 2) * 2, 64),
             max(round(image.shape[0] * scale / 2) * 2, 64),
         )
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        seen = [r for r in results if r.person is not None]
-        panels = [self._panel(small.copy(), side, seen, np.array(size) / image.shape[1::-1]) for side in (0, 1)]
-        self._forget({r.person for r in seen})
-        return np.concatenate(panels, axis=1)
+        if size != self._size:  # trails are pixels of a panel
+            self._trails, self._size = {}, size
+        small = _shrunk(image, size)
+        seen = [[r for r in own if r.person is not None] for own in (results[0], *results)]
+        scale = np.array(size) / image.shape[1::-1]
+        panels = [self._panel(small.copy(), number, own, scale) for number, own in enumerate(seen)]
+        self._forget({r.person for own in seen for r in own})
+        columns = math.ceil(math.sqrt(len(panels)))
+        panels += [np.zeros_like(small)] * (-len(panels) % columns)
+        rows = [np.concatenate(panels[i : i + columns], axis=1) for i in range(0, len(panels), columns)]
+        return np.concatenate(rows, axis=0)
 
-    def _panel(self, canvas: np.ndarray, side: int, results: list[Result], scale: np.ndarray) -> np.ndarray:
+    def _panel(self, canvas: np.ndarray, number: int, results: list[Result], scale: np.ndarray) -> np.ndarray:
         for result in results:
-            keypoints = result.refined if side else result.raw
-            points = keypoints[:, :2] * scale
-            self._trail(canvas, (side, result.person), points)
+            keypoints = result.refined if number else result.raw
+            points, shown = _pixels(keypoints[:, :2] * scale), (keypoints[:, 2] >= SHOWN).tolist()
+            self._trail(canvas, (number, result.person), points)
             for a, b in BONES:
-                faint = min(keypoints[a, 2], keypoints[b, 2]) < SHOWN
-                cv2.line(
-                    canvas,
-                    _pixel(points[a]),
-                    _pixel(points[b]),
-                    _colour(a, b),
-                    1 if faint else 2,
-                    cv2.LINE_AA,
-                )
-            for point, score in zip(points, keypoints[:, 2], strict=True):
-                cv2.circle(canvas, _pixel(point), 3 if score >= SHOWN else 2, (255, 255, 255), -1, cv2.LINE_AA)
-                cv2.circle(canvas, _pixel(point), 3 if score >= SHOWN else 2, (30, 30, 30), 1, cv2.LINE_AA)
-        states = ", ".join(f"{r.person}: {r.state}" for r in results) or "lost"
-        _text(canvas, self._titles[side], (12, 26), 0.7)
-        _text(canvas, states, (12, canvas.shape[0] - 12), 0.5)
+                thickness = 2 if shown[a] and shown[b] else 1
+                cv2.line(canvas, points[a], points[b], _colour(a, b), thickness, cv2.LINE_AA)
+            for point, clear in zip(points, shown, strict=True):
+                cv2.circle(canvas, point, 3 if clear else 2, (255, 255, 255), -1, cv2.LINE_AA)
+                cv2.circle(canvas, point, 3 if clear else 2, (30, 30, 30), 1, cv2.LINE_AA)
+        _text(canvas, self._titles[number], (12, 26), 0.7)
+        _text(canvas, states(results), (12, canvas.shape[0] - 12), 0.5)
         return canvas
 
-    def _trail(self, canvas: np.ndarray, key: tuple[int, int], points: np.ndarray) -> None:
+    def _trail(self, canvas: np.ndarray, key: tuple[int, int], points: list[tuple[int, int]]) -> None:
         trail = self._trails.setdefault(key, deque(maxlen=TRAIL))
-        trail.append(points[list(TRAILED)])
-        path = np.round(np.stack(trail)).astype(np.int32)
-        for age in range(1, len(path)):
-            strength = age / len(path)
-            for joint in range(len(TRAILED)):
-                colour = tuple(int(c * strength) for c in _colour(TRAILED[joint], TRAILED[joint]))
-                start, end = (np.clip(path[age - i, joint], -9999, 9999).tolist() for i in (1, 0))
+        trail.append([points[joint] for joint in TRAILED])
+        for age, (starts, ends) in enumerate(pairwise(trail), 1):
+            strength = age / len(trail)
+            for joint, start, end in zip(TRAILED, starts, ends, strict=True):
+                colour = tuple(int(c * strength) for c in _colour(joint, joint))
                 cv2.line(canvas, start, end, colour, 2, cv2.LINE_AA)
 
     def _forget(self, present: set) -> None:
@@ -82,11 +85,25 @@ def _colour(a: int, b: int) -> tuple[int, int, int]:
     return LEFT if a % 2 else RIGHT
 
 
-def _pixel(point: np.ndarray) -> tuple[int, int]:
-    x, y = np.clip(np.round(point), -9999, 9999).astype(int).tolist()
-    return x, y
+def _pixels(points: np.ndarray) -> list[tuple[int, int]]:
+    """Points (N, 2) as OpenCV takes them."""
+    return [(x, y) for x, y in np.clip(np.round(points), -9999, 9999).astype(int).tolist()]
+
+
+def _shrunk(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The picture at `size` (width, height): halved, which OpenCV does fast, while it can be, then sampled.
+
+    Averaging over areas that are no whole pixels took half as long as the estimator.
+    """
+    while image.shape[1] >= 2 * size[0] and image.shape[0] >= 2 * size[1]:
+        half = (image.shape[1] // 2, image.shape[0] // 2)
+        image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
+    return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
 
 
 def _text(canvas: np.ndarray, text: str, place: tuple[int, int], size: float) -> None:
-    cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, (20, 20, 20), 4, cv2.LINE_AA)
+    """White with a dark edge; the edge by shifted copies, for OpenCV 5 sets bold letters wider."""
+    for dx, dy in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+        at = (place[0] + dx, place[1] + dy)
+        cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, (20, 20, 20), 1, cv2.LINE_AA)
     cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 1, cv2.LINE_AA)

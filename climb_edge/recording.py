@@ -22,7 +22,7 @@ from climb_edge.boxes import RULES, STICKY, extent
 from climb_edge.errors import DAMAGED, ClimbEdgeError, existing_file, whole_file
 from climb_edge.estimator import Estimator, Observation
 from climb_edge.skeleton import K
-from climb_edge.video import Frame, read_video
+from climb_edge.video import NO_PICTURE, Frame, read_video
 from climb_edge.weights import cache_folder
 
 VERSION = 3
@@ -150,8 +150,7 @@ class Recording:
 
     def frames(self) -> Iterator[Frame]:
         """Frames with number and time but no picture, to stream a recording without its video."""
-        blank = np.empty((0, 0, 3), np.uint8)
-        return (Frame(i, float(t), blank) for i, t in enumerate(self.times))
+        return (Frame(i, float(t), NO_PICTURE) for i, t in enumerate(self.times))
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_archive": None}

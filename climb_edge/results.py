@@ -17,7 +17,7 @@ import numpy as np
 from climb_edge.boxes import extent
 from climb_edge.errors import ClimbEdgeError, existing_file, whole_file, write_text
 from climb_edge.refiner import Refiner
-from climb_edge.skeleton import BONES, KEYPOINTS, K
+from climb_edge.skeleton import BONES, KEYPOINTS, SHOWN, K
 from climb_edge.stream import Result
 
 SCHEMA = "climb-edge/track/1"
@@ -25,15 +25,19 @@ COLUMNS = (
     "frame", "t", "person", "state", "keypoint",
     "raw_x", "raw_y", "raw_score", "refined_x", "refined_y", "refined_score",
 )  # fmt: skip
-SHOWN = 0.2  # score from which on COCO's visibility is 2, visible
 
 
-def header(refiner: Refiner, estimator: str, source: str, frame_size: tuple[int, int] | None = None) -> dict:
-    """The first line of a track; `frame_size` is (width, height) of the last frame, None where there was none."""
+def header(
+    refiner: Refiner, estimator: str, source: str, frame_size: tuple[int, int] | None = None, dropped: int = 0
+) -> dict:
+    """The first line of a track: `frame_size` is (width, height) of the last frame, None where there was none.
+
+    `dropped` counts the frames that a live stream left out; their numbers are missing in the rows.
+    """
     return {
-        "schema": SCHEMA, "source": source, "frame_size": frame_size, "estimator": estimator, "refiner": refiner.name,
-        "contract": refiner.contract, "runtime": refiner.runtime, "backend": refiner.backend, "reason": refiner.reason,
-        "keypoints": list(KEYPOINTS),
+        "schema": SCHEMA, "source": source, "frame_size": frame_size, "dropped": dropped, "estimator": estimator,
+        "refiner": refiner.name, "contract": refiner.contract, "runtime": refiner.runtime, "backend": refiner.backend,
+        "reason": refiner.reason, "keypoints": list(KEYPOINTS),
     }  # fmt: skip
 
 
@@ -72,9 +76,8 @@ def as_results(items: Iterable[Result | dict]) -> list[Result]:
 
 def write_lines(path: Path, first: dict, results: Iterable[Result]) -> None:
     """Write header and results, ordered by frame and person, to `path` (a temporary name: see errors.whole_file)."""
-    ordered = sorted(results, key=lambda r: (r.frame, -1 if r.person is None else r.person))
     with open(path, "w", encoding="utf-8") as stream:
-        for row in (first, *map(line, ordered)):
+        for row in (first, *map(line, as_results(results))):
             stream.write(json.dumps(row, separators=(",", ":")) + "\n")
 
 

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -61,8 +62,8 @@ class Session:
     """A loaded graph. `run` takes one array per input, in order, and returns one per output (copies).
 
     `runtime` is the runtime that computes ("ai-edge-litert 2.3.0"), `backend` the hardware ("cpu, XNNPACK, 2 threads",
-    "gpu, WebGPU, ADAPTER") and `reason` why that one. A session belongs to one thread at a time; several sessions may
-    run at once.
+    "gpu, WebGPU, ADAPTER") and `reason` why that one. Threads may share a session, whose runs then wait for each other;
+    several sessions may run at once.
 
     Checked before a runtime sees a graph: the file identifier here, and in `contract.read_model` the size and the
     SHA-256 of a refiner's file. The rest is the runtime's: ai-edge-litert verifies the flatbuffer and raises;
@@ -110,6 +111,7 @@ class Session:
             raise ClimbEdgeError(
                 f"{label}: the TFLite runtime refuses this graph ({error}); convert it again"
             ) from error
+        self._running = threading.Lock()  # threads may share a session, its tensors only one after the other
         self.inputs = self._interpreter.get_input_details()
         self.outputs = self._interpreter.get_output_details()
         self.runtime, self._gpu = Session.version(runtime), None
@@ -135,7 +137,9 @@ class Session:
         """
         try:
             entering = self.entering(*arrays)
-            return self.leaving(*(self._gpu.run(entering) if self._gpu else self._run_on_cpu(entering)))
+            with self._running:
+                leaving = self._gpu.run(entering) if self._gpu else self._run_on_cpu(entering)
+            return self.leaving(*leaving)
         except ValueError as error:
             raise ClimbEdgeError(
                 f"{self.source}: not what goes into this graph ({error}); pass an array per input, of its shape and type"

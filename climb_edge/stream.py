@@ -1,7 +1,9 @@
 """Streaming: frames in, one result per frame and person out, each with its own time and delay.
 
-The rules: time stamps increase strictly; a gap or a lost person resets; the box is sticky, and when it moves the last
-frames' native maps are warped into the new one, so that a window always has a single frame of reference.
+The rules. Time stamps increase strictly. A gap or a lost person resets. The box is sticky; when it moves, the last frames'
+native maps are warped into the new one, so that a window always has a single frame of reference. A window spans the time
+that the refiner was trained on: a source n times as fast is taken apart into n phases, every n-th frame each, that are
+refined apart; when n changes, the windows begin anew. A slower source is taken as it comes, up to the gap.
 """
 
 from __future__ import annotations
@@ -11,15 +13,19 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from climb_edge.boxes import STICKY, BoxRule, box_affine
+from climb_edge.boxes import STICKY, BoxRule, box_affine, compose, invert
 from climb_edge.contract import WINDOW
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.estimator import Estimator, Observation
-from climb_edge.heatmaps import normalise, to_pixels, warp
+from climb_edge.heatmaps import normalise, to_cells, to_pixels, warp
 from climb_edge.refiner import Refiner, Track
-from climb_edge.video import Frame
+from climb_edge.video import Frame, check_picture
 
 GAP = 0.25  # seconds without a frame after which the past no longer counts
+RATE = 30.0  # frames a second, where a refiner does not say at which rate it was trained
+INTERVALS = 9  # between the last frames; their median is the source's pace, whatever a camera drops or stutters
+STRAY = 0.6  # how far the pace, in frames of the refiner's rate, may be from the number of phases before that changes
+MOST_PHASES = 8  # a source of 240 frames a second
 
 
 @dataclass(frozen=True)
@@ -43,12 +49,26 @@ def window_of(observations: list[Observation], box: np.ndarray) -> np.ndarray:
 
 
 @dataclass
-class _Person:
+class _Phase:
+    """What one track of the refiner has seen of a person."""
+
     box: np.ndarray | None = None
-    seen: deque[tuple[Frame, Observation]] = field(default_factory=lambda: deque(maxlen=WINDOW))
-    track: Track | None = None  # what the refiner has seen, all of it in `box`
+    seen: deque[Observation] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    track: Track | None = None  # all of it in `box`
     waiting: deque[Result] = field(default_factory=deque)  # raw results that a delayed refiner has still to refine
     ahead: np.ndarray | None = None  # what the last window says of the frames still waiting, (T, 25, 3) pixels
+
+    def end(self) -> list[Result]:
+        """Results for the frames still waiting: from the last window where it tells of them, raw otherwise."""
+        ahead = self.ahead[1:] if self.ahead is not None else []
+        refined = [replace(r, refined=p) for r, p in zip(self.waiting, ahead, strict=False)]
+        return refined + [_warming_up(r) for r in list(self.waiting)[len(refined) :]]
+
+
+@dataclass
+class _Person:
+    box: np.ndarray | None = None
+    phases: dict[int, _Phase] = field(default_factory=dict)
 
 
 class Stream:
@@ -56,24 +76,39 @@ class Stream:
 
     def __init__(self, estimator: Estimator, refiner: Refiner, rule: BoxRule = STICKY, gap: float = GAP):
         self.estimator, self.refiner, self.rule, self.gap = estimator, refiner, rule, gap
+        self.rate = getattr(refiner, "rate", None) or RATE
         self.reset()
 
     def reset(self) -> None:
         """Forget everything: the next frame is of another source."""
         self.estimator.reset()
+        self.phases, self._turn = 1, 0
         self._people: dict[int, _Person] = {}
-        self._last = -np.inf
+        self._last, self._index, self._shape = -np.inf, -1, None
+        self._intervals: deque[float] = deque(maxlen=INTERVALS)
+
+    @property
+    def settled(self) -> int:
+        """Number of the newest frame up to which all results have been given; -1 before the first."""
+        phases = [phase for person in self._people.values() for phase in person.phases.values()]
+        return min([r.frame for phase in phases for r in phase.waiting], default=self._index + 1) - 1
 
     def push(self, frame: Frame) -> list[Result]:
-        """Results that this frame makes final, at most one per frame and person. Raises ClimbEdgeError on a clock that stands."""
+        """Results that this frame makes final, at most one per frame and person.
+
+        Raises ClimbEdgeError on a clock that stands or on what is no picture (see check_picture). A refused frame leaves
+        no trace: the stream goes on with the next good one.
+        """
+        check_picture(frame)
         if not frame.time > self._last:
             raise ClimbEdgeError(
                 f"frame {frame.index}: time {frame.time:.6f} s does not follow {self._last:.6f} s; time stamps must increase, reset() before another source"
             )
         results = []
-        if frame.time - self._last > self.gap:
-            results += self.flush()  # the estimator goes on: it finds its person again, or not, by itself
-        self._last = frame.time
+        if frame.image.shape != self._shape:  # a camera turned, or another one: no box or map of before fits
+            results, self._shape = self.flush(), frame.image.shape
+        results += self._pace(frame.time - self._last)
+        self._last, self._index, self._turn = frame.time, frame.index, self._turn + 1
         observations = {o.person: o for o in self.estimator(frame)}
         for person in [p for p in self._people if p not in observations]:
             results += self._end(self._people.pop(person))
@@ -89,45 +124,60 @@ class Stream:
         self._people.clear()
         return results
 
+    def _pace(self, interval: float) -> list[Result]:
+        """Decide from the time since the last frame whether its past still counts; what that makes final.
+
+        The estimator goes on in any case: it finds its person again, or not, by itself.
+        """
+        if interval > self.gap:
+            return self.flush()
+        self._intervals.append(interval)
+        pace = 1 / (self.rate * float(np.median(self._intervals)))
+        phases = min(max(round(pace), 1), MOST_PHASES) if abs(pace - self.phases) > STRAY else self.phases
+        if phases == self.phases:
+            return []
+        self.phases = phases
+        return self.flush()
+
     def _advance(self, person: _Person, frame: Frame, observation: Observation) -> list[Result]:
-        box = self.rule.update(person.box, observation.keypoints[:, :2])
-        moved = person.box is None or not np.array_equal(box, person.box)
-        state = "re-anchored" if moved and person.box is not None else "tracking"
+        box, held = self.rule.update(person.box, observation.keypoints[:, :2]), person.box
+        state = "re-anchored" if held is not None and not np.array_equal(box, held) else "tracking"
         person.box = box
-        person.seen.append((frame, observation))
-        if moved:  # replay: every frame of the window in the new box
-            person.track = self.refiner.start()
-        for heatmaps in window_of([o for _, o in person.seen] if moved else [observation], box):
-            refined = person.track.push(heatmaps)
-        keypoints = observation.keypoints
-        person.waiting.append(
-            Result(
-                frame.index,
-                frame.time,
-                observation.person,
-                state,
-                self.refiner.delay,
-                box,
-                keypoints,
-                keypoints,
-            )
-        )
+        phase = person.phases.setdefault(self._turn % self.phases, _Phase())
+        refined = self._refine(phase, observation, box)
+        raw, delay = observation.keypoints, self.refiner.delay * self.phases
+        phase.waiting.append(Result(frame.index, frame.time, observation.person, state, delay, box, raw, raw))
         if refined is not None:
-            person.ahead = self._in_pixels(refined, box)
-            return [replace(person.waiting.popleft(), refined=person.ahead[0])]
-        if len(person.waiting) > self.refiner.delay:
-            return [_warming_up(person.waiting.popleft())]
+            phase.ahead = _in_pixels(refined, box)
+            return [replace(phase.waiting.popleft(), refined=phase.ahead[0])]
+        if len(phase.waiting) > self.refiner.delay:
+            return [_warming_up(phase.waiting.popleft())]
         return []
 
-    def _end(self, person: _Person) -> list[Result]:
-        """Results for the frames still waiting: from the last window where it tells of them, raw otherwise."""
-        ahead = person.ahead[1:] if person.ahead is not None else []
-        refined = [replace(r, refined=p) for r, p in zip(person.waiting, ahead, strict=False)]
-        return refined + [_warming_up(r) for r in list(person.waiting)[len(refined) :]]
+    def _refine(self, phase: _Phase, observation: Observation, box: np.ndarray) -> np.ndarray | None:
+        """What the phase's track says with one frame more; every frame of the window again where the box has moved."""
+        phase.seen.append(observation)
+        fresh, held, phase.box = [observation], phase.box, box
+        follows = held is not None and (
+            np.array_equal(box, held) or phase.track.moved(compose(invert(box_affine(box)), box_affine(held)))
+        )
+        if not follows:
+            phase.track, fresh = self.refiner.start(), list(phase.seen)
+        for heatmaps, seen in zip(window_of(fresh, box), fresh, strict=True):
+            refined = phase.track.push(heatmaps, _in_cells(seen.keypoints, box))
+        return refined
 
     @staticmethod
-    def _in_pixels(keypoints: np.ndarray, box: np.ndarray) -> np.ndarray:
-        return np.concatenate([to_pixels(keypoints[..., :2], box), keypoints[..., 2:]], axis=-1).astype(np.float32)
+    def _end(person: _Person) -> list[Result]:
+        return sorted((r for phase in person.phases.values() for r in phase.end()), key=lambda r: r.frame)
+
+
+def _in_cells(keypoints: np.ndarray, box: np.ndarray) -> np.ndarray:
+    return np.concatenate([to_cells(keypoints[..., :2], box), keypoints[..., 2:]], axis=-1)
+
+
+def _in_pixels(keypoints: np.ndarray, box: np.ndarray) -> np.ndarray:
+    return np.concatenate([to_pixels(keypoints[..., :2], box), keypoints[..., 2:]], axis=-1).astype(np.float32)
 
 
 def _warming_up(result: Result) -> Result:

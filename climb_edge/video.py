@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from climb_edge.errors import ClimbEdgeError, existing_file, whole_file
 
 TICKS = 90_000  # time base of written video, per second: finer than any camera's clock
 MAX_SIDE = 8192  # pixels; a larger frame is refused before it is unpacked into memory
+TRIES = 3  # reads in a row that a camera may fail before it counts as gone: a damaged picture is no end
+NO_PICTURE = np.zeros((0, 0, 3), np.uint8)  # this very array, for estimators that look at a frame's number alone
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,30 @@ class Frame:
     index: int
     time: float
     image: np.ndarray
+
+
+def check_picture(frame: Frame) -> None:
+    """Raise ClimbEdgeError unless the frame's image is RGB (H, W, 3) uint8, sides of 1 to MAX_SIDE, or NO_PICTURE."""
+    image, name = frame.image, f"frame {frame.index}"
+    if image is NO_PICTURE:
+        return
+    shape, kind = getattr(image, "shape", ()), getattr(image, "dtype", None)
+    if len(shape) == 3 and shape[2] == 3 and kind == np.uint8 and 0 not in shape:
+        _check_size(name, shape[1], shape[0])
+        return
+    if not isinstance(image, np.ndarray):
+        found, remedy = f"a {type(image).__name__}", "give NumPy pixels"
+    elif image.size == 0:
+        found, remedy = f"no pixels, shape {shape}", "leave out frames that the camera did not give"
+    elif image.ndim == 2 or shape[2:] == (1,):
+        found, remedy = f"grey, shape {shape} {kind}", "use cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)"
+    elif shape[2:] == (4,):
+        found, remedy = f"four channels, shape {shape} {kind}", "use cv2.cvtColor(image, cv2.COLOR_BGRA2RGB)"
+    elif len(shape) == 3 and shape[2] == 3:
+        found, remedy = f"shape {shape} {kind}", "scale the values to 0..255 and use .astype(np.uint8)"
+    else:
+        found, remedy = f"shape {shape} {kind}", "give one picture, rows first, channels last"
+    raise ClimbEdgeError(f"{name}: expected an RGB picture (H, W, 3) uint8, found {found}; {remedy}")
 
 
 @dataclass(frozen=True)
@@ -77,20 +104,30 @@ def read_video(source: str | Path | bytes) -> Iterator[Frame]:
 
 
 def read_camera(index: int) -> Iterator[Frame]:
-    """Frames of camera `index` (0 is the first) stamped on arrival; ends when the camera goes away."""
+    """Frames of camera `index` (0 is the first), stamped on arrival by a clock that never goes back.
+
+    A camera that goes away ends the stream with a warning: what it gave is worth keeping. Raises ClimbEdgeError where
+    it cannot be opened, or goes without having given a frame.
+    """
     capture = cv2.VideoCapture(index)
     if not capture.isOpened():
         raise ClimbEdgeError(
             f"camera {index}: could not be opened; is it plugged in, free, and allowed to this user (group video)?"
         )
     try:
-        start, count = time.monotonic(), 0
-        while True:
+        start, count, failed = time.monotonic(), 0, 0
+        while failed < TRIES:
             ok, image = capture.read()
             if not ok:
-                return
+                failed += 1
+                continue
             yield Frame(count, time.monotonic() - start, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-            count += 1
+            count, failed = count + 1, 0
+        if not count:
+            raise ClimbEdgeError(
+                f"camera {index}: opened, but gave no frame; is another program using it? Unplug it and plug it in again"
+            )
+        warnings.warn(f"camera {index}: went away after {count} frames; what it gave is kept", stacklevel=2)
     finally:
         capture.release()
 
@@ -109,14 +146,18 @@ class VideoWriter:
         return self
 
     def write(self, image: np.ndarray, seconds: float) -> None:
-        """Add an RGB picture (H, W, 3) uint8 shown from `seconds`; sides are cut to even numbers."""
-        height, width = (side // 2 * 2 for side in image.shape[:2])
+        """Add an RGB picture (H, W, 3) uint8 shown from `seconds`; sides are cut to even numbers.
+
+        The first picture gives the video its size; one of another size is fitted into it, with black around.
+        """
         if self._stream is None:
+            height, width = (side // 2 * 2 for side in image.shape[:2])
             self._stream = self._container.add_stream("libx264", rate=Fraction(self.fps).limit_denominator(1001))
             self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
             self._stream.options = {"crf": "21", "preset": "veryfast"}
             self._stream.codec_context.time_base = Fraction(1, TICKS)
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), format="rgb24")
+        fitted = _fitted(image, self._stream.width, self._stream.height)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(fitted), format="rgb24")
         frame.pts = max(round(seconds * TICKS), self._last + 1)
         frame.time_base = Fraction(1, TICKS)
         self._last = frame.pts
@@ -130,6 +171,20 @@ class VideoWriter:
         except OSError as failure:  # disk full shows here: let whole_file name the path and keep the old file
             error = (type(failure), failure, failure.__traceback__) if error[0] is None else error
         self._file.__exit__(*error)
+
+
+def _fitted(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """An RGB picture as (height, width, 3): cut where one odd row or column is too many, else scaled, black around."""
+    if (image.shape[0] // 2 * 2, image.shape[1] // 2 * 2) == (height, width):
+        return image[:height, :width]
+    scale = min(height / image.shape[0], width / image.shape[1])
+    inner_height, inner_width = (max(round(side * scale), 1) for side in image.shape[:2])
+    top, left = (height - inner_height) // 2, (width - inner_width) // 2
+    fitted = np.zeros((height, width, 3), np.uint8)
+    fitted[top : top + inner_height, left : left + inner_width] = cv2.resize(
+        image, (inner_width, inner_height), interpolation=cv2.INTER_AREA
+    )
+    return fitted
 
 
 @contextmanager

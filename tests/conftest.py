@@ -1,9 +1,23 @@
 """Fixtures that every layer's tests share: the data folder, and what is fetched from package registries."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
+
+
+def _threads() -> list[str]:
+    """Names of the threads that run, but for the one that tqdm keeps."""
+    return sorted(t.name for t in threading.enumerate() if type(t).__name__ != "TMonitor")
+
+
+@pytest.fixture
+def no_thread_is_left():
+    """The test ends with the threads that it began with."""
+    before = _threads()
+    yield
+    assert _threads() == before
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ from climb_edge.estimator import Observation
 from climb_edge.heatmaps import PEAK, render
 from climb_edge.refiner import WindowTrack, default_path, to_keypoints
 from climb_edge.skeleton import INDEX, K
-from climb_edge.video import Frame, VideoWriter
+from climb_edge.video import NO_PICTURE, Frame, VideoWriter
 
-BLANK = np.zeros((0, 0, 3), np.uint8)
+BLANK = NO_PICTURE
 
 
 def standing(x: float = 200.0, y: float = 180.0, height: float = 200.0) -> np.ndarray:
@@ -66,7 +66,7 @@ class Scripted:
 class Late:
     """A refiner with a delay of 2 frames that changes nothing; keeps the windows it was given."""
 
-    name, delay, contract = "late", 2, None
+    name, delay, rate, contract = "late", 2, None, None
     runtime, backend, reason = "none", "cpu", "it is a test"
 
     def __init__(self):

@@ -6,6 +6,7 @@ import pytest
 from climb_edge.blazepose import BlazePose, Region, anchors
 from climb_edge.boxes import transform
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.people import FORGET
 from climb_edge.skeleton import INDEX
 from climb_edge.video import Frame
 
@@ -102,12 +103,16 @@ def test_one_person_is_asked_for_one_is_given(demo_frames, weights_folder):
 
 
 @pytest.mark.network
-def test_an_empty_picture_holds_nobody_and_a_lost_person_gets_a_new_number(demo_frames, weights_folder):
+def test_an_empty_picture_holds_nobody_and_a_lost_person_keeps_his_number_until_he_is_forgotten(
+    demo_frames, weights_folder
+):
     estimator = BlazePose("full", weights_folder)
     man = Frame(0, 0.0, np.ascontiguousarray(demo_frames[0].image[:520, 380:900]))
     grey = Frame(1, 0.1, np.full_like(man.image, 128))
     assert [o.person for o in estimator(man)] == [0]
     assert estimator(grey) == []
+    assert [o.person for o in estimator(man)] == [0]
+    assert [estimator(grey) for _ in range(FORGET + 1)] == [[]] * (FORGET + 1)
     assert [o.person for o in estimator(man)] == [1]
 
 

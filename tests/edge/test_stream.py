@@ -188,3 +188,59 @@ def test_a_box_that_moves_during_warm_up_does_not_shorten_it():
         moves += box is not held
     assert moves >= 3
     np.testing.assert_array_equal(late.windows[0], window_of(observations, box))
+
+
+@pytest.mark.parametrize(("fps", "phases"), [(24, 1), (30, 1), (40, 1), (60, 2), (120, 4), (240, 8), (1000, 8)])
+def test_a_fast_source_is_taken_apart_into_phases_of_the_refiners_rate(fps, phases):
+    count, late = 8 * phases + 2, Late()
+    results = run(Stream(Scripted(everybody), late), steady(count, fps))
+    assert [r.frame for r in results] == list(range(count))
+    begin = 1 if phases > 1 else 0  # the pace is known from the second frame on: the first is given as it was seen
+    warm = begin + 2 * phases
+    assert [r.state == "warming up" for r in results] == [i < warm for i in range(count)]
+    assert all(r.delay == 2 * phases for r in results[begin:])
+    for i, window in enumerate(late.windows):
+        newest = begin + 4 * phases + i
+        observations = [observe(walking(newest - phases * k)) for k in (4, 3, 2, 1, 0)]
+        box = next(r.bbox for r in results if r.frame == newest)
+        np.testing.assert_allclose(window, window_of(observations, box), atol=1e-4)
+
+
+def test_a_refiner_says_for_which_rate_it_was_made():
+    class Fast(Late):
+        rate = 60.0
+
+    assert run(Stream(Scripted(everybody), Fast()), steady(12, 60))[5].delay == 2
+    assert run(Stream(Scripted(everybody), Fast()), steady(12, 120))[5].delay == 4
+
+
+def test_a_camera_that_stutters_keeps_its_pace():
+    rng, times = np.random.default_rng(0), [0.0]
+    for _ in range(200):
+        dropped = rng.random() < 0.1
+        times.append(times[-1] + (1 + dropped) / 30 + rng.normal(0, 0.004))
+    results = run(Stream(Scripted(everybody), Late()), frames_at(*times))
+    assert [r.state == "warming up" for r in results] == [True] * 2 + [False] * 199 and {r.delay for r in results} == {
+        2
+    }
+
+
+def test_when_the_pace_changes_the_windows_begin_anew():
+    times = [i / 30 for i in range(20)] + [19 / 30 + i / 60 for i in range(1, 30)]
+    results = run(Stream(Scripted(everybody), Identity()), frames_at(*times))
+    assert [r.frame for r in results] == list(range(49)) and [r.time for r in results] == times
+    states = [r.state for r in results]
+    changed = states.index("warming up", 5)
+    assert 20 < changed <= 25 and states[changed:] == ["warming up"] * 8 + ["tracking"] * (49 - changed - 8)
+
+
+def test_settled_tells_which_frames_are_complete():
+    stream = Stream(Scripted(everybody), Late())
+    given, settled = set(), []
+    for frame in steady(30, 60):
+        given |= {r.frame for r in stream.push(frame)}
+        assert set(range(stream.settled + 1)) <= given
+        settled.append(stream.settled)
+    assert settled == sorted(settled) and settled[-1] == 25
+    stream.flush()
+    assert stream.settled == 29

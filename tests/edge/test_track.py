@@ -12,9 +12,10 @@ from climb_edge.__main__ import main
 from climb_edge.clips import load_clips
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.evaluate import VideoFolder, evaluate, jitter, recordings
+from climb_edge.options import parser
 from climb_edge.overlay import Overlay
 from climb_edge.recording import Recording, record
-from climb_edge.refiner import Identity, default_path
+from climb_edge.refiner import Identity, default_path, load_refiner
 from climb_edge.results import SCHEMA, header, line, read_lines, write_lines
 from climb_edge.skeleton import KEYPOINTS
 from climb_edge.stream import Result
@@ -84,7 +85,7 @@ def test_track_writes_every_frame_with_its_own_time(tmp_path, refiner):
     assert (done.frames, done.with_person) == (7, 6)
     drawn = list(read_video(done.overlay))
     np.testing.assert_allclose([f.time for f in drawn], times, atol=1e-3)
-    _, rows = read_lines(done.track)
+    _, rows = read_lines(done.tracks[0])
     rows = list(rows)
     assert [r["frame"] for r in rows] == list(range(7))
     np.testing.assert_allclose([r["t"] for r in rows], times, atol=1e-4)
@@ -164,6 +165,43 @@ def test_videos_come_from_a_folder_or_a_zip(tmp_path):
         VideoFolder(tmp_path / "in").read("../secret")
 
 
+def test_several_refiners_see_the_same_estimate_and_stand_side_by_side(tmp_path):
+    asked = []
+
+    class Counted(Scripted):
+        def __call__(self, frame):
+            asked.append(frame.index)
+            return super().__call__(frame)
+
+    script = {i: {0: standing(50 + 4 * i, 34, 50)} for i in range(9)}
+    video = write_shapes(tmp_path / "v.mp4", 9)
+    names = ["identity", "median", "median:emits=newest", "one-euro"]
+    done = track(read_video(video), Counted(script), [load_refiner(n) for n in names], tmp_path / "o", "v.mp4")
+    assert asked == list(range(9))
+    assert [p.name for p in done.tracks] == [
+        "track.jsonl", "track-median-reach-1-emits-centre.jsonl", "track-median-reach-1-emits-newest.jsonl",
+        "track-one_euro-min_cutoff-0.05-beta-80.0-d_cutoff-1.0-emits-newest.jsonl",
+    ]  # fmt: skip
+    for name, path in zip(names, done.tracks, strict=True):
+        alone = track(read_video(video), Scripted(script), load_refiner(name), tmp_path / "alone", "v.mp4")
+        assert path.read_text() == alone.tracks[0].read_text()
+    drawn = [f.image for f in read_video(done.overlay)]
+    assert len(drawn) == 9 and drawn[0].shape == (2 * 64, 3 * 96, 3)  # five panels and a black one
+    assert drawn[8][64:, 192:].max() < 20 < drawn[8][64:, 96:192].max()
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("default", ["default"]),
+        ("a.tflite,one-euro", ["a.tflite", "one-euro"]),
+        ("gaussian:sigma=2,reach=1,identity", ["gaussian:sigma=2,reach=1", "identity"]),
+    ],
+)
+def test_names_between_commas(text, names):
+    assert parser().parse_args(["track", "v.mp4", "--compare", text]).compare == names
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_evaluate_command(tmp_path, monkeypatch, capsys, packed):
     monkeypatch.setenv("CLIMB_EDGE_CACHE", str(tmp_path / "cache"))
@@ -183,6 +221,12 @@ def test_the_evaluate_command(tmp_path, monkeypatch, capsys, packed):
     metrics = json.loads((tmp_path / "m.json").read_text(), parse_constant=no_constant)
     assert metrics["pck"]["pooled"]["0.05"] == [1, None, None]  # one clip: no interval
     assert "100.0" in capsys.readouterr().out
+    several = [*arguments, "--refiner", "identity", "--refiner", "median:emits=newest", "--limit", "1"]
+    assert main([*several, "--out", str(tmp_path / "several.json")]) == 0
+    rows = json.loads((tmp_path / "several.json").read_text())
+    assert [row["refiner"] for row in rows] == ["identity", "median:reach=1,emits=newest"] and rows[0] == metrics
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said[2:]] == ["estimator", "identity", "median:reach=1,emits=newest"]
 
 
 @pytest.mark.network
@@ -225,13 +269,13 @@ def test_track_the_demo_end_to_end(man_video, weights_folder, tmp_path, capsys):
 
 
 @pytest.mark.network
-def test_who_leaves_and_comes_back_is_a_new_person(man_video, weights_folder, tmp_path):
+def test_who_leaves_and_soon_comes_back_is_the_same_person_who_begins_anew(man_video, weights_folder, tmp_path):
     images = [f.image for f in read_video(man_video)]
     away = [np.full_like(images[0], 128)] * 3
     video = write_video(tmp_path / "v.mp4", [*images[:5], *away, *images[5:9]])
     assert main(["track", str(video), "--out", str(tmp_path / "o"), "--weights", str(weights_folder)]) == 0
     rows = list(read_lines(tmp_path / "o" / "track.jsonl")[1])
-    assert [r["person"] for r in rows] == [0] * 5 + [None] * 3 + [1] * 4
+    assert [r["person"] for r in rows] == [0] * 5 + [None] * 3 + [0] * 4
     assert [r["state"] for r in rows[5:9]] == ["lost"] * 3 + ["warming up"]
 
 

@@ -5,6 +5,8 @@ from itertools import islice
 import cv2
 import pytest
 
+import train.backend  # noqa: F401  before any test imports Keras: it says how TensorFlow computes, as the commands do
+
 
 @pytest.fixture(scope="session")
 def person_video(tmp_path_factory):

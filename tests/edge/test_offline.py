@@ -1,0 +1,95 @@
+"""10,000 frames pushed one by one, with drops, gaps, moves of the box and a change of pace: what whole windows give."""
+
+import numpy as np
+import pytest
+
+from climb_edge.boxes import STICKY
+from climb_edge.heatmaps import to_pixels
+from climb_edge.refiner import WindowTrack, load_refiner, to_keypoints
+from climb_edge.stream import Stream, window_of
+from climb_edge.video import Frame
+from edge.scene import BLANK, Scripted, observe, standing, through
+
+
+class Blend:
+    """A refiner to which every frame of the window matters, each otherwise."""
+
+    name, delay, rate, contract = "blend", 0, None, None
+    runtime, backend, reason = "none", "cpu", "it is a test"
+
+    def start(self) -> WindowTrack:
+        return WindowTrack(self.refine)
+
+    def refine(self, window: np.ndarray) -> np.ndarray:
+        return to_keypoints(np.einsum("trck,t->rck", window, np.float32([0.1, 0.15, 0.2, 0.25, 0.3]))[None])
+
+
+def day(count: int) -> tuple[list[Frame], list[dict]]:
+    """Frames and who is in them: drops, gaps, a source twice as fast for a while, persons who leave, boxes that move."""
+    rng, frames, script, time = np.random.default_rng(8), [], [], 0.0
+    for i in range(count):
+        fast = i % 1000 >= 800
+        time += (1 / 60 if fast else 1 / 30) * (1 + (rng.random() < 0.03)) + (0.4 if i % 457 == 456 else 0)
+        frames.append(Frame(i, time, BLANK))
+        step = i % 400  # the same poses come back: what is seen of them is worked out once
+        points = standing(200 + 2 * abs(step - 200), 180, height=160 + 40 * np.sin(step / 30))
+        script.append({} if i % 300 in (77, 78, 79) else {0: points})
+    return frames, script
+
+
+def offline(frames: list[Frame], script: list[dict], refiner, which: int = 1):
+    """(frame, keypoints in cells, box) by whole windows: stretches first, then boxes, then windows of every nth frame."""
+    observed, cut, phases, last = {}, [], 1, -np.inf
+    intervals: list[float] = []
+    for frame, poses in zip(frames, script, strict=True):
+        interval, last, held = frame.time - last, frame.time, phases
+        if interval <= 0.25:
+            intervals = [*intervals[-8:], interval]
+            pace = 1 / 30 / np.median(intervals)
+            phases = phases if abs(pace - phases) <= 0.6 else max(round(pace), 1)
+        if interval > 0.25 or phases != held or not cut or not script[frame.index - 1]:
+            cut.append([])
+        if poses:
+            cut[-1].append((frame.index, phases))
+    for stretch in cut:
+        boxes, box = {}, None
+        for index, _ in stretch:
+            points = script[index][0]
+            key = points.tobytes()
+            observed[index] = observed.get(key) or observed.setdefault(key, observe(points))
+            boxes[index] = box = STICKY.update(box, observed[index].keypoints[:, :2])
+        for index, n in stretch:
+            if index % which == 0 and index - 4 * n >= stretch[0][0]:
+                window = window_of([observed[index - n * k] for k in (4, 3, 2, 1, 0)], boxes[index])
+                yield index, through(refiner, window)[0], boxes[index]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("refiner", "count", "which"), [(Blend(), 10_000, 1), ("default", 1_000, 3)])
+def test_ten_thousand_frames_pushed_one_by_one_are_what_whole_windows_give(refiner, count, which):
+    refiner = load_refiner(refiner) if isinstance(refiner, str) else refiner
+    frames, script = day(count)
+    cache: dict[bytes, object] = {}
+
+    class Remembered(Scripted):
+        def __call__(self, frame):
+            return [
+                cache.get(p.tobytes()) or cache.setdefault(p.tobytes(), observe(p))
+                for p in script[frame.index].values()
+            ]
+
+    stream = Stream(Remembered(None), refiner)
+    results = [r for frame in frames for r in stream.push(frame)] + stream.flush()
+    results = {r.frame: r for r in results}
+    assert sorted(results) == list(range(count))
+    compared, states = 0, {r.state for r in results.values()}
+    for index, keypoints, box in offline(frames, script, refiner, which):
+        found = results[index]
+        assert found.state in ("tracking", "re-anchored") and found.time == frames[index].time
+        np.testing.assert_array_equal(found.bbox, box)
+        error = np.abs(found.refined[:, :2] - to_pixels(keypoints[:, :2], box)).max()
+        assert error <= 1e-5 * (box[2] - box[0]), index
+        compared += 1
+    assert states == {"warming up", "tracking", "re-anchored", "lost"}
+    refined = [r for r in results.values() if r.state in ("tracking", "re-anchored") and r.frame % which == 0]
+    assert compared == len(refined) > 0.8 * count / which
