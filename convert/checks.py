@@ -14,6 +14,7 @@ from convert.apart import run_apart
 from convert.graph import Graph
 from convert.lint import Op, read_ops, strangers
 from convert.recipes import MAX_WEIGHT_RATIO, Recipe
+from train.windows import Frames
 
 # In the order of the report. What a check cannot do here it skips, saying why.
 NAMES = ("lint", "types", "load", "cpu", "gpu", "parity", "stream", "second", "speed", "contract")
@@ -73,7 +74,7 @@ def types(ops: list[Op], plain: list[Op], recipe: Recipe, floats: tuple[str, ...
     return Check("types", "fail" if reasons else "pass", reasons, figures)
 
 
-def load(graph: Graph, windows: list[np.ndarray]) -> Check:
+def load(graph: Graph, windows: list[Frames]) -> Check:
     """Loaded and run in a process apart first: a runtime may abort while it prepares a quantized graph."""
     found = run_apart(graph.content, *graph.fed(windows[:1]))
     figures = {"runtime": found.runtime, "load_ms": found.load_ms, "memory_mb": found.memory_mb}
@@ -86,7 +87,7 @@ def load(graph: Graph, windows: list[np.ndarray]) -> Check:
     return Check("load", "fail" if reasons else "pass", reasons, figures)
 
 
-def second(graph: Graph, recipe: Recipe, windows: list[np.ndarray]) -> Check:
+def second(graph: Graph, recipe: Recipe, windows: list[Frames]) -> Check:
     """The same file on the same windows under another runtime: how far apart, as a share of the largest value."""
     runs, chained = graph.fed(windows[:SECOND_WINDOWS])
     found = run_apart(graph.content, runs, chained, second=True)
@@ -114,7 +115,7 @@ def _said(found) -> list[str]:
     return [f"{found.runtime or 'the runtime'} {found.status}: {found.reason}"] if found.status != "ran" else []
 
 
-def on_gpu(graph: Graph, recipe: Recipe, window: np.ndarray) -> Check:
+def on_gpu(graph: Graph, recipe: Recipe, window: Frames) -> Check:
     """The numbers of the CPU on a real GPU delegate, for the runs that a window takes."""
     session = Session(graph.content)
     runs = graph.runs(session, window)
@@ -129,7 +130,8 @@ def delegated(
     graph: bytes, session: Session, runs: list[tuple[list, list]], bar: float, chained: bool = False
 ) -> Check:
     """One partition with every node, and the outputs within `bar` of the scale. `runs`: inputs and the CPU's outputs."""
-    fed = [session.entering(*inputs)[: 1 if chained and i else None] for i, (inputs, _) in enumerate(runs)]
+    kept = len(session.outputs) - 1 if chained else 0  # of a run's inputs, the last come from the run before
+    fed = [session.entering(*inputs)[: len(inputs) - kept if i else None] for i, (inputs, _) in enumerate(runs)]
     found = run_on_gpu(graph, fed, timeout=GPU_SECONDS, chained=chained)
     figures = {
         "backend": found.backend, "status": found.status, "partitions": found.partitions, "nodes": found.nodes,
@@ -158,18 +160,18 @@ def share_apart(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a.astype(np.float64) - b).max() / max(float(np.abs(b).max()), 1e-9))
 
 
-def stream(graph: Graph, recipe: Recipe, whole: Graph, named: str, stretches: list[np.ndarray]) -> Check:
+def stream(graph: Graph, recipe: Recipe, whole: Graph, named: str, stretches: list[Frames]) -> Check:
     """A step graph over a clip, starting anew with every stretch, against its own window form, frame by frame.
 
-    stretches: (T, 56, 56, 25) each, in one box; `whole`: the float window form. A float step graph must equal it. A
+    stretches: each in one box; `whole`: the float window form. A float step graph must equal it. A
     quantized one must equal itself stepped over each window alone, from the zero state: then it remembers nothing else.
     """
     alone = whole if recipe.error is not None else graph
     stepping, seeing, worst, compared = Session(graph.content), Session(alone.content), 0.0, 0
     for frames in stretches:
         state = [np.zeros(shape, np.float32) for _, shape in graph.state]
-        for t, frame in enumerate(frames):
-            emitted, *state = stepping.run(frame[None], *state)
+        for t, entering in enumerate(graph.entering(frames)):
+            emitted, *state = stepping.run(*entering, *state)
             if t >= WINDOW - 1:
                 expected = alone.runs(seeing, frames[t - WINDOW + 1 : t + 1])[-1][1][0]
                 worst, compared = max(worst, share_apart(emitted, expected)), compared + 1
@@ -184,7 +186,7 @@ def stream(graph: Graph, recipe: Recipe, whole: Graph, named: str, stretches: li
     return Check("stream", figures=figures)
 
 
-def saturation(graph: Graph, windows: list[np.ndarray]) -> list[dict]:
+def saturation(graph: Graph, windows: list[Frames]) -> list[dict]:
     """Share of the values of every int8 activation that lie at the end of its range, worst first.
 
     The lower end counts only where the range goes below zero: maps end at zero by nature.

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from climb_edge.contract import to_channels, to_frames
+from climb_edge.contract import to_frames, to_inputs
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.runtime import Session
 from convert.flatbuffer import pack, parse
+from train.windows import Frames
 
 
 @dataclass(frozen=True)
@@ -22,42 +23,48 @@ class Graph:
     emits: str  # all, newest, centre
     output: str  # heatmaps, keypoints
     parameters: int
-    state: tuple[tuple[str, tuple[int, ...]], ...]  # name and shape of every input after the first
+    state: tuple[tuple[str, tuple[int, ...]], ...]  # name and shape of every input after what enters first
     content: bytes
     keras_form: object = field(default=None, repr=False)  # what it was made from, for the converter's own quantizer
 
-    @property
-    def entry(self) -> str:
-        """Name of the first input."""
-        return "window" if self.form == "window" else "frame"
+    peaks: bool = False  # whether peaks enter after the maps
 
-    def runs(self, session: Session, window: np.ndarray) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
-        """Inputs and outputs of every run that a window (5, 56, 56, 25) takes.
+    @property
+    def entries(self) -> list[str]:
+        """Names of what enters before the state."""
+        return ["window" if self.form == "window" else "frame", *(["peaks"] if self.peaks else [])]
+
+    def entering(self, frames: Frames) -> list[list[np.ndarray]]:
+        """What enters before the state: of the window form's one run, or of a step form's runs, one a frame."""
+        peaks = frames.peaks if self.peaks else [None] * len(frames)
+        if self.form == "window":
+            return [to_inputs(frames.maps, frames.peaks if self.peaks else None)]
+        return [to_inputs(maps, peak) for maps, peak in zip(frames.maps, peaks, strict=True)]
+
+    def runs(self, session: Session, window: Frames) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
+        """Inputs and outputs of every run that a window takes.
 
         The window form takes one. The step form takes five, from the zero state.
         """
-        if self.form == "window":
-            inputs = [to_channels(window)]
-            return [(inputs, session.run(*inputs))]
         state, made = [np.zeros(shape, np.float32) for _, shape in self.state], []
-        for frame in window:
-            inputs = [frame[None], *state]
+        for entering in self.entering(window):
+            inputs = [*entering, *state]
             outputs = session.run(*inputs)
             made.append((inputs, outputs))
             state = outputs[1:]
         return made
 
-    def fed(self, windows: list[np.ndarray]) -> tuple[list[list[np.ndarray]], bool]:
+    def fed(self, windows: list[Frames]) -> tuple[list[list[np.ndarray]], bool]:
         """Inputs of runs in another process, and whether each later one is handed the state of the one before.
 
-        A window graph sees each window (5, 56, 56, 25); a step graph all their frames as one stream.
+        A window graph sees each window; a step graph all their frames as one stream.
         """
         if self.form == "window":
-            return [[to_channels(window)] for window in windows], False
-        state = [np.zeros(shape, np.float32) for _, shape in self.state]
-        return [[frame[None], *(() if t else state)] for t, frame in enumerate(np.concatenate(windows))], True
+            return [run for window in windows for run in self.entering(window)], False
+        first, *later = self.entering(Frames.joined(windows))
+        return [first + [np.zeros(shape, np.float32) for _, shape in self.state], *later], True
 
-    def emitted(self, session: Session, window: np.ndarray) -> np.ndarray:
+    def emitted(self, session: Session, window: Frames) -> np.ndarray:
         """What comes out for a window: heatmaps (T, 56, 56, 25) or keypoints (T, 25, 3)."""
         _, outputs = self.runs(session, window)[-1]
         return to_frames(outputs[0]) if self.output == "heatmaps" else outputs[0][0]
@@ -67,9 +74,10 @@ def build(described, trained, form: str, emits: str, switches: dict[str, bool]) 
     """A model's deploy form with the weights of `trained`, its training form, as a float32 graph."""
     keras_form = described.form(trained, form, emits)
     parameters = described.form_parameters(form, emits, **switches)
-    state = tuple((tensor.name, tuple(tensor.shape)) for tensor in keras_form.inputs[1:])
+    peaks = getattr(described, "peaks", False)
+    state = tuple((tensor.name, tuple(tensor.shape)) for tensor in keras_form.inputs[1 + peaks :])
     content = to_tflite(keras_form, parameters)
-    return Graph(described.name, form, emits, described.output, parameters, state, content, keras_form)
+    return Graph(described.name, form, emits, described.output, parameters, state, content, keras_form, peaks)
 
 
 def to_tflite(form, parameters: int) -> bytes:
@@ -111,8 +119,7 @@ def by_tensorflow(plain: Graph, recipe: str, samples: list[dict[str, np.ndarray]
 
 def _of_form(form, prepare: Callable[[object], None] = lambda converter: None) -> bytes:
     inputs = [(tuple(tensor.shape), tensor.name) for tensor in form.inputs]
-    graph = convert_function(form, lambda *tensors: form(list(tensors)), inputs, prepare)
-    return _ordered(graph, [name for _, name in inputs])
+    return convert_function(form, lambda *tensors: form(list(tensors)), inputs, prepare)
 
 
 def convert_function(
@@ -131,11 +138,11 @@ def convert_function(
     owner.run = tf.function(function, input_signature=signature)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([owner.run.get_concrete_function()], owner)
     prepare(converter)
-    return converter.convert()
+    return _ordered(converter.convert(), [name for _, name in inputs])
 
 
 def _ordered(graph: bytes, inputs: list[str]) -> bytes:
-    """The graph with its inputs in this order and its outputs in the form's: the converter shuffles both."""
+    """The graph with its inputs in this order and its outputs in the function's: the converter shuffles both."""
     model = parse(graph)
     (signature,) = model.signatureDefs
     entering = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}

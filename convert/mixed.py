@@ -13,6 +13,7 @@ from convert.lint import read_ops
 from convert.quantize import Quantization
 from convert.recipes import EDGE, MAX_WEIGHT_RATIO, Recipe
 from convert.testset import both_decodes
+from train.windows import Frames
 
 MOST = 6  # layers left in float at most
 FAR = 5.0  # cells: a keypoint that jumped counts as this far
@@ -28,7 +29,7 @@ class Mixed:
     sensitivity: list[dict]  # layer, cells: mean distance from float with this layer alone left in float
 
 
-def distance(graph, content: bytes, windows: list[np.ndarray], expected: list[np.ndarray] | None = None) -> float:
+def distance(graph, content: bytes, windows: list[Frames], expected: list[np.ndarray] | None = None) -> float:
     """Mean cells between the decoded keypoints of a graph's `content` and of the float graph, jumps cut at 5."""
     session, apart = Session(content), []
     expected = expected or decoded(graph, windows)
@@ -38,13 +39,13 @@ def distance(graph, content: bytes, windows: list[np.ndarray], expected: list[np
     return float(np.mean(apart))
 
 
-def decoded(graph, windows: list[np.ndarray]) -> list[np.ndarray]:
+def decoded(graph, windows: list[Frames]) -> list[np.ndarray]:
     """Keypoints in cells that the float graph gives for each window."""
     session = Session(graph.content)
     return [both_decodes(graph.emitted(session, window))[0] for window in windows]
 
 
-def search(quantization: Quantization, recipe: Recipe, windows: list[np.ndarray]) -> Mixed:
+def search(quantization: Quantization, recipe: Recipe, windows: list[Frames]) -> Mixed:
     """Leave in float the layer that costs most, then the next, until the graph is half as far from float as plain int8.
 
     Every layer is tried alone first (its sensitivity); `windows` are training windows other than the calibration's. A

@@ -174,7 +174,7 @@ def _worst(compared: Compared, apart: np.ndarray) -> list[dict]:
         frame, keypoint = np.unravel_index(np.nan_to_num(apart[number]).argmax(), apart[number].shape)
         shown = compared.frames.start + int(frame)
         points = {
-            "input": both_decodes(tests.inputs[number])[0][shown], "float": tests.reference[number][0][shown], "file": compared.points[number][0][frame],
+            "input": both_decodes(tests.inputs[number].maps)[0][shown], "float": tests.reference[number][0][shown], "file": compared.points[number][0][frame],
             "truth": tests.cells[number][shown],
         }  # fmt: skip
         found.append({

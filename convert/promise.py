@@ -11,11 +11,11 @@ import numpy as np
 
 from climb_edge import __version__
 from climb_edge.boxes import STICKY
-from climb_edge.contract import EMITS, WINDOW, output_shape
+from climb_edge.contract import EMITS, WINDOW, input_shapes, output_shape
 from climb_edge.golden import golden_test
-from climb_edge.heatmaps import MASS, PEAK, SIZE
+from climb_edge.heatmaps import MASS, PEAK
 from climb_edge.runtime import Session
-from climb_edge.skeleton import KEYPOINTS, K
+from climb_edge.skeleton import KEYPOINTS
 from train.splits import digest
 from train.windows import Source
 
@@ -42,7 +42,7 @@ def contract_of(made: Made, config: dict, source: Source, estimator: str | None,
         "model": graph.model, "switches": config.get("switches", {}), "form": graph.form, "emits": graph.emits, "output": graph.output,
         "window": WINDOW, "skeleton": list(KEYPOINTS),
         "state": [{"name": name, "shape": list(shape)} for name, shape in graph.state],
-        "inputs": [[1, SIZE, SIZE, WINDOW * K if graph.form == "window" else K], *kept],
+        "peaks": graph.peaks, "inputs": [*input_shapes(graph.form, graph.peaks), *kept],
         "outputs": [output_shape(graph.output, EMITS[graph.emits]), *kept], "io": recipe.io,
         "layout": LAYOUT + (INTEGERS if recipe.io == "int8" else ""),
         "normalisation": {"sum": MASS, "negatives": 0}, "decode": "dark" if heatmaps else None,

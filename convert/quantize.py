@@ -19,18 +19,19 @@ from convert.flatbuffer import pack, parse
 from convert.graph import Graph, by_tensorflow
 from convert.lint import WEIGHTED_OPS, read_ops
 from convert.recipes import TENSORFLOW, Recipe
+from train.windows import Frames
 
 
 class Quantization:
-    """All that one float graph can be quantized to. `windows` (n, 5, 56, 56, 25) are the training windows to calibrate on."""
+    """All that one float graph can be quantized to. `windows` are the training windows to calibrate on."""
 
-    def __init__(self, plain: Graph, windows: list[np.ndarray]):
+    def __init__(self, plain: Graph, windows: list[Frames]):
         self.plain, self.windows = plain, windows
 
     @cached_property
     def samples(self) -> list[dict[str, np.ndarray]]:
         """Inputs by name of every run on the windows; a step graph's state comes from the float graph."""
-        names = [self.plain.entry, *(name for name, _ in self.plain.state)]
+        names = [*self.plain.entries, *(name for name, _ in self.plain.state)]
         session = Session(self.plain.content)
         runs = (run for window in self.windows for run in self.plain.runs(session, window))
         return [dict(zip(names, inputs, strict=True)) for inputs, _ in runs]

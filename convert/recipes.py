@@ -79,6 +79,11 @@ SUPPORT = (
     ),
     Support("refused", ("deciwatch",), (), ("int4_weights",), "PCK@0.05 falls by 29 points"),
     Support("refused", ("convlstm_sum", "convlstm_concat"), (), ("int4_weights",), "24 % of the maxima move"),
+    Support(
+        "refused", ("joint_mixer",), (), ("int8", "int8_io"),
+        "the runtime refuses its quantized division; 8 bits of a box are steps of 0.2 cells",
+    ),
+    Support("refused", ("joint_mixer",), (), ("int8_mixed", "int4_weights"), "not tried"),
     Support("warned", ("conv3d",), (), ("int4_weights",), "single keypoints fall by 3 points at @0.1; slower than float on x86"),
 )  # fmt: skip
 

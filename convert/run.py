@@ -33,7 +33,7 @@ from train.motion import generated_clips
 from train.noise import get
 from train.runs import Run
 from train.splits import Split, digest
-from train.windows import RecordedWindows, RenderedWindows
+from train.windows import Frames, RecordedWindows, RenderedWindows, unchanged
 
 DEFAULT_FORMS = ("step-newest", "window-all")
 GENERATED_CLIPS, GENERATED_SEED = 60, 20_000  # never a seed that training draws from by default
@@ -90,12 +90,12 @@ class Conversion:
         return np.random.default_rng(self.config["seed"]).permutation(self.parts.train)
 
     @cached_property
-    def training(self) -> list[np.ndarray]:
-        """Training windows (5, 56, 56, 25): CALIBRATION to calibrate on, then SELECTION to choose by."""
-        return [self.source.window(int(i)).inputs for i in self.chosen[: CALIBRATION + SELECTION]]
+    def training(self) -> list[Frames]:
+        """Training windows: CALIBRATION to calibrate on, then SELECTION to choose by."""
+        return [self.source.window(int(i)).frames for i in self.chosen[: CALIBRATION + SELECTION]]
 
     @cached_property
-    def clip(self) -> tuple[str, list[np.ndarray]]:
+    def clip(self) -> tuple[str, list[Frames]]:
         """Name and stretches of the clip that step graphs are streamed over."""
         return clip_to_stream(self.sets[0])
 
@@ -122,7 +122,7 @@ def open_run(
             f"{path}: {described.name} has no file; it is a refiner of the runtime: --refiner identity"
         )
     model = run.load_weights(described.build(**config.get("switches", {})))
-    source = open_source(config)
+    source = unchanged(open_source(config))
     if digest(source) != config["data_sha256"]:
         raise ClimbEdgeError(
             f"{path}: its training data changed since ({', '.join(config['data'])}); train again, or restore the data"

@@ -11,6 +11,7 @@ import numpy as np
 from climb_edge.runtime import Session
 from convert.graph import Graph, convert_function
 from convert.testset import FRAMES
+from train.windows import Frames
 
 ROUNDS, BURST = 8, 4  # timed runs of each file: bursts in turns, so that a slow second of the machine meets them all
 Timed = tuple[Session, list[np.ndarray]]  # a graph and what to run it on
@@ -39,8 +40,8 @@ def in_turns(timed: dict[tuple[str, str], Timed]) -> dict[tuple[str, str], Milli
 
 def naive(trained) -> bytes:
     """What the converter makes of the training form as it stands, with batch 1: the baseline of every model."""
-    shape = (1, *trained.inputs[0].shape[1:])
-    return convert_function(trained, lambda window: trained(window), [(shape, "window")])
+    inputs = [((1, *tensor.shape[1:]), tensor.name) for tensor in trained.inputs]
+    return convert_function(trained, lambda *tensors: trained(list(tensors) if len(inputs) > 1 else tensors[0]), inputs)
 
 
 def thread_counts() -> list[int]:
@@ -48,7 +49,7 @@ def thread_counts() -> list[int]:
     return sorted({1, min(2, os.cpu_count() or 1), os.cpu_count() or 1})
 
 
-def times(files: dict[str, Graph], plain: Graph, baseline: bytes, window: np.ndarray) -> dict[str, list[dict]]:
+def times(files: dict[str, Graph], plain: Graph, baseline: bytes, window: Frames) -> dict[str, list[dict]]:
     """Name -> rows of the report: milliseconds per emitted frame of every file, on 1, 2 and all threads.
 
     In each row stand the float graph's (`float_ms`) and the naive conversion's (`naive_ms`) of the same turns. A naive
@@ -58,7 +59,8 @@ def times(files: dict[str, Graph], plain: Graph, baseline: bytes, window: np.nda
     emitted = FRAMES[plain.emits].stop - FRAMES[plain.emits].start
     for threads in thread_counts():
         timed = {("", name): _ready(graph, window, threads) for name, graph in (files | {"float": plain}).items()}
-        timed["naive", ""] = Session(baseline, threads), [window[None]]
+        naively = Session(baseline, threads)
+        timed["naive", ""] = naively, [a[None] for a in (window.maps, window.peaks)][: len(naively.inputs)]
         taken = in_turns(timed)
         for name in files:
             rows[name].append({
@@ -69,6 +71,6 @@ def times(files: dict[str, Graph], plain: Graph, baseline: bytes, window: np.nda
     return rows
 
 
-def _ready(graph: Graph, window: np.ndarray, threads: int) -> Timed:
+def _ready(graph: Graph, window: Frames, threads: int) -> Timed:
     session = Session(graph.content, threads)
     return session, graph.runs(session, window)[-1][0]

@@ -22,7 +22,7 @@ from train.backend import keras
 from train.macs import count_macs
 from train.motion import generated_clips
 from train.noise import NOISES
-from train.windows import RenderedWindows
+from train.windows import Frames, RenderedWindows
 
 TIMED = ("float32", "float16", "dynamic_int8")
 ON_GPU = ("float32", "float16")
@@ -89,13 +89,13 @@ def seeded(name: str) -> tuple:
     return described, trained
 
 
-def stream() -> np.ndarray:
-    """Heatmaps (200, 56, 56, 25) of generated climbing under the simulated estimator."""
+def stream() -> Frames:
+    """200 frames of generated climbing under the simulated estimator."""
     source = RenderedWindows(generated_clips(1, 0, frames=STREAM + WINDOW), NOISES["blazepose"])
-    return np.stack([source.window(i).inputs[0] for i in range(STREAM)])
+    return Frames.joined([source.window(i).frames[:1] for i in range(STREAM)])
 
 
-def examine(described, trained, form: str, frames: np.ndarray) -> tuple[Row, dict[str, Graph]]:
+def examine(described, trained, form: str, frames: Frames) -> tuple[Row, dict[str, Graph]]:
     """What one form holds and whether it is right; and its graph by recipe."""
     kind, emits = form.split("-")
     graph = build(described, trained, kind, emits, described.switches)
@@ -103,7 +103,8 @@ def examine(described, trained, form: str, frames: np.ndarray) -> tuple[Row, dic
     session, error = Session(graph.content), 0.0
     for start in (0, 60, 120):
         window = frames[start : start + WINDOW]
-        expected = np.asarray(trained(window[None]))[0][FRAMES[emits]]
+        maps, peaks = window.maps[None], window.peaks[None]
+        expected = np.asarray(trained(maps if len(trained.inputs) == 1 else [maps, peaks]))[0][FRAMES[emits]]
         emitted = graph.emitted(session, window)[..., : expected.shape[-1]]
         error = max(error, _apart(emitted, expected))
     drift = None
@@ -118,26 +119,26 @@ def examine(described, trained, form: str, frames: np.ndarray) -> tuple[Row, dic
     return row, graphs
 
 
-def _both(step: Graph, whole: Graph, frames: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _both(step: Graph, whole: Graph, frames: Frames) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """What the step and the window form emit for every frame of a stream that starts anew now and then."""
     stepping, seeing = Session(step.content), Session(whole.content)
     for start in range(0, len(frames), RESET):
         state = [np.zeros(shape, np.float32) for _, shape in step.state]
         for t in range(start, min(start + RESET, len(frames))):
-            emitted, *state = stepping.run(frames[t][None], *state)
+            emitted, *state = stepping.run(*step.entering(frames[t : t + 1])[0], *state)
             if t - start >= WINDOW - 1:
-                yield emitted, seeing.run(to_channels(frames[t - WINDOW + 1 : t + 1]))[0]
+                yield emitted, seeing.run(*whole.entering(frames[t - WINDOW + 1 : t + 1])[0])[0]
 
 
 def _apart(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-9))
 
 
-def on_gpu(graph: Graph, frames: np.ndarray) -> dict:
+def on_gpu(graph: Graph, frames: Frames) -> dict:
     """One partition with every node, and the CPU's numbers? A step graph runs five frames, its state handed on."""
     session = Session(graph.content)
     runs = graph.runs(session, frames[:WINDOW])
-    fed = [inputs if i == 0 else inputs[:1] for i, (inputs, _) in enumerate(runs)]
+    fed = [inputs[: len(inputs) - len(graph.state) if i else None] for i, (inputs, _) in enumerate(runs)]
     found: GpuResult = run_on_gpu(graph.content, fed, chained=graph.form == "step")
     error = None
     if found.status == "ran":
@@ -159,12 +160,12 @@ def _product() -> bytes:
     return convert_function(layer, lambda x: layer(x), [((LIMIT, LIMIT), "x")])
 
 
-def _input(shape, frames: np.ndarray) -> np.ndarray:
+def _input(shape, frames: Frames) -> np.ndarray:
     """Something to time with: a window where it fits, noise where not."""
-    if tuple(shape) == (1, WINDOW, *frames.shape[1:]):
-        return frames[None, :WINDOW]
+    if tuple(shape) == (1, WINDOW, *frames.maps.shape[1:]):
+        return frames.maps[None, :WINDOW]
     if shape[-1] == WINDOW * K:
-        return to_channels(frames[:WINDOW])
+        return to_channels(frames.maps[:WINDOW])
     return np.random.default_rng(0).random(shape, np.float32)
 
 

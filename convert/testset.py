@@ -10,7 +10,7 @@ from climb_edge.contract import WINDOW
 from climb_edge.heatmaps import decode
 from climb_edge.pck import Score
 from train.fit import predict
-from train.windows import RenderedWindows, Source
+from train.windows import Frames, RenderedWindows, Source
 
 FRAMES = {
     "all": slice(0, WINDOW),
@@ -34,12 +34,14 @@ class TestSet:
     reference: list[np.ndarray] = field(default_factory=list)  # per window (2, 5, 25, 2): DARK and argmax cells
     outputs: list[np.ndarray] = field(default_factory=list)  # the first NUMBERS_ON windows' heatmaps or keypoints
     cells: list[np.ndarray] = field(default_factory=list)  # truth per window (5, 25, 2), NaN where weight is 0
-    inputs: list[np.ndarray] = field(default_factory=list)  # per window (5, 56, 56, 25): 1.6 MB each
+    inputs: list[Frames] = field(default_factory=list)  # per window: 1.6 MB each
 
     def run_reference(self, model) -> None:
         """Run the Keras training form over all windows."""
         for made, outputs in predict(model, self.source, self.indices):
-            for window, output, cells, weight in zip(made.inputs, outputs, made.cells, made.weight, strict=True):
+            seen = made.frames
+            windows = map(Frames, seen.maps, seen.peaks)
+            for window, output, cells, weight in zip(windows, outputs, made.cells, made.weight, strict=True):
                 self.reference.append(both_decodes(output))
                 self.cells.append(np.where(weight[..., None] > 0, cells, np.nan))
                 self.inputs.append(window)
@@ -101,8 +103,8 @@ def of_part(source: Source, chosen: np.ndarray, most: int) -> np.ndarray:
     return chosen[:: -(-len(chosen) // most)] if len(chosen) else chosen
 
 
-def clip_to_stream(tests: TestSet, frames: int = 100, most: int = 25) -> tuple[str, list[np.ndarray]]:
-    """(name of the clip, stretches (T, 56, 56, 25) of it): consecutive frames of the set's longest clip.
+def clip_to_stream(tests: TestSet, frames: int = 100, most: int = 25) -> tuple[str, list[Frames]]:
+    """(name of the clip, stretches of it): consecutive frames of the set's longest clip.
 
     A new stretch begins where the box moves, where a frame is missing, and after `most` frames. The windows of simulated
     data are drawn each for itself: their first frames make the clip.
@@ -111,15 +113,15 @@ def clip_to_stream(tests: TestSet, frames: int = 100, most: int = 25) -> tuple[s
     near = np.flatnonzero(source.clip == clip)[: frames - WINDOW + 1]
     name = str(source.clips.clip[clip])
     if isinstance(source, RenderedWindows):
-        drawn = np.stack([source.window(int(i)).inputs[0] for i in near])
+        drawn = Frames.joined([source.window(int(i)).frames[:1] for i in near])
         return name, [drawn[i : i + most] for i in range(0, len(drawn), most)]
     stretches, last = [], None
     for i in near:
-        window = source.window(int(i)).inputs
+        window = source.window(int(i)).frames
         follows = last is not None and source.position[i] == source.position[last] + 1 and len(stretches[-1]) < most
-        if follows and np.array_equal(window[:-1], np.stack(stretches[-1][-WINDOW + 1 :])):
-            stretches[-1].append(window[-1])
+        if follows and np.array_equal(window.maps[:-1], stretches[-1].maps[-WINDOW + 1 :]):
+            stretches[-1] = Frames.joined([stretches[-1], window[-1:]])
         else:
-            stretches.append(list(window))
+            stretches.append(window)
         last = i
-    return name, [np.stack(s) for s in stretches]
+    return name, stretches

@@ -6,7 +6,8 @@ resampled twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -23,6 +24,8 @@ class Augmentation:
     scale: float = 0.0  # box side times exp(uniform on either side)
     mirror: bool = False  # in every second window, left and right exchanged
     reverse: bool = False  # in every second window, last frame first
+    shift: float = 0.0  # box moved by a normal share of its side, right and down
+    drop: float = 0.0  # chance that a keypoint is hidden for the whole window, and again that it is for a frame
 
     def __bool__(self) -> bool:
         return self != Augmentation()
@@ -32,17 +35,23 @@ class Augmentation:
         angle = np.deg2rad(rng.uniform(-self.rotate, self.rotate))
         scale = np.exp(rng.uniform(-self.scale, self.scale))
         mirrored, reversed_ = rng.random(2) < 0.5
-        return Change(angle, scale, bool(self.mirror and mirrored), bool(self.reverse and reversed_))
+        right, down = rng.normal(0, self.shift, 2).tolist()
+        hidden = (rng.random((1, K)) < self.drop) | (rng.random((WINDOW, K)) < self.drop)
+        return Change(
+            angle, scale, bool(self.mirror and mirrored), bool(self.reverse and reversed_), (right, down), hidden
+        )
 
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one window."""
+    """What happens to one window. What is hidden is no part of the frame of reference, and is not compared."""
 
     angle: float = 0.0  # radians
     scale: float = 1.0
     mirrored: bool = False
     reversed: bool = False
+    shift: tuple[float, float] = (0.0, 0.0)  # of the box, as a share of its side
+    hidden: np.ndarray = field(default_factory=partial(np.zeros, (WINDOW, K), bool), compare=False)  # (5, 25) not seen
 
     @property
     def order(self) -> np.ndarray:
@@ -62,7 +71,7 @@ class Change:
 
     @property
     def cells(self) -> np.ndarray:
-        """Affine (2, 3) from cells of the changed box to cells of the box as it was; both have the same middle."""
+        """Affine (2, 3) from cells of the changed box to cells of the box as it was; both have the same middle, but for `shift`."""
         back = np.linalg.inv(self.turn) * self.scale
         middle = np.full(2, SIZE / 2)
-        return np.hstack([back, (middle - back @ middle)[:, None]])
+        return np.hstack([back, (middle + SIZE * np.array(self.shift) - back @ middle)[:, None]])

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 from tqdm import tqdm
 
+from climb_edge.clips import ClipSet
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pck import ALPHAS
 from train.backend import keras
@@ -20,7 +21,7 @@ from train.judge import Judge
 from train.losses import LOSSES, masked, target_of
 from train.runs import Run
 from train.splits import Split
-from train.windows import Source, batch
+from train.windows import Source, Window, batch
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class Recipe:
     target_sigma: float = 2.0  # cells; the study's is 1
     whole: bool = False  # truth in whole cells, as the study's
     weight_decay: float = 0.0
+    schedule: str = "plateau"  # or one-cycle: a cosine down from the rate, after a rise over a tenth of all steps
+    clip_norm: float = 0.0  # of all gradients together; 0: they are not clipped
+    average: float = 0.0  # momentum of the moving average of the weights that is judged and saved; 0: the weights
     freeze: bool = False  # train the last layer alone
 
 
@@ -58,7 +62,12 @@ def predict(model, source: Source, indices: np.ndarray, batch_size: int = 16):
     """Yield (window batch, heatmaps (B, 5, 56, 56, 25) or keypoints (B, 5, 25, 2)) over `indices`; memory does not grow."""
     for i in range(0, len(indices), batch_size):
         made = batch(source, indices[i : i + batch_size])
-        yield made, model.predict_on_batch(made.inputs)
+        yield made, model.predict_on_batch(entering(model, made))
+
+
+def entering(model, made: Window) -> np.ndarray | list[np.ndarray]:
+    """What a training form takes of windows: their maps, or maps and peaks where it asks for them."""
+    return made.inputs if len(model.inputs) == 1 else [made.inputs, made.peaks]
 
 
 def fit(described, model: keras.Model, source: Source, split: Split, run: Run, recipe: Recipe) -> None:
@@ -72,11 +81,14 @@ def fit(described, model: keras.Model, source: Source, split: Split, run: Run, r
         raise ClimbEdgeError(f"--model {model.name}: has nothing to train; choose another model")
     if recipe.freeze:
         freeze(model)
+    if hasattr(described, "teach"):
+        described.teach(model, with_truth(source.clips))
     names = given_to(described.reads, source)
     inputs = inputs_named(names)
     trained = Trained(inputs, described.outputs(model, inputs), name=model.name)
     trained.recipe, trained.devices = recipe, _devices()
-    trained.compile(optimizer=keras.optimizers.Adam(recipe.learning_rate, weight_decay=recipe.weight_decay or None))
+    steps = recipe.steps or max(len(split.train) // recipe.batch, 1)
+    trained.compile(optimizer=optimizer(recipe, steps))
     trained.optimizer.build(trained.trainable_variables)
     variables = [*trained.variables, *trained.optimizer.variables]
     with _ctrl_c() as stop:
@@ -84,7 +96,6 @@ def fit(described, model: keras.Model, source: Source, split: Split, run: Run, r
         progress = _Progress(model, trained, judge, split, run, recipe, variables, stop)
         if progress.finished:
             return
-        steps = recipe.steps or max(len(split.train) // recipe.batch, 1)
         data = dataset(source, names, split.train, recipe.batch, recipe.seed, progress.epoch, steps)
         done, total = progress.epoch * steps, recipe.epochs * steps
         with tqdm(total=total, initial=done, unit="step", desc=f"train {model.name}") as progress.bar:
@@ -97,6 +108,37 @@ def fit(described, model: keras.Model, source: Source, split: Split, run: Run, r
                 shuffle=False,
                 callbacks=[progress, *callbacks(run)],
             )
+
+
+def with_truth(clips: ClipSet) -> np.ndarray:
+    """(25,) whether any frame has truth for a keypoint that counts."""
+    there = np.isfinite(clips.keypoints).all(-1)
+    return (there if clips.weight is None else there & (clips.weight > 0)).any(0)
+
+
+def optimizer(recipe: Recipe, steps: int):
+    """Adam with what the recipe adds to it, for epochs of `steps` batches."""
+    rate, total = recipe.learning_rate, max(recipe.epochs * steps, 2)
+    if recipe.schedule == "one-cycle":
+        rise = max(total // 10, 1)
+        rate = keras.optimizers.schedules.CosineDecay(0.0, total - rise, warmup_target=rate, warmup_steps=rise)
+    return keras.optimizers.Adam(
+        rate,
+        weight_decay=recipe.weight_decay or None,
+        global_clipnorm=recipe.clip_norm or None,
+        use_ema=recipe.average > 0,
+        ema_momentum=recipe.average,
+    )
+
+
+@contextlib.contextmanager
+def _averages(optimizer, variables: list):
+    """The optimizer's moving averages in the place of the weights."""
+    kept = [np.asarray(v) for v in variables]
+    optimizer.finalize_variable_values(variables)
+    yield
+    for variable, value in zip(variables, kept, strict=True):
+        variable.assign(value)
 
 
 def _devices() -> int:
@@ -156,6 +198,7 @@ class _Progress(keras.callbacks.Callback):
     def __init__(self, plain, trained, judge: Judge, split: Split, run: Run, recipe: Recipe, variables: list, stop):
         super().__init__()
         self.plain, self.optimizer = plain, trained.optimizer  # best weights are saved without the optimizer's
+        self.trainable = trained.trainable_variables
         self.judge, self.run, self.recipe, self.variables = judge, run, recipe, variables
         self.val = split.val[:: max(-(-len(split.val) // recipe.validation), 1)]
         self.bar, self.stop = None, stop
@@ -190,28 +233,30 @@ class _Progress(keras.callbacks.Callback):
             raise ClimbEdgeError(
                 f"{self.run.path}: the loss became {loss} in epoch {epoch + 1}; start again with a lower --learning-rate"
             )
-        logs.update(
-            {k: v for k, v in self._judge(epoch + 1, loss, self._since).items() if k.startswith(("val", "lear"))}
-        )
+        row = self._judge(epoch + 1, loss, self._since)
+        logs.update({k: v for k, v in row.items() if k.startswith(("val", "lear"))})
         if self.finished:
             self.model.stop_training = True
 
     def _judge(self, epoch: int, loss: float | None, since: float) -> dict:
-        measured, state = self.judge(self.val), self.state
-        pck = {f"val_pck_{a}": measured.pck[str(a)] for a in ALPHAS}
+        state = self.state
+        averaged = epoch and self.recipe.average  # there is none before the first step
+        with _averages(self.optimizer, self.trainable) if averaged else contextlib.nullcontext():
+            measured = self.judge(self.val)
+            pck = {f"val_pck_{a}": measured.pck[str(a)] for a in ALPHAS}
+            if pck[f"val_pck_{self.recipe.select}"] > state["best"]:
+                state["best"], state["best_epoch"] = pck[f"val_pck_{self.recipe.select}"], epoch
+                self.run.save_weights(self.plain)
         rate = float(np.asarray(self.optimizer.learning_rate))
         row = {"epoch": epoch, "loss": loss if loss is not None else measured.loss, "val_loss": measured.loss, **pck,
                "learning_rate": rate, "seconds": round(time.monotonic() - since, 2)}  # fmt: skip
         state["rows"].append(row)
         state["epoch"] = epoch
-        if pck[f"val_pck_{self.recipe.select}"] > state["best"]:
-            state["best"], state["best_epoch"] = pck[f"val_pck_{self.recipe.select}"], epoch
-            self.run.save_weights(self.plain)
         if state["lowest"] is None or measured.loss < state["lowest"]:
             state.update(lowest=measured.loss, wait=0, patience=0)
         else:
             state["wait"], state["patience"] = state["wait"] + 1, state["patience"] + 1
-            if state["wait"] >= self.recipe.plateau:
+            if self.recipe.schedule == "plateau" and state["wait"] >= self.recipe.plateau:
                 self.optimizer.learning_rate = rate * 0.1
                 state["wait"] = 0
         self.run.write_history(state["rows"])

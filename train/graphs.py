@@ -64,10 +64,15 @@ def constant(value: np.ndarray, multiply: bool = False):
 
 def normalised(x, gain: np.ndarray, bias: np.ndarray, epsilon: float = 1e-5):
     """Layer normalisation over the last axis, written out: delegates know its parts, not the whole."""
+    scaled = constant(gain.reshape(1, 1, 1, -1), multiply=True)(standardised(x, epsilon))
+    return constant(bias.reshape(1, 1, 1, -1))(scaled)
+
+
+def standardised(x, epsilon: float = 1e-5):
+    """Mean 0 and variance 1 over the last axis: layer normalisation without gain and bias."""
     apart = x - ops.mean(x, axis=-1, keepdims=True)
     spread = ops.mean(ops.square(apart), axis=-1, keepdims=True)
-    scaled = constant(gain.reshape(1, 1, 1, -1), multiply=True)(apart * ops.rsqrt(spread + epsilon))
-    return constant(bias.reshape(1, 1, 1, -1))(scaled)
+    return apart * ops.rsqrt(spread + epsilon)
 
 
 def decoded(maps, subpixel: bool = True):

@@ -17,7 +17,7 @@ from train import models
 from train.backend import keras
 from train.feed import given_to, inputs_named, made
 from train.losses import FOR, LOSSES, target_of
-from train.windows import Source
+from train.windows import Source, unchanged
 
 DECODES = ("ours", "study")
 
@@ -59,8 +59,9 @@ class _Verdict(keras.layers.Layer):
     def call(self, outputs, cells):
         ops = keras.ops
         outputs = ops.cast(outputs, "float32")
-        points = [outputs, outputs] if outputs.shape[-1] == 2 else [decode(outputs, s, ops)[0] for s in (True, False)]
-        compared = points[0] if self._loss in FOR["keypoints"] else outputs
+        keypoints = len(outputs.shape) == 4
+        points = [outputs[..., :2]] * 2 if keypoints else [decode(outputs, s, ops)[0] for s in (True, False)]
+        compared = points[0] if self._loss in FOR["keypoints"] and not keypoints else outputs
         target = target_of(self._loss, cells, *self._target)
         return dict(zip(DECODES, points, strict=True)) | {"loss": LOSSES[self._loss](target, compared)}
 
@@ -72,7 +73,7 @@ class Judge:
         if described is None:
             described = models.get("identity")
             model = described.build()
-        self.source, self.names, self.batch = source, given_to(described.reads, source), recipe.batch
+        self.source, self.names, self.batch = unchanged(source), given_to(described.reads, source), recipe.batch
         inputs = inputs_named((*self.names, "cells"))
         given = {name: inputs[name] for name in self.names}
         verdict = _Verdict(recipe.loss, recipe.target_sigma, recipe.whole)

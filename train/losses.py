@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from climb_edge.heatmaps import MASS, SIZE
+from climb_edge.pck import ALPHAS
+from climb_edge.skeleton import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
 from train.backend import keras
 from train.windows import targets
 
+SURE, SCORE_WEIGHT = 0.2, 0.05  # torso diameters a score speaks of; its part of the loss
 FLOOR = 1e-3  # added to every cell, so that no logarithm is infinite; a map's mass is 255
 
 
@@ -33,12 +36,43 @@ def cross_entropy(target, predicted):
 
 def coordinate_mse(target, predicted):
     """The study's loss of coordinate models: squared error in cells of (B, 5, 25, 2), mean of x and y; (B, 5, 25)."""
-    return keras.ops.mean(keras.ops.square(target - predicted), axis=-1)
+    return keras.ops.mean(keras.ops.square(target - predicted[..., :2]), axis=-1)
 
 
 def coordinate_mae(target, predicted):
     """Absolute error in cells (DeciWatch's own loss, Zeng et al., ECCV 2022, eq. 8), mean of x and y; (B, 5, 25)."""
-    return keras.ops.mean(keras.ops.abs(target - predicted), axis=-1)
+    return keras.ops.mean(keras.ops.abs(target - predicted[..., :2]), axis=-1)
+
+
+def soft_pck(target, predicted):
+    """What PCK counts, smooth at each of its thresholds, of (B, 5, 25, 3); returns (B, 5, 25).
+
+    target: x, y in cells and the torso diameter d is measured in. Absolute errors pull from afar; d^2 / (d^2 + (0.7 a)^2)
+    is 0 at the truth and nears 1 beyond threshold a. predicted: x, y and, where there is one, a score, which learns the
+    chance that its keypoint lies within SURE of the truth.
+    """
+    ops = keras.ops
+    squared = ops.sum(ops.square(predicted[..., :2] - target[..., :2]), axis=-1) / ops.square(target[..., 2])
+    loss = 0.5 * (ops.sqrt(squared + 0.03**2) - 0.03)
+    loss = loss + sum(0.7 * a * squared / (squared + (0.7 * a) ** 2) for a in ALPHAS)
+    if predicted.shape[-1] == 2:
+        return loss
+    right = ops.cast(ops.stop_gradient(squared) <= SURE**2, "float32")
+    score = ops.clip(predicted[..., 2], 1e-6, 1 - 1e-6)
+    return loss - SCORE_WEIGHT * (right * ops.log(score) + (1 - right) * ops.log(1 - score))
+
+
+def _torso(cells):
+    """Torso diameter (B, 5, 25) of true cells (B, 5, 25, 2): the frame's, else the window's mean, else a quarter box."""
+    ops = keras.ops
+    side = [ops.sqrt(ops.sum(ops.square(cells[..., a, :] - cells[..., b, :]), axis=-1))
+            for a, b in ((LEFT_SHOULDER, LEFT_HIP), (RIGHT_SHOULDER, RIGHT_HIP))]  # fmt: skip
+    size = (side[0] + side[1]) / 2
+    known = ops.cast(size > 0, "float32")  # no number is not
+    size = ops.where(size > 0, size, 0.0)
+    count = ops.sum(known, axis=-1, keepdims=True)
+    mean = ops.where(count > 0, ops.sum(size, axis=-1, keepdims=True) / ops.maximum(count, 1.0), SIZE / 4)
+    return (ops.where(known > 0, size, mean) * ops.ones_like(size))[..., None] * ops.ones_like(cells[..., 0])
 
 
 LOSSES = {
@@ -46,12 +80,17 @@ LOSSES = {
     "mse": mse,
     "coordinate_mse": coordinate_mse,
     "coordinate_mae": coordinate_mae,
+    "soft_pck": soft_pck,
 }
-FOR = {"heatmaps": ("cross_entropy", "mse"), "keypoints": ("coordinate_mse", "coordinate_mae")}  # the default first
+FOR = {
+    "heatmaps": ("cross_entropy", "mse"),
+    "keypoints": ("coordinate_mse", "coordinate_mae", "soft_pck"),
+}  # default first
 
 
 def target_of(name: str, cells, sigma: float, whole: bool = False):
-    """What a loss compares with, from true cells (B, 5, 25, 2), NaN where there are none: heatmaps or cells.
+    """What a loss compares with, from true cells (B, 5, 25, 2), NaN where there are none: heatmaps, cells, or both that
+    and the torso's diameter (B, 5, 25, 3).
 
     `whole`: the truth is rounded to whole cells and clipped to the map first, as the study's is.
     """
@@ -60,7 +99,8 @@ def target_of(name: str, cells, sigma: float, whole: bool = False):
         cells = ops.clip(ops.floor(cells + 0.5), 0.0, SIZE - 1.0)
     if name in FOR["heatmaps"]:
         return targets(cells, sigma, ops)
-    return ops.where(ops.isfinite(cells), cells, 0.0)
+    known = ops.where(ops.isfinite(cells), cells, 0.0)
+    return ops.concatenate([known, _torso(cells)[..., None]], axis=-1) if name == "soft_pck" else known
 
 
 def masked(loss, target, predicted, weight):

@@ -41,7 +41,8 @@ def described() -> list[dict]:
         for form in models.FORMS:
             kind, emits = form.split("-")
             graph = model.form(trained, kind, emits)
-            state = [{"name": tensor.name, "shape": list(tensor.shape)} for tensor in graph.inputs[1:]]
+            kept = graph.inputs[1 + getattr(model, "peaks", False) :]
+            state = [{"name": tensor.name, "shape": list(tensor.shape)} for tensor in kept]
             rows.append(_row(model, form, graph, graph.count_params(), EMITS[emits], state))
     return rows
 

@@ -25,7 +25,7 @@ an interrupted run goes on when the same command is given again
 
 exit codes: 0 done, 2 usage or input, 130 Ctrl-C"""
 
-LOSSES = ("cross_entropy", "mse", "coordinate_mse", "coordinate_mae", "study")
+LOSSES = ("cross_entropy", "mse", "coordinate_mse", "coordinate_mae", "soft_pck", "study")
 ALPHAS = ("0.05", "0.1", "0.2")
 
 # Name, type or choices, default, metavar, help. A default that differs by command is given where the command is made.
@@ -40,14 +40,19 @@ _TRAINING = (
     ("--batch", int, 16, "N", "windows per batch"),
     ("--learning-rate", float, None, "R", "of Adam"),
     ("--weight-decay", float, 0.0, "R", "of Adam, decoupled"),
+    ("--schedule", ("plateau", "one-cycle"), "plateau", None, "one-cycle: the rate rises for a tenth of all steps, then falls as a cosine"),
+    ("--clip-norm", float, 0.0, "N", "of all gradients together; 0: not clipped"),
+    ("--average", float, 0.0, "M", "momentum of a moving average of the weights, which is judged and saved; 0: the weights"),
     ("--plateau", int, 5, "N", "epochs without a lower validation loss before the rate falls to a tenth"),
     ("--stop", int, 10, "N", "epochs without a lower validation loss before it ends"),
     ("--select", ALPHAS, None, None, "validation PCK that chooses the epoch"),
     ("--validation", int, 1000, "N", "windows at most that every epoch is judged by"),
-    ("--loss", LOSSES, None, None, "study: the squared error; else cross_entropy of heatmaps, coordinate_mse of keypoints"),
+    ("--loss", LOSSES, None, None, "study: the squared error; else the model's own, cross_entropy of heatmaps or coordinate_mse of keypoints"),
     ("--target-sigma", float, 2.0, "CELLS", "width of the target heatmaps; the study's is 1"),
     ("--rotate", float, 0.0, "DEGREES", "augmentation: turn windows by up to so much"),
     ("--scale", float, 0.0, "X", "augmentation: box side times exp of up to so much"),
+    ("--shift", float, 0.0, "X", "augmentation: box moved by a normal share of its side"),
+    ("--drop", float, 0.0, "P", "augmentation: chance that a keypoint is hidden, for the window and again for a frame"),
     ("--precision", ("float32", "mixed_float16", "mixed_bfloat16"), "float32", None, "of the arithmetic in training"),
     ("--distribute", ("none", "mirrored"), "none", None, "tf.distribute strategy over this machine's devices"),
     ("--seed", int, 0, "N", "of data, order and weights; 0 or more"),

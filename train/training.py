@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import math
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ _AT_LEAST = {
     "stop": 1,
     "validation": 1,
     "weight_decay": 0,
+    "clip_norm": 0,
     "seed": 0,
 }
 
@@ -72,6 +73,9 @@ def _check(options: argparse.Namespace) -> None:
         ("target_sigma", 0.5, 5),
         ("rotate", 0, 180),
         ("scale", 0, 1),
+        ("shift", 0, 0.5),
+        ("drop", 0, 0.9),
+        ("average", 0, 0.9999),
         ("learning_rate", 1e-12, 10),
     ):
         if not low <= getattr(options, name) <= high:
@@ -100,15 +104,16 @@ def _config(options: argparse.Namespace) -> dict:
     for name in ("noise", "split"):
         if Path(config[name]).is_file():
             config[name] = str(Path(config[name]).resolve())
-    config["augmentation"] = asdict(Augmentation(options.rotate, options.scale, options.mirror, options.reverse))
+    config["augmentation"] = asdict(Augmentation(*(getattr(options, f.name) for f in fields(Augmentation))))
     return config
 
 
 def _recipe(options: argparse.Namespace, described) -> Recipe:
     fitting = FOR[described.output]
-    loss = {None: fitting[0], "study": "mse" if described.output == "heatmaps" else "coordinate_mse"}.get(
-        options.loss, options.loss
-    )
+    loss = {
+        None: getattr(described, "loss", fitting[0]),
+        "study": "mse" if described.output == "heatmaps" else "coordinate_mse",
+    }.get(options.loss, options.loss)
     if loss not in fitting:
         raise ClimbEdgeError(
             f"--loss {loss}: {described.name} gives {described.output}; expected one of {', '.join(fitting)}"
@@ -177,10 +182,10 @@ def heading(config: dict, source: Source, parts: Split) -> dict:
 
 def _milliseconds(model) -> float:
     """Median time of the training form on one window, as Keras runs it on this machine."""
-    window, times = np.zeros((1, *model.inputs[0].shape[1:]), np.float32), []
+    window, times = [np.zeros((1, *tensor.shape[1:]), np.float32) for tensor in model.inputs], []
     for _ in range(12):
         since = time.perf_counter()
-        model.predict_on_batch(window)
+        model.predict_on_batch(window if len(window) > 1 else window[0])
         times.append(time.perf_counter() - since)
     return 1000 * float(np.median(times[2:]))
 

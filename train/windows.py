@@ -6,7 +6,7 @@ What is random is drawn from (seed, epoch, index), so that any window can be mad
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,6 +22,24 @@ from train.noise import Noise
 
 
 @dataclass(frozen=True)
+class Frames:
+    """T frames of one person in one box, as a graph takes them; len, slices and `joined` as of a list."""
+
+    maps: np.ndarray  # (T, 56, 56, 25) float32, each of mass 255 or zero
+    peaks: np.ndarray  # (T, 25) float32 0..1: heights of the estimator's native maps
+
+    def __len__(self) -> int:
+        return len(self.maps)
+
+    def __getitem__(self, part: slice) -> Frames:
+        return Frames(self.maps[part], self.peaks[part])
+
+    @classmethod
+    def joined(cls, parts: list[Frames]) -> Frames:
+        return cls(np.concatenate([p.maps for p in parts]), np.concatenate([p.peaks for p in parts]))
+
+
+@dataclass(frozen=True)
 class Window:
     """One training example, or a batch with a leading axis."""
 
@@ -33,6 +51,16 @@ class Window:
     def inputs(self) -> np.ndarray:
         """(5, 56, 56, 25) float32, each map of mass 255 or zero."""
         return heatmaps(self.given).astype(np.float32, copy=False)
+
+    @property
+    def peaks(self) -> np.ndarray:
+        """(5, 25) float32 0..1: heights of the estimator's native maps; 0 where it saw nothing."""
+        points = self.given["points"]
+        return np.where(np.isfinite(points).all(-1), points[..., 2], 0).astype(np.float32)
+
+    @property
+    def frames(self) -> Frames:
+        return Frames(self.inputs, self.peaks)
 
 
 def heatmaps(given: dict, ops=np):
@@ -97,6 +125,7 @@ class RenderedWindows:
         sizes = torso(cells)
         drawn = self.noise(cells, float(np.nanmean(sizes)) if np.isfinite(sizes).any() else np.nan, rng)
         points = np.concatenate([drawn.cells, drawn.peak[..., None]], axis=-1)
+        points[change.hidden] = np.nan
         given = {"points": points, "sigma": drawn.sigma, "background": drawn.background}
         weight = np.isfinite(cells).all(-1).astype(np.float32)
         if self.clips.weight is not None:
@@ -115,6 +144,7 @@ class RenderedWindows:
             return _study_cells(points)
         box = _jittered(pose_box(points), rng)
         middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * change.scale
+        middle = middle + 2 * half * change.shift
         return to_cells(points, np.concatenate([middle - half, middle + half])).astype(np.float32)
 
 
@@ -195,9 +225,12 @@ class RecordedWindows:
             cells = transform(back, cells).astype(np.float32)
             points[..., :2] = transform(back, points[..., :2])
         given = {"points": points[change.frames][:, change.order]}
+        given["points"][change.hidden] = np.nan
         if maps:
             warped = np.stack([self._map(recording, int(rows[t]), boxes[t], change) for t in change.frames])
             given["maps"] = warped[..., change.order] if change.mirrored else warped
+            if change.hidden.any():
+                given["maps"] = given["maps"] * ~change.hidden[:, None, None]
         return Window(given, cells[change.frames][:, change.order], weight[change.frames][:, change.order])
 
     def _map(self, recording: Recording, row: int, box: np.ndarray, change: Change) -> np.ndarray:
@@ -207,6 +240,11 @@ class RecordedWindows:
 
 
 Source = RenderedWindows | RecordedWindows
+
+
+def unchanged(source: Source) -> Source:
+    """The same windows without augmentation: what a model is judged by."""
+    return replace(source, augmentation=Augmentation()) if source.augmentation else source
 
 
 def batch(source: Source, indices: np.ndarray, epoch: int = 0, maps: bool = True) -> Window:

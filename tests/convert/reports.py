@@ -110,7 +110,7 @@ def measured_report() -> dict:
         tests = TestSet(name, source, np.flatnonzero(source.position == 0), "generated")
         for i in tests.indices:
             window = source.window(int(i))
-            tests.inputs.append(window.inputs)
+            tests.inputs.append(window.frames)
             tests.outputs.append(window.inputs)
             tests.reference.append(both_decodes(window.inputs))
             tests.cells.append(np.where(window.weight[..., None] > 0, window.cells, np.nan))

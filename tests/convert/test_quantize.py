@@ -22,13 +22,13 @@ from convert.table import seeded
 from train import models
 from train.motion import generated_clips
 from train.noise import NOISES
-from train.windows import RenderedWindows
+from train.windows import Frames, RenderedWindows
 
 
 @pytest.fixture(scope="module")
 def windows():
     source = RenderedWindows(generated_clips(2, 3, frames=30), NOISES["blazepose"])
-    return [source.window(i).inputs for i in range(0, 40, 8)]
+    return [source.window(i).frames for i in range(0, 40, 8)]
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_mixed_leaves_in_float_what_costs_most(conv3d, windows):
 
 def test_saturation_is_counted_at_the_upper_end(conv3d, windows):
     """Calibrated on maps a tenth as high, the quantized graph cuts the real ones off."""
-    low = Quantization(conv3d.plain, [window / 10 for window in windows])
+    low = Quantization(conv3d.plain, [Frames(window.maps / 10, window.peaks) for window in windows])
     shares = [
         checks.saturation(replace(q.plain, content=q.under(RECIPES["int8"], EDGE)), windows[:1]) for q in (conv3d, low)
     ]
@@ -152,8 +152,8 @@ def test_a_packed_graph_takes_a_contract_behind_it(conv3d):
     stream = io.BytesIO(content)
     with zipfile.ZipFile(stream, "a") as archive:
         archive.writestr("contract.json", "{}")
-    window = np.zeros((5, 56, 56, 25), np.float32)
-    window[:, 20, 20] = 255
+    window = Frames(np.zeros((5, 56, 56, 25), np.float32), np.ones((5, 25), np.float32))
+    window.maps[:, 20, 20] = 255
     outputs = [
         replace(conv3d.plain, content=c).emitted(Session(c), window) for c in (conv3d.plain.content, stream.getvalue())
     ]

@@ -224,3 +224,53 @@ def deciwatch(
         y = norm(w, f"decoder{n}/norm1", y + attention(w, f"decoder{n}/across", y, memory))
         y = norm(w, f"decoder{n}/norm2", y + feed_forward(w, f"decoder{n}", y))
     return linear(w, "refine", norm(w, "decoder_norm", y)) + filled
+
+
+# Joint mixer ------------------------------------------------------------------------------------------------------
+
+
+def standard(x: np.ndarray) -> np.ndarray:
+    """Each row to mean 0 and variance 1."""
+    return (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5)
+
+
+def joint_mixer(weights: dict, cells: np.ndarray, peaks: np.ndarray, standard=standard) -> np.ndarray:
+    """Decoded places (5, 25, 2) in cells and native peaks (5, 25), 0 where a frame shows nothing -> (5, 25, 3).
+
+    `weights` by name, as "widen0/kernel"; kernels are 1 x 1 convolutions'.
+    """
+    w = {name.removeprefix("mixer/"): np.asarray(value, np.float64) for name, value in weights.items()}
+    taught, places_in_box = w["taught/value"].ravel(), (cells - COLUMNS / 2) / COLUMNS
+    seen = (peaks > 0) * taught
+
+    def product(name: str, x: np.ndarray) -> np.ndarray:
+        return x @ w[f"{name}/kernel"][0, 0] + w.get(f"{name}/bias", 0.0)
+
+    means, tokens = np.zeros((KEYPOINTS, 2)), np.zeros((KEYPOINTS, 18))
+    for k in range(KEYPOINTS):
+        share = seen[:, k].sum()
+        means[k] = (seen[:, k, None] * places_in_box[:, k]).sum(0) / max(share, 1)
+        apart = 6 * (places_in_box[:, k] - means[k]) * seen[:, k, None]
+        tokens[k] = [*apart[:, 0], *apart[:, 1], *(peaks[:, k] * seen[:, k]), *(3 * means[k]), share / FRAMES]
+    x = product("embed", tokens) + w["joint/value"][0, 0]
+    for n in range(3):
+        x = x + product(f"joints_out{n}", relu(product(f"joints{n}", standard(x).T))).T
+        x = x + product(f"narrow{n}", relu(product(f"widen{n}", standard(x))))
+    told = (product("emit", standard(x)) + w["start/value"][0, 0]).reshape(KEYPOINTS, FRAMES, 11)
+
+    refined = np.zeros((FRAMES, KEYPOINTS, 3))
+    for t in range(FRAMES):
+        for k in range(KEYPOINTS):
+            logits = told[k, t, :6].copy()
+            logits[t] += 4
+            logits[:5] -= 9 * (1 - seen[:, k])
+            logits[5] -= 1
+            shares = np.exp(logits - logits.max())
+            shares /= shares.sum()
+            points = [means[k] + seen[s, k] * (places_in_box[s, k] - means[k]) for s in range(FRAMES)]
+            points.append(means[k] + 0.3 * told[k, t, 6:8])
+            place = sum(share * point for share, point in zip(shares, points, strict=True)) + 0.1 * told[k, t, 8:10]
+            found = np.array([*(COLUMNS / 2 + COLUMNS * place), sigmoid(told[k, t, 10])])
+            kept = min(seen[:, k].sum(), 1)
+            refined[t, k] = kept * found + (1 - kept) * np.array([*cells[t, k], peaks[t, k]])
+    return refined

@@ -14,7 +14,7 @@ from climb_edge.skeleton import INDEX, MIRROR, K
 from train.augment import Augmentation, Change
 from train.motion import clip_set, generated_clips
 from train.noise import NOISES, StudyNoise
-from train.windows import RecordedWindows, RenderedWindows
+from train.windows import RecordedWindows, RenderedWindows, unchanged
 
 EXACT = StudyNoise("exact", 0.0, (1.0,))  # an estimator that is never wrong
 ROTATE, SCALE = Augmentation(rotate=45), Augmentation(scale=0.3)
@@ -56,6 +56,35 @@ def test_changes_are_as_wide_as_asked_for():
     for share in (np.mean([c.mirrored for c in changes]), np.mean([c.reversed for c in changes])):
         assert share == pytest.approx(0.5, abs=0.04)
     assert not any(c.mirrored or c.reversed for c in (ROTATE.draw(rng) for _ in range(50)))
+
+
+def test_boxes_are_shifted_and_keypoints_hidden_as_often_as_asked_for():
+    changes = [drawn(Augmentation(shift=0.04, drop=0.1), 0, i) for i in range(400)]
+    assert np.std([c.shift for c in changes], axis=0) == pytest.approx([0.04, 0.04], rel=0.15)
+    hidden = np.stack([c.hidden for c in changes])
+    assert hidden.all(1).mean() == pytest.approx(0.1, rel=0.15)  # for the whole window
+    assert hidden.mean() == pytest.approx(1 - 0.9**2, rel=0.1)
+    assert not drawn(ALL, 0, 0).hidden.any()
+
+
+@pytest.mark.parametrize("kind", ["simulated", "recorded"])
+def test_what_is_hidden_shows_nothing_and_keeps_its_truth(kind, scripted):
+    augmentation = Augmentation(shift=0.1, drop=0.2)
+    source = rendered(augmentation) if kind == "simulated" else RecordedWindows(*scripted, augmentation=augmentation)
+    plain = unchanged(source)
+    assert not plain.augmentation
+    for index in some(source)[:4]:
+        window, change, before = source.window(index, 1), drawn(augmentation, 1, index), plain.window(index, 1)
+        assert change.hidden.any()
+        assert not window.inputs.max((1, 2))[change.hidden].any()
+        assert not window.peaks[change.hidden].any()
+        seen = ~change.hidden & (before.peaks > 0)
+        np.testing.assert_array_equal(window.peaks[seen], before.peaks[seen])
+        moved = before.cells - SIZE * np.array(change.shift)
+        np.testing.assert_allclose(window.cells, moved, atol=1e-3)
+        if kind == "recorded":
+            points = before.given["points"][..., :2] - SIZE * np.array(change.shift)
+            np.testing.assert_allclose(window.given["points"][seen][..., :2], points[seen], atol=1e-3)
 
 
 def test_a_change_mirrored_twice_is_no_change():

@@ -18,7 +18,8 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.heatmaps import decode
 from train import models, training
 from train.__main__ import main
-from train.fit import Recipe, fit, freeze
+from train.augment import Augmentation
+from train.fit import Recipe, _Progress, fit, freeze, optimizer
 from train.judge import Judge
 from train.losses import LOSSES, cross_entropy, masked, mse
 from train.models import deciwatch
@@ -84,6 +85,16 @@ def test_a_judge_keeps_every_windows_points_and_truth_by_clip():
             np.concatenate(measured.points[reading]), decode(windows.inputs, subpixel)[0], atol=5e-3
         )
         assert [p.shape for p in measured.points[reading]] == [t.shape for t in measured.truth]
+
+
+def test_what_is_judged_is_not_augmented():
+    clips, indices = generated_clips(2, 1, frames=20), np.arange(6)
+    plain, changed = (
+        RenderedWindows(clips, NOISES["blazepose"], augmentation=a)
+        for a in (Augmentation(), Augmentation(60, 0.5, True))
+    )
+    for left, right in zip(*(Judge(s, Recipe(batch=4))(indices).truth for s in (plain, changed)), strict=True):
+        np.testing.assert_array_equal(left, right)
 
 
 def test_what_is_not_trusted_is_not_judged():
@@ -201,6 +212,50 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_result(tmp_path, tiny):
     assert_same_run(tmp_path / "whole", tmp_path / "stopped", "conv3d")
 
 
+def test_a_cycle_rises_for_a_tenth_of_all_steps_and_falls_to_nothing():
+    rate = optimizer(Recipe(learning_rate=0.1, epochs=10, schedule="one-cycle"), 10).learning_rate
+    assert rate == 0
+    made = optimizer(Recipe(learning_rate=0.1, epochs=10, schedule="one-cycle"), 10)
+    rates = []
+    for step in range(101):
+        made.iterations.assign(step)
+        rates.append(float(made.learning_rate))
+    assert np.argmax(rates) == 10
+    assert rates[10] == pytest.approx(0.1)
+    assert rates[5] == pytest.approx(0.05)
+    assert rates[55] == pytest.approx(0.05, rel=1e-3)
+    assert rates[100] == pytest.approx(0, abs=1e-6)
+
+
+def test_what_is_judged_and_saved_is_the_average_of_the_weights(tmp_path, tiny):
+    """With a momentum near 1 it stays where the first step led, wherever the weights go."""
+    options = [*tiny, "--model", "joint_mixer", "--epochs", "2", "--learning-rate", "0.1", "--out"]
+    for name, average in (("plain", "0"), ("average", "0.9999")):
+        assert main(["pretrain", *options, str(tmp_path / name), "--average", average]) == 0
+    (_, *plain), (_, *averaged) = (history(tmp_path / name) for name in ("plain", "average"))
+    assert [row["loss"] for row in plain] == [row["loss"] for row in averaged]  # training itself is the same
+    first, last = (float(row["val_loss"]) for row in averaged)
+    assert abs(first - last) < 1e-2
+    assert abs(float(plain[0]["val_loss"]) - float(plain[1]["val_loss"])) > 3 * abs(first - last)
+
+
+def test_a_cycle_and_its_averages_go_on_where_they_were_stopped(tmp_path, tiny, monkeypatch):
+    command = ["pretrain", *tiny, "--model", "joint_mixer", "--epochs", "3", "--schedule", "one-cycle"]
+    command += ["--average", "0.9", "--clip-norm", "1", "--drop", "0.1", "--shift", "0.1", "--out"]
+    assert main([*command, str(tmp_path / "whole")]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(_Progress, "on_train_batch_end", stopped_in_the_second_epoch)
+        assert main([*command, str(tmp_path / "stopped")]) == 130
+    assert len(history(tmp_path / "stopped")) == 2
+    assert main([*command, str(tmp_path / "stopped")]) == 0
+    assert_same_run(tmp_path / "whole", tmp_path / "stopped", "joint_mixer")
+
+
+def stopped_in_the_second_epoch(progress, step, logs=None):
+    if progress.epoch == 1:
+        raise KeyboardInterrupt
+
+
 KILLED = """
 import os, signal, sys
 from train import fit
@@ -222,10 +277,23 @@ main(sys.argv[1:])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["conv3d", "deciwatch"])
+@pytest.mark.parametrize("model", ["conv3d", "deciwatch", "joint_mixer"])
 def test_a_run_that_was_killed_within_an_epoch_goes_on_to_the_same_result(tmp_path, tiny, shallow, model):
-    """Deciwatch has dropout: what is drawn for it is part of a run's state."""
+    """Deciwatch has dropout: what is drawn for it is part of a run's state. So are averages, and where a cycle stands."""
     command = ["pretrain", *tiny, "--model", model, "--steps", "3", "--epochs", "4", "--mirror", "--rotate", "20"]
+    if model == "joint_mixer":
+        command += [
+            "--schedule",
+            "one-cycle",
+            "--average",
+            "0.9",
+            "--clip-norm",
+            "1",
+            "--drop",
+            "0.1",
+            "--shift",
+            "0.1",
+        ]
     killed = [sys.executable, "-c", KILLED, *command, "--out", str(tmp_path / "killed")]
     assert subprocess.run(killed, capture_output=True, timeout=300, check=False).returncode == -signal.SIGKILL
     assert [row["epoch"] for row in history(tmp_path / "killed")] == ["0", "1", "2"]

@@ -7,21 +7,25 @@ import pytest
 import tensorflow as tf
 
 from climb_edge.heatmaps import MASS, render
+from climb_edge.pck import torso
+from climb_edge.skeleton import LEFT_HIP
 from train.losses import FLOOR, FOR, LOSSES, masked, target_of
 
 SIZE = 56  # of every map
 ABSENT = [(0, 0), (2, 1), (4, 2)]  # frames and keypoints without a truth
 
 
-def scene(loss: str, keypoints: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def scene(loss: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(cells, predicted, weight) of one window: heatmaps or coordinates that are off, truths missing and half trusted."""
-    rng = np.random.default_rng(0)
+    rng, keypoints = np.random.default_rng(0), 25 if loss == "soft_pck" else 3  # that one measures in torso diameters
     cells = rng.uniform(5, 50, (1, 5, keypoints, 2)).astype(np.float32)
     near = cells + rng.normal(0, 1.5, cells.shape).astype(np.float32)
     predicted = near
     if loss in FOR["heatmaps"]:
         noise = rng.uniform(-0.1, 0.3, (1, 5, SIZE, SIZE, keypoints))
         predicted = (0.9 * render(near, 1.5, subcell=True) + noise).astype(np.float32)
+    if loss == "soft_pck":
+        predicted = np.concatenate([near, rng.uniform(0.1, 0.9, (*near.shape[:-1], 1))], axis=-1).astype(np.float32)
     weight = rng.uniform(0.2, 1, (1, 5, keypoints)).astype(np.float32)
     for t, k in ABSENT:
         cells[0, t, k], weight[0, t, k] = np.nan, 0
@@ -35,6 +39,11 @@ def by_hand(loss: str, target: np.ndarray, predicted: np.ndarray) -> float:
         return sum((a - b) ** 2 for a, b in zip(target.flat, predicted.flat, strict=True)) / target.size
     if loss == "coordinate_mae":
         return (abs(target[0] - predicted[0]) + abs(target[1] - predicted[1])) / 2
+    if loss == "soft_pck":
+        d = math.hypot(target[0] - predicted[0], target[1] - predicted[1]) / target[2]
+        counted = sum(0.7 * a * d**2 / (d**2 + (0.7 * a) ** 2) for a in (0.05, 0.1, 0.2))
+        told = predicted[2] if d <= 0.2 else 1 - predicted[2]
+        return 0.5 * (math.sqrt(d**2 + 0.03**2) - 0.03) + counted - 0.05 * math.log(told)
     assert loss == "cross_entropy"
     positive = np.where(predicted > 0, predicted, 0.0)
     chance = (positive + FLOOR) / (positive + FLOOR).sum()
@@ -58,7 +67,7 @@ def test_a_loss_has_its_value_for_every_keypoint(loss):
     assert target.shape == predicted.shape
     assert np.isfinite(target).all()
     found = np.asarray(LOSSES[loss](target, predicted))
-    expected = np.zeros((1, 5, 3))
+    expected = np.zeros(weight.shape)
     for _, t, k in np.ndindex(expected.shape):
         expected[0, t, k] = by_hand(loss, target[own(target, t, k)], predicted[own(predicted, t, k)])
     np.testing.assert_allclose(found, expected, rtol=1e-4)
@@ -100,11 +109,11 @@ def test_what_is_said_of_a_masked_keypoint_does_not_count(loss):
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_window_without_any_truth_costs_nothing_and_teaches_nothing(loss):
-    _, predicted, weight = scene(loss)
+    cells, predicted, weight = scene(loss)
     predicted = tf.constant(predicted)
     with tf.GradientTape() as tape:
         tape.watch(predicted)
-        target = target_of(loss, np.full((1, 5, 3, 2), np.nan, np.float32), 2.0)
+        target = target_of(loss, np.full_like(cells, np.nan), 2.0)
         value = masked(LOSSES[loss], target, predicted, 0 * weight)
     assert float(value) == 0
     assert not tape.gradient(value, predicted).numpy().any()
@@ -118,7 +127,33 @@ def test_targets_are_heatmaps_of_the_width_asked_for_or_the_cells_themselves():
             np.testing.assert_allclose(maps, render(cells, sigma, subcell=True), atol=1e-4)
             assert not maps[0, 0, :, :, 0].any()
     for loss in FOR["keypoints"]:
-        np.testing.assert_array_equal(target_of(loss, cells, 2.0), np.nan_to_num(cells, nan=0.0))
+        cells, _, _ = scene(loss)
+        np.testing.assert_array_equal(target_of(loss, cells, 2.0)[..., :2], np.nan_to_num(cells, nan=0.0))
+
+
+def test_torso_diameters_are_those_of_pck_and_where_a_frame_has_none_the_windows():
+    cells, _, _ = scene("soft_pck")
+    cells[0, 3, LEFT_HIP] = np.nan
+    sizes = np.array(torso(cells))
+    assert np.isnan(sizes[0, 3])
+    sizes[0, 3] = np.nanmean(sizes)
+    found = np.asarray(target_of("soft_pck", cells, 2.0))[..., 2]
+    np.testing.assert_allclose(found, np.broadcast_to(sizes[..., None], found.shape), rtol=1e-5)
+    assert (np.asarray(target_of("soft_pck", np.full_like(cells, np.nan), 2.0))[..., 2] == SIZE / 4).all()
+
+
+def test_a_soft_pck_falls_where_each_threshold_is_met():
+    """From just beyond a threshold to just within it costs less than anywhere: there keypoints begin to count."""
+    cells, _, _ = scene("soft_pck")
+    target = np.asarray(target_of("soft_pck", cells, 2.0))
+    size = target[0, 0, 0, 2]
+
+    def at(d: float) -> float:
+        moved = target[..., :2] + np.array([d * size, 0], np.float32)
+        return float(np.asarray(LOSSES["soft_pck"](target, moved))[0, 0, 0])
+
+    assert at(0) == 0 < at(0.03) < at(0.05) < at(0.1) < at(0.2) < at(0.4)
+    assert (at(0.4) - at(0.3)) / 0.1 < 0.8 * (at(0.08) - at(0.04)) / 0.04
 
 
 def test_the_cross_entropy_does_not_care_how_far_below_zero_a_map_is():

@@ -21,6 +21,7 @@ from train.runs import Run
 
 PARAMETERS = {
     "identity": 0,
+    "joint_mixer": 38_084,
     "conv3d": 78_150,
     "deciwatch": 1_708_388,
     "convlstm_sum": 1_875_666,
@@ -65,7 +66,9 @@ def randomise(model, seed: int = 0) -> None:
     sizes |= {"out": 0.4, "narrow": 0.8}  # or little of a token would be left after ten layers that add to it
     for variable in model.weights:
         layer, kind = variable.path.split("/")[-2:]
-        if "kernel" in kind:
+        if layer == "taught":
+            variable.assign(rng.random(variable.shape) < 0.8)
+        elif "kernel" in kind:
             size = sizes.get(layer, 1) / np.sqrt(np.prod(variable.shape[:-1]))
             variable.assign(size * rng.normal(size=variable.shape))
         elif kind == "gamma":
@@ -94,14 +97,38 @@ def frames(count: int) -> np.ndarray:
     return maps
 
 
+@functools.cache
+def peaks(count: int) -> np.ndarray:
+    """(count, 25) heights of native maps to the frames; some frames show nothing of a keypoint, one shows all but one."""
+    heights = np.random.default_rng(2).uniform(0.05, 1, (count, 25)).astype(np.float32)
+    heights[3:5, 2], heights[1, 9], heights[:4, 11], heights[5:10, 11] = 0, 0, 0, 0
+    return heights
+
+
 def windows(count: int = 2) -> np.ndarray:
     return frames(5 * count).reshape(count, 5, 56, 56, 25)
+
+
+def fed(name: str, window: np.ndarray, heights: np.ndarray) -> list[np.ndarray]:
+    """What a model takes of maps (..., 56, 56, 25) and heights (..., 25)."""
+    return [window, heights] if getattr(models.get(name), "peaks", False) else [window]
+
+
+def asked(name: str, model, window: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """What a training form gives for windows (B, 5, 56, 56, 25) and heights (B, 5, 25)."""
+    given = fed(name, window, heights)
+    return np.asarray(keras.ops.cast(model(given if len(given) > 1 else window), "float32"))
+
+
+def answered(name: str, model, count: int = 2) -> np.ndarray:
+    """What a training form of a model gives for the first of `windows()`."""
+    return asked(name, model, windows()[:count], peaks(10).reshape(2, 5, 25)[:count])
 
 
 @functools.cache
 def answer(name: str, **switches: bool) -> np.ndarray:
     """What a model gives for `windows()`; switches as in `built`."""
-    return np.asarray(built(name, **switches)(windows()))
+    return answered(name, built(name, **switches))
 
 
 def error(actual, expected) -> float:
@@ -140,7 +167,7 @@ def taken_apart(weights: dict) -> dict:
     return pairs | {branch: cell_of(weights, branch) for branch in ("forward", "backward")}
 
 
-def reference_of(name: str, weights: dict, window: np.ndarray, switches: dict) -> np.ndarray:
+def reference_of(name: str, weights: dict, window: np.ndarray, heights: np.ndarray, switches: dict) -> np.ndarray:
     """The output of the second implementation for one window. A new model brings its own into `reference`."""
     if name == "identity":
         return reference.identity(window)
@@ -154,12 +181,15 @@ def reference_of(name: str, weights: dict, window: np.ndarray, switches: dict) -
         how = {s: switches[s] for s in ("identity_mask", "every_frame")}
         refined = reference.deciwatch(weights, reference.rows_and_columns(cells), **how)
         return reference.columns_and_rows(refined)
+    if name == "joint_mixer":
+        cells, found = reference.places(window, subpixel=True)
+        return reference.joint_mixer(weights, cells, np.where(found > 0, heights, 0))
     pytest.fail(f"{name} has no second implementation; write it in tests/train/reference.py")
 
 
 @every_variant
 def test_a_model_is_what_its_definition_says(name, switches):
-    expected = reference_of(name, named(built(name, **switches)), windows()[1], switches)
+    expected = reference_of(name, named(built(name, **switches)), windows()[1], peaks(10)[5:], switches)
     assert error(answer(name, **switches)[1], expected) < 1e-4
     if models.get(name).output == "heatmaps":
         assert (expected != 0).mean() > 0.1, "too much of the output is cut off to compare anything"
@@ -168,7 +198,7 @@ def test_a_model_is_what_its_definition_says(name, switches):
 @every_model
 def test_windows_of_a_batch_do_not_mix(name):
     switches = models.get(name).switches
-    alone = built(name, **switches)(windows()[:1])
+    alone = answered(name, built(name, **switches), 1)
     assert error(answer(name, **switches)[:1], alone) < 1e-5
 
 
@@ -288,8 +318,8 @@ def test_the_registry_holds_these_models_the_smallest_first():
 def test_a_model_has_its_parameters_and_gives_what_it_says(name, switches):
     entry = models.get(name)
     assert built(name, **switches).count_params() == entry.parameters == PARAMETERS[name]
-    shape = {"heatmaps": (2, 5, 56, 56, 25), "keypoints": (2, 5, 25, 2)}[entry.output]
-    assert answer(name, **switches).shape == shape
+    shapes = {"heatmaps": [(2, 5, 56, 56, 25)], "keypoints": [(2, 5, 25, 2), (2, 5, 25, 3)]}[entry.output]
+    assert answer(name, **switches).shape in shapes
 
 
 @few_variants
@@ -297,7 +327,7 @@ def test_a_model_comes_back_from_its_configuration(name, switches):
     model = built(name, **switches)
     again = keras.Model.from_config(model.get_config())
     again.set_weights(model.get_weights())
-    assert error(again(windows()), answer(name, **switches)) < 1e-6
+    assert error(answered(name, again), answer(name, **switches)) < 1e-6
 
 
 @every_model
@@ -325,15 +355,19 @@ def test_a_model_runs_in_half_precision(name, half_precision):
     model = models.get(name).build(**switches)
     model.set_weights(built(name, **switches).get_weights())
     assert all(variable.dtype == "float32" for variable in model.weights)
-    outputs = np.asarray(keras.ops.cast(model(windows()), "float32"))
-    assert error(outputs, answer(name, **switches)) < 0.03
+    assert error(answered(name, model), answer(name, **switches)) < 0.03
 
 
 @every_model
 @pytest.mark.parametrize("shape", [(5, 56, 56, 25), (1, 5, 56, 56, 24), (1, 4, 56, 56, 25), (1, 5, 48, 56, 25)])
 def test_a_window_of_another_shape_is_refused(name, shape):
     with pytest.raises(ValueError, match="shape"):
-        built(name, **models.get(name).switches)(np.zeros(shape, np.float32))
+        asked(
+            name,
+            built(name, **models.get(name).switches),
+            np.zeros(shape, np.float32),
+            np.zeros((1, 5, 25), np.float32),
+        )
 
 
 STEP = """
@@ -344,11 +378,12 @@ from train.backend import keras
 
 assert keras.backend.backend() == "jax"
 model = models.get(sys.argv[1]).build()
-before = [np.array(v) for v in model.trainable_variables]
 rng = np.random.default_rng(0)
-window = rng.uniform(0, 3, (1, *model.input_shape[1:])).astype("float32")
+model.set_weights([w + 0.05 * rng.standard_normal(w.shape) for w in model.get_weights()])  # no layer begins with zeros
+before = [np.array(v) for v in model.trainable_variables]
+given = [rng.uniform(0, 3, (1, *tensor.shape[1:])).astype("float32") for tensor in model.inputs]
 model.compile(optimizer="sgd", loss="mse")
-loss = model.train_on_batch(window, rng.uniform(0, 50, (1, *model.output_shape[1:])).astype("float32"))
+loss = model.train_on_batch(given, rng.uniform(0, 50, (1, *model.output_shape[1:])).astype("float32"))
 after = [np.asarray(v) for v in model.trainable_variables]
 moved = sum(a.size for a, b in zip(after, before) if (a != b).any()) / sum(a.size for a in after)
 finite = all(np.isfinite(a).all() for a in after)
@@ -386,8 +421,8 @@ def deployed(name: str, form: str, **switches: bool):
 
 
 def as_emitted(name: str, answers: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """A training form's answers for some frames (..., 56, 56, 25) as a deploy form emits them: keypoints get a score."""
-    if models.get(name).output == "heatmaps":
+    """A training form's answers for some frames (..., 56, 56, 25) as a deploy form emits them: keypoints have a score."""
+    if models.get(name).output == "heatmaps" or answers.shape[-1] == 3:
         return answers
     score = np.minimum(seen.max((-3, -2)) / reference.FULL_SCORE, 1)
     return np.concatenate([answers, score[..., None]], axis=-1)
@@ -422,7 +457,7 @@ def check_window_form(name: str, switches: dict, emits: str) -> None:
     form, window = deployed(name, f"window-{emits}", **switches), windows()[1]
     check_promises(form, name, switches, "window", emits)
     expected = as_emitted(name, answer(name, **switches)[1], window)[EMITTED[emits]]
-    assert error(emission(name, form([to_channels(window)])), expected) < 1e-5
+    assert error(emission(name, form(fed(name, to_channels(window), peaks(10)[None, None, 5:]))), expected) < 1e-5
 
 
 def test_the_decode_of_deploy_graphs_is_the_runtimes():
@@ -445,12 +480,16 @@ def test_one_emitted_frame_of_conv3d_needs_three_frames_of_its_kernel():
     assert deployed("conv3d", "step-newest").count_params() == 46_925
 
 
-def streamed(form, stream: np.ndarray, resets: tuple[int, ...] = ()) -> list[np.ndarray]:
-    """What a step form emits for each frame, from the zero state on, and again so at every frame of `resets`."""
-    zero = [np.zeros(tensor.shape, np.float32) for tensor in form.inputs[1:]]
+def streamed(name: str, form, stream: np.ndarray, resets: tuple[int, ...] = (), first: int = 0) -> list[np.ndarray]:
+    """What a step form emits for each frame, from the zero state on, and again so at every frame of `resets`.
+
+    `first`: the frame to which peaks belong that enter with the stream's first.
+    """
+    zero = [np.zeros(tensor.shape, np.float32) for tensor in form.inputs[len(form.inputs) + 1 - len(form.outputs) :]]
     state, emitted = zero, []
     for t, frame in enumerate(stream):
-        outputs = form.predict_on_batch([frame[None], *(zero if t in resets else state)])
+        entering = fed(name, frame[None], peaks(11)[None, None, None, t + first])
+        outputs = form.predict_on_batch([*entering, *(zero if t in resets else state)])
         output, *state = outputs if isinstance(outputs, list) else [outputs]  # Keras takes a list of one apart
         emitted.append(output)
     return emitted
@@ -461,8 +500,9 @@ def streamed(form, stream: np.ndarray, resets: tuple[int, ...] = ()) -> list[np.
 def test_a_step_form_gives_what_the_model_gives_from_the_fifth_frame_on(name, switches, emits):
     form, reset = deployed(name, f"step-{emits}", **switches), 6
     check_promises(form, name, switches, "step", emits)
-    assert [tensor.shape for tensor in form.outputs[1:]] == [tensor.shape for tensor in form.inputs[1:]]
-    emitted = streamed(form, frames(11), (reset,))
+    kept = [tensor.shape for tensor in form.outputs[1:]]
+    assert kept == [tensor.shape for tensor in form.inputs[len(form.inputs) - len(kept) :]]
+    emitted = streamed(name, form, frames(11), (reset,))
     for t, expected in stream_answers(name, (4, 5, reset + 4), **switches).items():
         assert error(emission(name, emitted[t]), expected[EMITTED[emits]]) < 1e-5, f"frame {t}"
 
@@ -470,8 +510,8 @@ def test_a_step_form_gives_what_the_model_gives_from_the_fifth_frame_on(name, sw
 @functools.cache
 def stream_answers(name: str, ends: tuple[int, ...], **switches: bool) -> dict[int, np.ndarray]:
     """The training form's answers for the windows of `frames(11)` that end with these frames."""
-    seen = np.stack([frames(11)[t - 4 : t + 1] for t in ends])
-    answers = as_emitted(name, np.asarray(built(name, **switches)(seen)), seen)
+    seen, heights = (np.stack([whole[t - 4 : t + 1] for t in ends]) for whole in (frames(11), peaks(11)))
+    answers = as_emitted(name, asked(name, built(name, **switches), seen, heights), seen)
     return dict(zip(ends, answers, strict=True))
 
 
@@ -480,12 +520,13 @@ def stream_answers(name: str, ends: tuple[int, ...], **switches: bool) -> dict[i
 def test_a_frame_of_nan_is_gone_after_a_reset_and_after_five_frames(name, emits):
     form = deployed(name, f"step-{emits}", **models.get(name).switches)
     clean, broken = frames(11)[:5], np.full((1, 56, 56, 25), np.nan, np.float32)
-    expected = streamed(form, clean)
+    expected = streamed(name, form, clean, first=3)
     assert all(np.isfinite(output).all() for output in expected)
-    after_a_reset = streamed(form, np.concatenate([clean[:2], broken, clean]), resets=(3,))
+    after_a_reset = streamed(name, form, np.concatenate([clean[:2], broken, clean]), resets=(3,))
     for left, right in zip(after_a_reset[3:], expected, strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(streamed(form, np.concatenate([broken, clean]))[-1], expected[-1], rtol=1e-6, atol=1e-6)
+    last = streamed(name, form, np.concatenate([broken, clean]), first=2)[-1]
+    np.testing.assert_allclose(last, expected[-1], rtol=1e-6, atol=1e-6)
 
 
 # The registry -----------------------------------------------------------------------------------------------------

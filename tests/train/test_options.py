@@ -81,7 +81,7 @@ def test_every_built_in_preset_sets_options_of_the_command(name, command):
 
 
 def test_the_built_in_presets_are_the_studys():
-    assert PRESETS == ["final", "mission"]
+    assert PRESETS == ["final", "joint_mixer", "mission"]
     for name, fine, split, select in (("mission", 1e-6, "mission", "0.2"), ("final", 1e-4, "final", "0.05")):
         pre, options = (parse([c, "--preset", name, *DATA]) for c in ("pretrain", "finetune"))
         assert (pre.learning_rate, pre.split, pre.select) == (1e-3, "by-window", "0.2")
@@ -196,6 +196,7 @@ def test_a_value_that_the_command_line_would_refuse_is_refused_in_a_preset(prese
     [
         ("--epochs", "-1"), ("--batch", "0"), ("--steps", "0"), ("--validation", "0"), ("--learning-rate", "nan"),
         ("--learning-rate", "0"), ("--weight-decay", "-1"), ("--weight-decay", "inf"), ("--target-sigma", "0.1"),
+        ("--clip-norm", "-1"), ("--average", "1"), ("--schedule", "cosine"), ("--shift", "0.6"), ("--drop", "1"),
         ("--rotate", "181"), ("--scale", "-0.1"), ("--seed", "-1"), ("--switch", "unknown=on"), ("--loss", "coordinate_mse"),
         ("--precision", "float64"), ("--box", "round"), ("--select", "0.3"), ("--split", "by-magic"),
     ],

@@ -20,10 +20,15 @@ class Model(Protocol):
     parameters: int  # of the training form, exact
     reads: str  # heatmaps, or keypoints: what its windows are read for
     output: str  # heatmaps (..., 56, 56, 25), or keypoints (..., 25, 2) = x and y in cells
+    loss: str  # what trains it where nothing else is asked for; where this is not said, the first of its output's
+    peaks: bool  # whether it takes the heights of the native maps after the maps; where this is not said, no
     switches: dict[str, bool]  # what may be switched in `build`, with its default
 
     def build(self, **switches: bool):
-        """Training form: a Keras model (B, 5, 56, 56, 25) -> (B, 5, 56, 56, 25), or (B, 5, 25, 2) keypoints."""
+        """Training form: a Keras model (B, 5, 56, 56, 25) -> (B, 5, 56, 56, 25), or (B, 5, 25, 2 or 3) keypoints.
+
+        With `peaks` it takes [maps, peaks (B, 5, 25)].
+        """
 
     def outputs(self, model, given: dict):
         """What the training form gives for what windows are given (tensors by name, see `train.feed`)."""
@@ -33,11 +38,14 @@ class Model(Protocol):
 
         `window`: (1, 56, 56, 125), frame-major -> (1, 56, 56, 25 T). `step`: (1, 56, 56, 25) and the state's tensors ->
         (1, 56, 56, 25) and the new state in the same order; a stream begins with zeros. Keypoints: (1, T, 25, 3).
-        Model.inputs name the state.
+        With `peaks` (1, 1, T, 25) come after the maps. Model.inputs name the state.
         """
 
     def form_parameters(self, form: str, emits: str, **switches: bool) -> int:
         """How many weights a deploy form must hold: those that reach its output."""
+
+    def teach(self, model, known) -> None:
+        """Told, before training, which keypoints (25,) its data has truth for; only of models that ask for it."""
 
     def pass_through(self, model) -> bool:
         """Set weights with which the training form gives its input back; False where there are none such."""

@@ -1,0 +1,181 @@
+"""Joint mixer: a gate over five decoded positions of every joint, a regressed point and a small correction.
+
+It sees the decoded positions of five frames and the height of the estimator's own map in each: nothing else was found
+to help. Three blocks mix over joints, then over features (the MLP-Mixer of Tolstikhin et al., NeurIPS 2021). Per joint
+and frame it gives six logits, whose softmax weighs the five positions and a regressed point, a correction added to
+that mean, and a score: the chance that the keypoint lies within 0.2 torso diameters of the truth. The gate starts at
+the joint's own frame, so that an untrained model hardly changes its input.
+
+A joint is passed through as it was decoded, its score the height of its map, where training had no truth for it, or
+where none of the five frames shows it: nothing is invented.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from climb_edge.boxes import SIZE
+from climb_edge.contract import WINDOW
+from climb_edge.heatmaps import CENTRE, decode
+from climb_edge.skeleton import K
+from train.backend import keras
+from train.feed import Points
+from train.graphs import EMITTED, Constant, decoded, standardised, step_inputs, window_input
+
+WIDTH, HIDDEN, BLOCKS = 48, 96, 3
+FAR, NEAR, MEAN = 6.0, 0.3, 3.0  # of a box's side: how offsets enter, how regressed points leave, how the mean enters
+SMALL = 0.1  # of a box's side: how corrections leave
+FRAME = WINDOW + 1 + 2 + 2 + 1  # outputs of a joint in a frame: logits, regressed point, correction, score
+OWN, REGRESSED, HIDDEN_FRAME = 4.0, -1.0, -9.0  # logits that are added: the gate's start, and of a frame without a map
+_ops = keras.ops
+_register = keras.saving.register_keras_serializable("climb_edge")
+
+
+@_register
+class Decode(keras.layers.Layer):
+    """Heatmaps (B, 5, 56, 56, 25) and peaks (B, 5, 25) -> x, y in cells and peak, each (B, 1, 5, 25); empty: peak 0."""
+
+    def __init__(self, **options):
+        super().__init__(**options, autocast=False)  # in half precision the place of a maximum is up to 0.4 cells off
+
+    def call(self, window, peaks):
+        cells, heights = decode(_ops.cast(window, "float32"), ops=_ops)
+        return split(cells, _ops.where(heights > 0, _ops.cast(peaks, "float32"), 0.0))
+
+
+def split(cells, peaks):
+    """Cells (B, 5, 25, 2) and peaks (B, 5, 25) as x, y and peak, each (B, 1, 5, 25)."""
+    return [part[:, None] for part in (cells[..., 0], cells[..., 1], peaks)]
+
+
+@_register
+class Mixer(keras.layers.Layer):
+    """The model itself: x, y in cells and peak, each (B, 1, 5, 25) -> (B, T, 25, 3) = x, y, score of `frames`.
+
+    Tokens are (B, 1, 25, N) throughout and every product is a 1 x 1 convolution, so that training and deploy forms
+    are one code. Always single precision: half would save nothing and cost places.
+    """
+
+    def __init__(self, **options):
+        super().__init__(**{"dtype": "float32", **options})
+
+        def linear(size: int, name: str, **more):
+            return keras.layers.Conv2D(size, 1, dtype="float32", name=name, **more)
+
+        self.embed = linear(WIDTH, "embed", use_bias=False)
+        self.joint = Constant((1, 1, K, WIDTH), dtype="float32", name="joint")
+        self.blocks = [
+            [linear(K, f"joints{n}", activation="relu"), linear(K, f"joints_out{n}"),
+             linear(HIDDEN, f"widen{n}", activation="relu"), linear(WIDTH, f"narrow{n}")] for n in range(BLOCKS)
+        ]  # fmt: skip
+        self.emit = linear(WINDOW * FRAME, "emit", use_bias=False, kernel_initializer="zeros")
+        self.start = Constant((1, 1, K, WINDOW * FRAME), dtype="float32", name="start")
+        self.taught = Constant((1, 1, 1, K), multiply=True, trainable=False, dtype="float32", name="taught")
+
+    def build(self, x_shape, y_shape=None, peak_shape=None):
+        self.embed.build((None, 1, K, 3 * WINDOW + 3))
+        for joints, joints_out, widen, narrow in self.blocks:
+            joints.build((None, 1, WIDTH, K))
+            joints_out.build((None, 1, WIDTH, K))
+            widen.build((None, 1, K, WIDTH))
+            narrow.build((None, 1, K, HIDDEN))
+        self.emit.build((None, 1, K, WIDTH))
+
+    def call(self, x, y, peak, frames=EMITTED["all"]):
+        seen = self.taught(_ops.cast(peak > 0, "float32"))  # a joint without truth in training tells nothing either
+        count = _ops.sum(seen, axis=2, keepdims=True)
+        kept = _ops.minimum(count, 1.0)  # (B, 1, 1, 25): 0 where the joint passes through
+
+        def normal(place):  # (B, 1, 5, 25): from the middle of the box, in its sides; mean over the frames that show it
+            place = (place - CENTRE) / SIZE
+            mean = _ops.sum(place * seen, axis=2, keepdims=True) / _ops.maximum(count, 1.0)
+            return (place - mean) * seen, mean
+
+        (x_off, x_mean), (y_off, y_mean) = normal(x), normal(y)
+        features = [FAR * x_off, FAR * y_off, peak * seen, MEAN * x_mean, MEAN * y_mean, count / WINDOW]
+        told = self._mixed(_turned(_ops.concatenate(features, axis=2)))
+        hidden = HIDDEN_FRAME * (1 - _turned(seen))  # (B, 1, 25, 5)
+        axes = [(_turned(off), _turned(mean)) for off, mean in ((x_off, x_mean), (y_off, y_mean))]
+        emitted = []
+        for t in frames:
+            own = told[..., t * FRAME : (t + 1) * FRAME]
+            start = np.where(np.arange(WINDOW) == t, OWN, 0.0).astype(np.float32)
+            logits = [own[..., :WINDOW] + start + hidden, own[..., WINDOW : WINDOW + 1] + REGRESSED]
+            weights = _ops.softmax(_ops.concatenate(logits, axis=-1))
+            parts = []
+            for n, (offset, mean) in enumerate(axes, start=WINDOW + 1):
+                points = _ops.concatenate([offset, NEAR * own[..., n : n + 1]], axis=-1)
+                apart = _ops.sum(weights * points, axis=-1, keepdims=True) + SMALL * own[..., n + 2 : n + 3]
+                parts.append((mean + apart) * SIZE + CENTRE)
+            parts.append(_ops.sigmoid(own[..., FRAME - 1 :]))
+            given = _turned(_ops.concatenate([v[:, :, t : t + 1] for v in (x, y, peak)], axis=2))
+            refined = _ops.concatenate(parts, axis=-1)
+            emitted.append(given + _turned(kept) * (refined - given))
+        return emitted[0] if len(emitted) == 1 else _ops.concatenate(emitted, axis=1)
+
+    def _mixed(self, features):
+        """Features (B, 1, 25, 18) -> what is told of every joint (B, 1, 25, 55)."""
+        tokens = self.joint(self.embed(features))
+        for joints, joints_out, widen, narrow in self.blocks:
+            tokens = tokens + _turned(joints_out(joints(_turned(standardised(tokens)))))
+            tokens = tokens + narrow(widen(standardised(tokens)))
+        return self.start(self.emit(standardised(tokens)))
+
+
+def _turned(tensor):
+    """(B, 1, R, C) -> (B, 1, C, R)."""
+    return _ops.transpose(tensor, (0, 1, 3, 2))
+
+
+class JointMixer:
+    """The registry's entry; see `train.models.Model`."""
+
+    name, reads, output, parameters = "joint_mixer", "keypoints", "keypoints", 38_084
+    loss, switches, peaks = "soft_pck", {}, True
+
+    def build(self) -> keras.Model:
+        """Training form: maps (B, 5, 56, 56, 25), peaks (B, 5, 25) -> (B, 5, 25, 3) = x and y in cells, score 0..1.
+
+        Its layer `mixer` is the model itself.
+        """
+        window, peaks = keras.Input((WINDOW, SIZE, SIZE, K), name="window"), keras.Input((WINDOW, K), name="peaks")
+        refined = Mixer(name="mixer")(*Decode(name="decode")(window, peaks))
+        return keras.Model([window, peaks], refined, name=self.name)
+
+    def outputs(self, model: keras.Model, given: dict):
+        """From keypoints as they are decoded, without maps."""
+        height = given["points"][..., 2]
+        known = _ops.all(_ops.isfinite(given["points"]), axis=-1)
+        return model.get_layer("mixer")(*split(Points()(given), _ops.where(known, height, 0.0)))
+
+    def teach(self, model: keras.Model, known: np.ndarray) -> None:
+        """Refine the keypoints `known` (25,) as well from now on: there is truth for them."""
+        (taught,) = model.get_layer("mixer").taught.weights
+        taught.assign(np.maximum(np.asarray(taught), known.astype(np.float32)))
+
+    def pass_through(self, model: keras.Model) -> bool:
+        return False
+
+    def form(self, model: keras.Model, form: str, emits: str) -> keras.Model:
+        mixer, name, frames = model.get_layer("mixer"), f"{self.name}_{form}_{emits}", EMITTED[emits]
+        if form == "window":
+            window = window_input()
+            peaks = keras.Input(batch_shape=(1, 1, WINDOW, K), name="peaks")
+            x, y, height = (_ops.reshape(part, (1, 1, WINDOW, K)) for part in decoded(window))
+            return keras.Model([window, peaks], mixer(x, y, _shown(peaks, height), frames=frames), name=name)
+        frame, peaks, past = step_inputs({"peaks": (1, 1, K), "past": (1, WINDOW - 1, 3 * K)})
+        x, y, height = decoded(frame)
+        kept = _ops.concatenate([past, _ops.concatenate([x, y, _shown(peaks, height)], axis=-1)], axis=2)
+        place = [kept[..., n * K : (n + 1) * K] for n in range(3)]
+        return keras.Model([frame, peaks, past], [mixer(*place, frames=frames), kept[:, :, 1:]], name=name)
+
+    def form_parameters(self, form: str, emits: str) -> int:
+        return self.parameters
+
+
+def _shown(peaks, height):
+    """Peaks where the map in the box is not empty, 0 elsewhere."""
+    return peaks * _ops.cast(_ops.greater(height, 0.0), "float32")
+
+
+REFINERS = (JointMixer(),)
