@@ -5,10 +5,16 @@ PY := $(VENV)/bin/python
 OUT := out/demo
 READY := $(VENV)/.ready
 SECOND := $(VENV)-second
+MEDIAPIPE := $(VENV)-mediapipe
 UV := $(VENV)-uv/bin/uv
 SHIPPED := runs/shipped
 
-.PHONY: demo test lint environment second-runtime locks shipped picture models clean
+# Refiners that the web demo offers beside the package's own; PORT of its server.
+REFINERS := out/demo/models
+PORT := 8322
+NPM := web_demo/node_modules/.ready
+
+.PHONY: web web-serve test-web demo test lint environment second-runtime mediapipe locks shipped picture models apk test-android android-assets clean
 
 # A file that a gate refuses (exit code 1) does not stop the demo: the closing table says which, and why is in the report.
 demo: environment
@@ -54,6 +60,16 @@ $(SECOND)/.ready: locks/second.txt
 	$(SECOND)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/second.txt
 	@touch $@
 
+# MediaPipe's own pose solution, for `climb-edge benchmark --mediapipe`: it wants NumPy 1 and 1 GB of disk.
+mediapipe: $(MEDIAPIPE)/.ready
+
+$(MEDIAPIPE)/.ready: locks/mediapipe.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || \
+	{ echo "error: mediapipe 0.10.21 has wheels for Python 3.11 and 3.12, $$($(PYTHON) --version) found; name one with make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv --clear $(MEDIAPIPE)
+	$(MEDIAPIPE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/mediapipe.txt
+	@touch $@
+
 # One lock file per environment; names, versions and hashes, no index address.
 locks:
 	$(PYTHON) -m venv $(VENV)-uv && $(VENV)-uv/bin/pip install --quiet uv
@@ -63,6 +79,8 @@ locks:
 	--no-header --output-file locks/edge.txt
 	printf 'tflite-runtime==2.14.0\nnumpy<2\n' | $(UV) pip compile - --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --output-file locks/second.txt
+	printf 'mediapipe==0.10.21\nnumpy<2\n' | $(UV) pip compile - --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --no-header --output-file locks/mediapipe.txt
 	printf 'tflite-runtime==2.14.0\nnumpy>=1.26,<2\nopencv-python-headless>=4.10,<4.12\nav>=14\ntqdm>=4.60\n' | \
 	$(UV) pip compile - --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	--no-header --output-file locks/edge-tflite.txt
@@ -87,5 +105,53 @@ models: environment
 	$(PY) -m climb_edge fetch --only vulkan
 	$(PY) -m convert models --out docs/models.md
 
+# The Android app, without an SDK: JDK 17 or newer, Maven, gcc and, of Debian, apksigner zipalign dexdump. BUNDLE names a folder
+# of `python -m convert --bundle`, whose refiners go in too; CLIMB_EDGE_KEYSTORE and its like (android_demo/tools/apk/build.py)
+# a key to sign with, else a debug key is made.
+ANDROID := android_demo/build
+ANDROID_TYPES := @nativescript/types-android@9.1.1
+MAVEN := cd android_demo && mvn --batch-mode --quiet
+
+apk: android-assets
+	$(MAVEN) -DskipTests package
+	@cat $(ANDROID)/app/apk.txt
+
+# The app's own code on its own runtime, here: core, whole chain, GPU delegate, Activity, then the APK. Also needs, of Debian,
+# libegl1 libgles2 libegl-mesa0 libgl1-mesa-dri (software OpenGL ES), npm (a list of Android's public methods), and the
+# development environment, which makes the golden vectors. The first run fetches 620 MB from Maven Central.
+test-android: android-assets
+	cd android_demo/tools && PYTHONPATH=$(CURDIR) $(CURDIR)/$(PY) -m golden ../build/golden ../build/assets
+	rm -rf $(ANDROID)/*/surefire-reports
+	$(MAVEN) package
+	$(PY) android_demo/tools/tested.py $(ANDROID)
+	@mkdir -p $(ANDROID)/api && cd $(ANDROID)/api && npm pack --silent $(ANDROID_TYPES) >/dev/null && tar xzf *.tgz
+	$(PY) android_demo/tools/apk/api.py $(ANDROID)/climb-edge-demo.apk $(ANDROID)/api/package/lib/android/android-platform-37.d.ts 26 34
+	@cat $(ANDROID)/app/apk.txt
+
+android-assets: environment
+	@for tool in mvn gcc keytool apksigner zipalign dexdump; do command -v $$tool >/dev/null || \
+	{ echo "error: $$tool is needed to build the app and was not found; install a JDK, maven, gcc, apksigner, zipalign and dexdump"; exit 2; }; done
+	@PYTHONPATH=. $(PY) android_demo/tools/assets.py $(ANDROID)/assets $(BUNDLE)
+
+# The page that runs the refiners in a browser: a folder for any static host.
+web: environment $(NPM)
+	@$(PY) web_demo/tools/build.py --out out/web --refiners $(REFINERS)
+
+web-serve:
+	@$(PY) web_demo/tools/serve.py out/web $(PORT)
+
+# In Debian's Chromium, on wasm and on WebGPU in software, against what Python computes.
+test-web: web
+	@command -v chromium >/dev/null || { echo "error: the browser tests need chromium: apt-get install chromium"; exit 2; }
+	@$(PY) web_demo/tools/vectors.py out/web-test
+	@$(PY) web_demo/tools/fixtures.py out/web-test out/web
+	node --test --test-concurrency=2 web_demo/test/*.test.mjs
+
+$(NPM): web_demo/package-lock.json
+	@command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20)' || \
+	{ echo "error: the web demo needs node 20 or later with npm"; exit 2; }
+	npm --prefix web_demo ci --silent
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(VENV)-uv $(SECOND) out runs build *.egg-info
+	rm -rf $(VENV) $(VENV)-uv $(SECOND) $(MEDIAPIPE) out runs build $(ANDROID) *.egg-info
