@@ -1,0 +1,26 @@
+package climbedge.core
+
+import java.nio.ByteBuffer
+
+/** Where models come from: the app's assets, or a folder in a test. Buffers are direct; mapped, where that can be. */
+interface Library {
+    /** Paths of the refiners. */
+    fun refiners(): List<String>
+
+    fun map(path: String): ByteBuffer
+
+    companion object {
+        const val DETECTION = "estimator/pose_detection.tflite"
+        const val LANDMARKS = "estimator/pose_landmark_lite.tflite"
+    }
+}
+
+/** What the user chose: a refiner's path, a filter's text or [OFF], and where to run. */
+data class Choice(val model: String, val wish: Wish) {
+    companion object {
+        const val OFF = "identity"
+
+        /** All that can be chosen as a model. */
+        fun models(library: Library): List<String> = library.refiners() + FilterSpec.NAMES + OFF
+    }
+}

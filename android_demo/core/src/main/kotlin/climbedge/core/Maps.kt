@@ -1,0 +1,36 @@
+package climbedge.core
+
+import kotlin.math.PI
+
+/** Heatmaps (rows, columns, depth) in one array, the keypoint last; row = y, column = x. */
+class Maps(val rows: Int, val columns: Int, val depth: Int, val values: FloatArray = FloatArray(rows * columns * depth)) {
+    init {
+        require(values.size == rows * columns * depth) { "expected $rows x $columns x $depth values, found ${values.size}" }
+    }
+
+    /** Negatives to 0, then every map scaled to sum to 255; an empty one stays empty. In place. */
+    fun normalise(): Maps {
+        val total = DoubleArray(depth)
+        for (i in values.indices) {
+            if (values[i] < 0) values[i] = 0f
+            total[i % depth] += values[i]
+        }
+        val factor = FloatArray(depth) { if (total[it] > 0) (MASS / total[it]).toFloat() else 0f }
+        for (i in values.indices) values[i] *= factor[i % depth]
+        return this
+    }
+
+    companion object {
+        /** Cells a side of what enters a model. */
+        const val SIZE = 56
+
+        /** What every heatmap of an input sums to. */
+        const val MASS = 255.0
+
+        /** Height of a Gaussian of sigma 1 that sums to [MASS]: full score. */
+        const val PEAK = MASS / (2 * PI)
+
+        /** Where an empty map decodes to: the middle of the box. */
+        const val CENTRE = SIZE / 2f
+    }
+}
