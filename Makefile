@@ -148,7 +148,7 @@ test-web: web
 	node --test --test-concurrency=2 web_demo/test/*.test.mjs
 
 $(NPM): web_demo/package-lock.json
-	@command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20)' || \
+	@command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' || \
 	{ echo "error: the web demo needs node 20 or later with npm"; exit 2; }
 	npm --prefix web_demo ci --silent
 	@touch $@

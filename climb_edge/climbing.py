@@ -37,6 +37,7 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
+from climb_edge.overlay import label
 from climb_edge.results import as_results
 from climb_edge.skeleton import INDEX, LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, SHOWN
 from climb_edge.stream import Result
@@ -157,17 +158,14 @@ def draw(image: np.ndarray, summary: Summary) -> np.ndarray:
     canvas = np.ascontiguousarray(image).copy()
     height, width = canvas.shape[:2]
     scale, unit = np.array([width, height]) / summary.frame_size, max(min(width, height) / 720, 0.2)
-    thick, rim = max(round(3 * unit), 1), max(round(1.5 * unit), 1)
+    thick = max(round(3 * unit), 1)
 
     def pixel(point) -> tuple[int, int]:
         x, y = np.clip(np.round(np.asarray(point) * scale), -9999, 9999).astype(int).tolist()
         return x, y
 
     def text(words: str, place: tuple[int, int], colour: tuple[int, int, int]) -> None:
-        for right, down in (*((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)), (0, 0)):  # a rim, then the words
-            at = place[0] + right * rim, place[1] + down * rim
-            shade = colour if right == down == 0 else (20, 20, 20)
-            cv2.putText(canvas, words, at, cv2.FONT_HERSHEY_SIMPLEX, 0.7 * unit, shade, max(thick // 2, 1), cv2.LINE_AA)
+        label(canvas, words, place, 0.7 * unit, colour, max(thick // 2, 1))
 
     share = np.cumsum(summary.on_wall) / max(summary.on_wall.sum(), 1)
     palette = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_PLASMA).reshape(-1, 3)[:, ::-1]

@@ -36,6 +36,12 @@ class ClipSet:
     def __len__(self) -> int:
         return len(self.clip)
 
+    @property
+    def rate(self) -> float | None:
+        """Frames a second: the median over clips; None where no clip knows."""
+        known = self.fps[np.isfinite(self.fps)]
+        return float(np.median(known)) if len(known) else None
+
     def rows(self, i: int) -> slice:
         """The rows of clip i."""
         return slice(int(self.offsets[i]), int(self.offsets[i + 1]))

@@ -145,9 +145,8 @@ def _percent(share: float | None) -> str:
 
 
 def _lag(predicted: list[np.ndarray], truth: list[np.ndarray], clips: ClipSet) -> float | None:
-    """Milliseconds behind the truth, at the clips' median rate; None where nothing can be told."""
-    known = clips.fps[np.isfinite(clips.fps)]
-    lag = lag_ms(predicted, truth, float(np.median(known)) if len(known) else RATE)
+    """Milliseconds behind the truth, at the clips' rate; None where nothing can be told."""
+    lag = lag_ms(predicted, truth, clips.rate or RATE)
     return lag if np.isfinite(lag) else None
 
 

@@ -62,8 +62,8 @@ class Overlay:
             for point, clear in zip(points, shown, strict=True):
                 cv2.circle(canvas, point, 3 if clear else 2, (255, 255, 255), -1, cv2.LINE_AA)
                 cv2.circle(canvas, point, 3 if clear else 2, (30, 30, 30), 1, cv2.LINE_AA)
-        _text(canvas, self._titles[number], (12, 26), 0.7)
-        _text(canvas, states(results), (12, canvas.shape[0] - 12), 0.5)
+        label(canvas, self._titles[number], (12, 26), 0.7)
+        label(canvas, states(results), (12, canvas.shape[0] - 12), 0.5)
         return canvas
 
     def _trail(self, canvas: np.ndarray, key: tuple[int, int], points: list[tuple[int, int]]) -> None:
@@ -101,9 +101,15 @@ def _shrunk(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
 
 
-def _text(canvas: np.ndarray, text: str, place: tuple[int, int], size: float) -> None:
-    """White with a dark edge; the edge by shifted copies, for OpenCV 5 sets bold letters wider."""
-    for dx, dy in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
-        at = (place[0] + dx, place[1] + dy)
-        cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, (20, 20, 20), 1, cv2.LINE_AA)
-    cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 1, cv2.LINE_AA)
+def label(
+    canvas: np.ndarray,
+    text: str,
+    place: tuple[int, int],
+    size: float,
+    colour: tuple[int, int, int] = (255, 255, 255),
+    thick: int = 1,
+) -> None:
+    """Draw text with a dark edge; the edge by shifted copies, for OpenCV 5 sets bold letters wider."""
+    for right, down in (*((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)), (0, 0)):
+        at, shade = (place[0] + right * thick, place[1] + down * thick), colour if right == down == 0 else (20, 20, 20)
+        cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, shade, thick, cv2.LINE_AA)

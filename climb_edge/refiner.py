@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from importlib.resources import files
@@ -21,9 +22,10 @@ from climb_edge.runtime import Session
 from climb_edge.skeleton import K
 
 
-class Track:
+class Track(ABC):
     """One person's frames so far, in one box. A refiner starts as many as there are persons."""
 
+    @abstractmethod
     def push(self, heatmaps: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray | None:
         """Heatmaps (56, 56, 25) of the next frame -> keypoints (T, 25, 3) = x and y in cells, score 0..1.
 
@@ -32,7 +34,6 @@ class Track:
         ago comes first, then the later ones as far as this refiner can tell them: only the first is used in a running
         stream, the rest when it ends.
         """
-        raise NotImplementedError
 
     def moved(self, affine: np.ndarray) -> bool:
         """The box has moved; `affine` (2, 3) maps cells of the old one to cells of the new one.

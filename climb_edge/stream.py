@@ -76,7 +76,7 @@ class Stream:
 
     def __init__(self, estimator: Estimator, refiner: Refiner, rule: BoxRule = STICKY, gap: float = GAP):
         self.estimator, self.refiner, self.rule, self.gap = estimator, refiner, rule, gap
-        self.rate = getattr(refiner, "rate", None) or RATE
+        self.rate = refiner.rate or RATE
         self.reset()
 
     def reset(self) -> None:

@@ -59,7 +59,7 @@ def write_picture(path: Path, image: np.ndarray) -> None:
 
 
 def track(
-    frames: Iterable[Frame], estimator: Estimator, refiners: Refiner | Sequence[Refiner], out: str | Path, source: str,
+    frames: Iterable[Frame], estimator: Estimator, refiners: Sequence[Refiner], out: str | Path, source: str,
     fps: float = 30.0, step: Callable[[], object] = lambda: None, picture_at: float | None = None,
     watch: Callable[[Moment], object] = lambda moment: None,
 ) -> Tracked:  # fmt: skip
@@ -71,7 +71,7 @@ def track(
     written, as OUT/overlay.jpg. Each file is whole or absent, except that Ctrl-C ends the input early and keeps
     everything up to there.
     """
-    out, refiners = Path(out), list(refiners) if isinstance(refiners, Sequence) else [refiners]
+    out = Path(out)
     paths, shared = _paths(out, refiners), Shared(estimator)
     streams, overlay = [Stream(shared, refiner) for refiner in refiners], Overlay(*(r.name for r in refiners))
     pending: dict[int, tuple[Frame, list[list[Result]]]] = {}  # frames that a delayed result may still belong to
@@ -121,7 +121,7 @@ def track(
     return Tracked(out / "overlay.mp4", paths, count, dropped, len(seen), everything[0], last)
 
 
-def _paths(out: Path, refiners: list[Refiner]) -> list[Path]:
+def _paths(out: Path, refiners: Sequence[Refiner]) -> list[Path]:
     """track.jsonl for the first refiner, track-NAME.jsonl for the others; a number where two would share a name."""
     names = ["track", *("track-" + re.sub(r"[^\w.]+", "-", r.name).removesuffix(".tflite") for r in refiners[1:])]
     return [out / f"{name}{f'-{i}' if name in names[:i] else ''}.jsonl" for i, name in enumerate(names)]

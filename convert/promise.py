@@ -35,7 +35,6 @@ def contract_of(made: Made, config: dict, source: Source, estimator: str | None,
     Raises ClimbEdgeError when the graph gives no finite values on the golden input.
     """
     graph, recipe = made.graph, made.recipe
-    rates = source.clips.fps[np.isfinite(source.clips.fps)]
     heatmaps, kept = graph.output == "heatmaps", [list(shape) for _, shape in graph.state]
     checks = {c.name: c.verdict for c in made.checks}
     return {
@@ -48,7 +47,7 @@ def contract_of(made: Made, config: dict, source: Source, estimator: str | None,
         "normalisation": {"sum": MASS, "negatives": 0}, "decode": "dark" if heatmaps else None,
         "peak": PEAK / config["recipe"]["target_sigma"] ** 2 if heatmaps else None,
         "box": {"rule": STICKY.name, "grow": STICKY.grow, "outer": STICKY.outer, "shrunk": STICKY.shrunk, "square": True},
-        "fps": float(np.median(rates)) if len(rates) else None,
+        "fps": source.rate,
         "recipe": recipe.name, "quantizer": recipe.quantizers[0], "left_in_float": list(made.mixed.floats) if made.mixed else [],
         "calibration": {
             "windows": len(calibration), "of": "training windows, drawn by the run's seed",

@@ -6,12 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from climb_edge.filters import GRIDS, Filter
+from climb_edge.stream import RATE
 from train.data import open_source
 from train.fit import Recipe
 from train.judge import Judge, Measured
 from train.runs import Run
 from train.splits import Split
-from train.training import figures, heading, rate, through
+from train.training import figures, heading, through
 
 TUNED_BY = "0.1"  # validation PCK, ours, pooled
 
@@ -22,7 +23,7 @@ def filter_run(path: Path) -> dict:
     config = run.config()
     source = open_source(config)
     parts, recipe = Split.load(run.split, source), Recipe(**config["recipe"])
-    judge, fps = Judge(source, recipe), rate(source)
+    judge, fps = Judge(source, recipe), source.rate or RATE
     measured = {name: judge(getattr(parts, name)) for name in ("val", "test", "held_out") if len(getattr(parts, name))}
     tuned = {name: max(grid, key=partial(_worth, measured["val"], fps)) for name, grid in GRIDS.items()}
     shown = {

@@ -13,6 +13,7 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.motion_metrics import acceleration, lag_ms
+from climb_edge.stream import RATE
 from train import models
 from train.augment import Augmentation
 from train.backend import keras
@@ -154,7 +155,7 @@ def _arithmetic(options: argparse.Namespace):
 
 
 def _metrics(config: dict, described, source: Source, parts: Split, run: Run, recipe: Recipe, model) -> dict:
-    history, fps = run.history(), rate(source)
+    history, fps = run.history(), source.rate or RATE
     judges = {"identity": Judge(source, recipe), "refined": Judge(source, recipe, described, model)}
     measured = {
         part: {name: figures(judge(indices), fps) for name, judge in judges.items()}
@@ -188,12 +189,6 @@ def _milliseconds(model) -> float:
         model.predict_on_batch(window if len(window) > 1 else window[0])
         times.append(time.perf_counter() - since)
     return 1000 * float(np.median(times[2:]))
-
-
-def rate(source: Source) -> float:
-    """Frames per second of a source's windows; 30 where its clips do not say."""
-    known = source.clips.fps[np.isfinite(source.clips.fps)]
-    return float(np.median(known) if len(known) else 30.0) / ((source.span - 1) / 4)
 
 
 def figures(measured: Measured, fps: float) -> dict:

@@ -112,6 +112,11 @@ class RenderedWindows:
                 f"{clips.source}: no clip has {self.span} frames in a row with a keypoint; windows need {WINDOW}"
             )
 
+    @property
+    def rate(self) -> float | None:
+        """Frames a second within a window: a noise that takes every other frame halves its clips'."""
+        return self.clips.rate and self.clips.rate / self.noise.skip
+
     def __len__(self) -> int:
         return len(self.clip)
 
@@ -203,6 +208,11 @@ class RecordedWindows:
                     rows = run[i : i + WINDOW]
                     held = boxes[rows] if self.box == STUDY.name else np.repeat(boxes[rows[-1:]], WINDOW, axis=0)
                     yield c, int(recording.frame[rows[0]]), rows, held
+
+    @property
+    def rate(self) -> float | None:
+        """Frames a second within a window."""
+        return self.clips.rate
 
     def __len__(self) -> int:
         return len(self.clip)

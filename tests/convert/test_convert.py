@@ -95,7 +95,11 @@ def test_convert_writes_files_that_prove_themselves(trained, tmp_path, capsys, m
             graph, contract = read_model(path)
             kept = contract["sha256"], contract["recipe"], contract["quantizer"], len(graph)
             assert kept == (file["sha256"], file["recipe"], file["quantizer"], file["bytes"])
-            assert contract["checks"]["verdict"] == "pass" and (app / "refiners" / file["file"]).is_file()
+            assert (
+                contract["fps"] == 30
+                and contract["checks"]["verdict"] == "pass"
+                and (app / "refiners" / file["file"]).is_file()
+            )
             TFLiteRefiner(path)
     printed = subprocess.run(
         ["unzip", "-p", out / "models" / report["files"][0]["file"], "contract.json"], capture_output=True, check=False

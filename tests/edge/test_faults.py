@@ -132,7 +132,7 @@ def test_frames_around_damaged_ones_keep_their_own_times(tmp_path):
             np.testing.assert_allclose(
                 frame.image[22:34, 12:90].mean(0), shapes(number % 20)[22:34, 12:90].mean(0), atol=60
             )
-    done = track(frames, Scripted(walking), load_refiner("default", 1), tmp_path / "o", "v.mp4")
+    done = track(frames, Scripted(walking), [load_refiner("default", 1)], tmp_path / "o", "v.mp4")
     assert done.frames == len(frames) and [r.time for r in done.results] == [f.time for f in frames]
 
 
@@ -142,7 +142,7 @@ def test_a_video_whose_frames_change_size_is_tracked_and_drawn_to_its_end(tmp_pa
     frames = list(read_video(both))
     assert [f.image.shape for f in frames] == [(240, 400, 3)] * 8 + [(400, 240, 3)] * 8
     script = [standing(200, 120, 150)] * 8 + [standing(120, 200, 300)] * 8
-    done = track(frames, Scripted(lambda i: {0: script[i]}), load_refiner("default", 1), tmp_path / "o", "v.h264")
+    done = track(frames, Scripted(lambda i: {0: script[i]}), [load_refiner("default", 1)], tmp_path / "o", "v.h264")
     states = [r.state for r in done.results]
     assert states == (["warming up"] * 4 + ["tracking"] * 4) * 2  # pixels of before mean nothing now
     for result in done.results:
@@ -209,7 +209,7 @@ def test_a_wrong_picture_is_one_error_and_the_stream_goes_on(image, request):
 def test_pictures_of_any_size_are_streamed_and_drawn(tmp_path, size):
     image = np.zeros((*size, 3), np.uint8)
     frames = [Frame(i, i / 30, image) for i in range(2)]
-    done = track(frames, Scripted(walking), Identity(), tmp_path / "o", "v.mp4")
+    done = track(frames, Scripted(walking), [Identity()], tmp_path / "o", "v.mp4")
     assert done.frames == 2 and len(list(read_video(done.overlay))) == 2
 
 
@@ -299,7 +299,7 @@ def test_ctrl_c_in_the_middle_of_a_frame_leaves_that_frame_out(tmp_path, refiner
 
     frames = [Frame(f.index, f.time, GOOD) for f in steady(9)]
     with pytest.raises(KeyboardInterrupt):
-        track(frames, Scripted(script), refiner, tmp_path, "v.mp4")
+        track(frames, Scripted(script), [refiner], tmp_path, "v.mp4")
     assert [r["frame"] for r in read_lines(tmp_path / "track.jsonl")[1]] == list(range(6))
     assert len(list(read_video(tmp_path / "overlay.mp4"))) == 6
 

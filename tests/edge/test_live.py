@@ -121,7 +121,7 @@ def test_with_dropped_frames_every_pose_stands_on_its_own_frame(tmp_path, refine
     frames = [f for f in read_video(video) if f.index in kept]
     watched = []
     estimator = Scripted({i: {0: standing(180 + 4 * i)} for i in range(16)})
-    done = track(frames, estimator, refiner, tmp_path / "out", "v.mp4", watch=watched.append)
+    done = track(frames, estimator, [refiner], tmp_path / "out", "v.mp4", watch=watched.append)
     assert (done.frames, done.dropped, done.with_person) == (8, 7, 8)
     first, rows = read_lines(done.tracks[0])
     assert first["dropped"] == 7 and [r["frame"] for r in rows] == kept

@@ -81,7 +81,7 @@ def test_track_writes_every_frame_with_its_own_time(tmp_path, refiner):
     times = [0.0, 0.03, 0.1, 0.13, 0.2, 0.21, 0.3]
     video = write_video(tmp_path / "v.mp4", [np.full((360, 400, 3), 90, np.uint8)] * 7, times)
     script = {i: {0: standing(180 + 4 * i)} for i in range(7) if i != 5}
-    done = track(read_video(video), Scripted(script), refiner, tmp_path / "out", "v.mp4")
+    done = track(read_video(video), Scripted(script), [refiner], tmp_path / "out", "v.mp4")
     assert (done.frames, done.with_person) == (7, 6)
     drawn = list(read_video(done.overlay))
     np.testing.assert_allclose([f.time for f in drawn], times, atol=1e-3)
@@ -101,7 +101,7 @@ def test_ctrl_c_keeps_what_was_done(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        track(frames(), Scripted({}), Identity(), tmp_path / "out", "v.mp4")
+        track(frames(), Scripted({}), [Identity()], tmp_path / "out", "v.mp4")
     assert len(list(read_video(tmp_path / "out" / "overlay.mp4"))) == 4
     assert len(list(read_lines(tmp_path / "out" / "track.jsonl")[1])) == 4
 
@@ -183,7 +183,7 @@ def test_several_refiners_see_the_same_estimate_and_stand_side_by_side(tmp_path)
         "track-one_euro-min_cutoff-0.05-beta-80.0-d_cutoff-1.0-emits-newest.jsonl",
     ]  # fmt: skip
     for name, path in zip(names, done.tracks, strict=True):
-        alone = track(read_video(video), Scripted(script), load_refiner(name), tmp_path / "alone", "v.mp4")
+        alone = track(read_video(video), Scripted(script), [load_refiner(name)], tmp_path / "alone", "v.mp4")
         assert path.read_text() == alone.tracks[0].read_text()
     drawn = [f.image for f in read_video(done.overlay)]
     assert len(drawn) == 9 and drawn[0].shape == (2 * 64, 3 * 96, 3)  # five panels and a black one

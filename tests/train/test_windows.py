@@ -42,6 +42,7 @@ def test_half_the_frame_rate_takes_every_second_frame(source):
     slow = RenderedWindows(source.clips, NOISES["1.3"])
     assert len(slow) == 12 * (40 - 8)
     assert len(source) == 12 * (40 - 4)
+    assert slow.rate == source.rate / 2 == 15
 
 
 def test_a_batch_is_its_windows_stacked(source):
@@ -106,7 +107,7 @@ def test_clips_that_are_too_short_are_refused():
 class Capture:
     """A refiner that keeps the windows a stream gives it."""
 
-    name, delay, contract = "capture", 0, None
+    name, delay, contract, rate = "capture", 0, None, None
 
     def __init__(self):
         self.windows = []

@@ -61,6 +61,14 @@ export async function saved(page, id) {
   return fs.readFileSync(await download.path(), "utf8");
 }
 
+/** The page is as good as new: it plays a clip to its end, with nothing to complain of. */
+export async function plays(page, errors) {
+  await page.setInputFiles("#file", `${made}/short.mp4`);
+  await waitText(page, "status", "ended");
+  assert.equal(await text(page, "trouble"), "");
+  assert.deepEqual(errors, []);
+}
+
 /** Before the page runs: keep the pixels of every picture that it takes, and the region that the tracker looks at. */
 export async function watched(page) {
   await page.addInitScript(() => {
