@@ -24,7 +24,8 @@ def filter_run(path: Path) -> dict:
     source = open_source(config)
     parts, recipe = Split.load(run.split, source), Recipe(**config["recipe"])
     judge, fps = Judge(source, recipe), source.rate or RATE
-    measured = {name: judge(getattr(parts, name)) for name in ("val", "test", "held_out") if len(getattr(parts, name))}
+    chosen = {name: parts.some(name, None if name == "val" else recipe.test) for name in ("val", "test", "held_out")}
+    measured = {name: judge(indices) for name, indices in chosen.items() if len(indices)}
     tuned = {name: max(grid, key=partial(_worth, measured["val"], fps)) for name, grid in GRIDS.items()}
     shown = {
         part: {"identity": figures(m, fps)}

@@ -37,6 +37,7 @@ class Recipe:
     select: str = "0.2"  # PCK threshold by which the best epoch is chosen
     seed: int = 0
     validation: int = 1000  # windows at most that every epoch is judged by
+    test: int | None = None  # windows at most that the figures at the end are taken of; None: all
     loss: str = "cross_entropy"
     target_sigma: float = 2.0  # cells; the study's is 1
     whole: bool = False  # truth in whole cells, as the study's
@@ -200,7 +201,7 @@ class _Progress(keras.callbacks.Callback):
         self.plain, self.optimizer = plain, trained.optimizer  # best weights are saved without the optimizer's
         self.trainable = trained.trainable_variables
         self.judge, self.run, self.recipe, self.variables = judge, run, recipe, variables
-        self.val = split.val[:: max(-(-len(split.val) // recipe.validation), 1)]
+        self.val = split.some("val", recipe.validation)
         self.bar, self.stop = None, stop
         saved = run.load_state([tuple(v.shape) for v in variables])
         if saved:

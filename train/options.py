@@ -47,6 +47,7 @@ _TRAINING = (
     ("--stop", int, 10, "N", "epochs without a lower validation loss before it ends"),
     ("--select", ALPHAS, None, None, "validation PCK that chooses the epoch"),
     ("--validation", int, 1000, "N", "windows at most that every epoch is judged by"),
+    ("--test", int, None, "N", "windows at most that the figures at the end are taken of; else all test windows"),
     ("--loss", LOSSES, None, None, "study: the squared error; else the model's own, cross_entropy of heatmaps or coordinate_mse of keypoints"),
     ("--target-sigma", float, 2.0, "CELLS", "width of the target heatmaps; the study's is 1"),
     ("--rotate", float, 0.0, "DEGREES", "augmentation: turn windows by up to so much"),

@@ -56,6 +56,11 @@ class Split:
             raise ClimbEdgeError(f"{path}: its windows were changed by hand (hash differs); make a new split")
         return parts
 
+    def some(self, part: str, most: int | None) -> np.ndarray:
+        """Windows of a part, evenly thinned to `most`; None: all of them."""
+        windows = getattr(self, part)
+        return windows[:: max(-(-len(windows) // most), 1)] if most else windows
+
     def _parts(self) -> dict[str, list[int]]:
         return {n: getattr(self, n).tolist() for n in _PARTS}
 

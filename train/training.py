@@ -34,6 +34,7 @@ _AT_LEAST = {
     "plateau": 1,
     "stop": 1,
     "validation": 1,
+    "test": 1,
     "weight_decay": 0,
     "clip_norm": 0,
     "seed": 0,
@@ -159,8 +160,8 @@ def _metrics(config: dict, described, source: Source, parts: Split, run: Run, re
     judges = {"identity": Judge(source, recipe), "refined": Judge(source, recipe, described, model)}
     measured = {
         part: {name: figures(judge(indices), fps) for name, judge in judges.items()}
-        for part, indices in (("test", parts.test), ("held_out", parts.held_out))
-        if len(indices)
+        for part in ("test", "held_out")
+        if len(indices := parts.some(part, recipe.test))
     }
     return heading(config, source, parts) | {
         "model": described.name, "parameters": described.parameters,
@@ -177,7 +178,8 @@ def heading(config: dict, source: Source, parts: Split) -> dict:
         "seed": config["seed"], "truth": source.clips.truth, "data": source.clips.source,
         "data_sha256": config["data_sha256"], "space": "heatmap cells", "box": config["box"],
         "frames": "all 5 of each window", "split": {"rule": parts.rule, "sha256": parts.sha256},
-        "windows": {name: len(getattr(parts, name)) for name in ("train", "val", "test", "held_out")},
+        "windows": {"train": len(parts.train), "val": len(parts.val)}
+        | {name: len(parts.some(name, config["recipe"].get("test"))) for name in ("test", "held_out")},
     }  # fmt: skip
 
 

@@ -44,7 +44,17 @@ export async function open(url, {flags = [], before = async () => {}, ...options
   context.on("request", request => /^https?:/.test(request.url()) && !request.url().startsWith(url) && foreign.push(request.url()));
   await before(page);
   await page.goto(url);
-  return {page, context, errors, foreign, console, close: () => browser.close()};
+  return {page, context, errors, foreign, console, resident: () => resident(browser), close: () => browser.close()};
+}
+
+/** MB in memory of the browser's processes that run the page and its worker, and its GPU process; 0 where /proc is not. */
+async function resident(browser) {
+  const session = await browser.newBrowserCDPSession(), {processInfo} = await session.send("SystemInfo.getProcessInfo");
+  await session.detach();
+  return processInfo.filter(({type}) => type === "renderer" || type === "GPU").reduce((sum, {id}) => {
+    const status = fs.existsSync(`/proc/${id}/status`) ? fs.readFileSync(`/proc/${id}/status`, "utf8") : "";
+    return sum + Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024 / 1e6;
+  }, 0);
 }
 
 /** Wait until the page has opened, or failed to open, its models for the `count`th time. */

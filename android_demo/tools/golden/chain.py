@@ -45,7 +45,7 @@ def write(out: Path) -> None:
             stream.write(np.ascontiguousarray(frame.image).tobytes())
     for number, refiner in enumerate(REFINERS):
         estimator = Watched("lite", threads=1)
-        track(frames, estimator, load_refiner(refiner, threads=1), folder / str(number), "demo.mp4")
+        track(frames, estimator, [load_refiner(refiner, threads=1)], folder / str(number), "demo.mp4")
     height, width = frames[0].image.shape[:2]
     about = {
         "times": [f.time for f in frames],
