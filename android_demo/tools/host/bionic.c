@@ -97,6 +97,17 @@ int Xprintf(FILE *to, const char *format, ...) {
   return written;
 }
 
+/* Aligned memory: XNNPACK for Android asks for 32 bytes and then reads constants by instructions of AVX-512 that fault
+ * unless they lie on 64, which a phone never has and a host may. */
+#define WIDEST 64
+void *Xemalign(size_t alignment, size_t size) {
+  void *made = NULL;
+  return posix_memalign(&made, alignment < WIDEST ? WIDEST : alignment, size) ? NULL : made;
+}
+int Xosix_memalign(void **made, size_t alignment, size_t size) {
+  return posix_memalign(made, alignment < WIDEST ? WIDEST : alignment, size);
+}
+
 /* sysconf: Android numbers its questions differently. */
 long Xysconf(int question) {
   switch (question) {

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 REPLACED = (
     "fflush", "fwrite", "fputs", "fputc", "fprintf", "vfprintf", "fileno", "getc", "putc", "ungetc",
-    "sysconf", "strerror_r", "dlsym", "dlerror", "strstr", "eglQueryString",
+    "sysconf", "strerror_r", "dlsym", "dlerror", "strstr", "eglQueryString", "memalign", "posix_memalign",
 )  # fmt: skip
 DROPPED = ("libc.so", "libm.so", "libdl.so", "libandroid.so")
 ORIGIN = b"$ORIGIN"  # as long as "libc.so"
