@@ -14,7 +14,7 @@ REFINERS := out/demo/models
 PORT := 8322
 NPM := web_demo/node_modules/.ready
 
-.PHONY: web web-serve test-web demo test lint environment second-runtime mediapipe locks shipped picture models apk test-android android-assets clean
+.PHONY: web web-serve test-web demo test lint environment second-runtime mediapipe locks shipped picture models apk test-android android-picture android-assets clean
 
 # A file that a gate refuses (exit code 1) does not stop the demo: the closing table says which, and why is in the report.
 demo: environment
@@ -127,6 +127,10 @@ test-android: android-assets
 	@mkdir -p $(ANDROID)/api && cd $(ANDROID)/api && npm pack --silent $(ANDROID_TYPES) >/dev/null && tar xzf *.tgz
 	$(PY) android_demo/tools/apk/api.py $(ANDROID)/climb-edge-demo.apk $(ANDROID)/api/package/lib/android/android-platform-37.d.ts 26 34
 	@cat $(ANDROID)/app/apk.txt
+
+# The pictures of android_demo/README.md, from what `make test-android` drew.
+android-picture:
+	@mkdir -p android_demo/docs && cp $(ANDROID)/screenshots/portrait.png $(ANDROID)/screenshots/landscape.png android_demo/docs/
 
 android-assets: environment
 	@for tool in mvn gcc keytool apksigner zipalign dexdump; do command -v $$tool >/dev/null || \
