@@ -124,6 +124,10 @@ test-android: android-assets
 	rm -rf $(ANDROID)/*/surefire-reports
 	$(MAVEN) package
 	$(PY) android_demo/tools/tested.py $(ANDROID)
+	@cp $(ANDROID)/app/unsigned.apk $(ANDROID)/first.apk && \
+	rm -rf $(ANDROID)/app/classes $(ANDROID)/core/classes $(ANDROID)/app/dex $(ANDROID)/app/resources.apk $(ANDROID)/app/unsigned.apk
+	$(MAVEN) -DskipTests package
+	@cmp $(ANDROID)/first.apk $(ANDROID)/app/unsigned.apk && echo "built twice from source: the same bytes before signing"
 	@mkdir -p $(ANDROID)/api && cd $(ANDROID)/api && npm pack --silent $(ANDROID_TYPES) >/dev/null && tar xzf *.tgz
 	$(PY) android_demo/tools/apk/api.py $(ANDROID)/climb-edge-demo.apk $(ANDROID)/api/package/lib/android/android-platform-37.d.ts 26 34
 	@cat $(ANDROID)/app/apk.txt

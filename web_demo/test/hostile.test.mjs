@@ -6,7 +6,7 @@ import test, {after, before} from "node:test";
 import {readModel, sha256} from "../src/contract.js";
 import {hash32} from "../src/golden.js";
 import {crc32, readEntry} from "../src/zip.js";
-import {made, open, opened, plays, serve, text, waitText, web} from "./browser.mjs";
+import {made, open, opened, plays, saved, serve, text, waitText, web} from "./browser.mjs";
 
 const model = new Uint8Array(fs.readFileSync(`${web}/models/default.tflite`));
 const {graph, contract} = await readModel("default.tflite", model);
@@ -152,6 +152,27 @@ const zeroSized = () => Uint8Array.from([
   0x18, 0x53, 0x80, 0x67, 0x9d, 0x16, 0x54, 0xae, 0x6b, 0x98, 0xae, 0x96, // segment, tracks, one track
   0xd7, 0x81, 0x01, 0x83, 0x81, 0x01, 0x86, 0x85, 0x56, 0x5f, 0x56, 0x50, 0x38, 0xe0, 0x86, 0xb0, 0x81, 0x00, 0xba, 0x81, 0x00, 0x00,
 ]);
+
+test("a video whose frames change their size is followed to its end", async () => {
+  const {page, errors, close} = await open(server.url);
+  try {
+    await opened(page);
+    await page.check("#every");
+    await page.setInputFiles("#file", `${made}/turned.webm`);
+    await waitText(page, "status", "ended");
+    assert.equal(await text(page, "trouble"), "");
+    const rows = (await saved(page, "track")).trim().split("\n").slice(1).map(row => JSON.parse(row));
+    const frames = [...new Set(rows.map(({frame}) => frame))];
+    assert.ok(frames.length >= 14, `${frames.length} frames of 16`);
+    const after = rows.filter(({t}) => t > 0.25), seen = after.filter(({person}) => person !== null);
+    assert.ok(seen.length > 0, "nobody is seen in the second half");
+    assert.equal(seen[0].state, "warming up"); // pixels of before mean nothing now
+    assert.ok(seen.every(({raw}) => raw.every(([x]) => x < 320)), "a keypoint lies where there is no picture any more");
+    assert.deepEqual(errors, []);
+  } finally {
+    await close();
+  }
+});
 
 for (const [what, name, sentence] of [
   ["a refused camera", "NotAllowedError", /the camera was refused: allow it/],

@@ -2,7 +2,7 @@
 
     python web_demo/tools/fixtures.py OUT WEB
 
-OUT: short.mp4 (12 frames), camera.y4m (what the fake camera shows), models.json (golden outputs of every refiner in WEB,
+OUT: short.mp4 (12 frames), turned.webm (8 frames across, then 8 upright), camera.y4m (what the fake camera shows), models.json (golden outputs of every refiner in WEB,
 sampled, with their scale), estimator.json (detector and landmark model on a picture of integers).
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -38,11 +39,32 @@ def clips(out: Path) -> None:
     with VideoWriter(out / "short.mp4") as video:
         for index, image in enumerate(frames[:SHORT]):
             video.write(image, index / 30)
+    turned(out / "turned.webm", [frames[:8], [np.ascontiguousarray(f[:, 220:420]) for f in frames[8:16]]])
     with open(out / "camera.y4m", "wb") as stream:
         stream.write(f"YUV4MPEG2 W{SIZE[0]} H{SIZE[1]} F{RATE}:1 Ip A1:1 C420\n".encode())
         for image in frames:
             planes = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p").to_ndarray()
             stream.write(b"FRAME\n" + planes.tobytes())
+
+
+def turned(path: Path, parts: list[list[np.ndarray]]) -> None:
+    """A video whose frames change their size midway: VP8 says it anew with every key frame."""
+    with av.open(str(path), "w") as video:
+        entry, at = None, 0
+        for images in parts:
+            encoder = av.CodecContext.create("libvpx", "w")
+            encoder.height, encoder.width = images[0].shape[:2]
+            encoder.pix_fmt, encoder.time_base = "yuv420p", Fraction(1, 1000)
+            encoder.bit_rate, encoder.options = 4_000_000, {"deadline": "realtime", "lag-in-frames": "0"}
+            entry = entry or video.add_stream("libvpx", width=encoder.width, height=encoder.height, pix_fmt="yuv420p")
+            for image in [*images, None]:
+                frame = None
+                if image is not None:
+                    frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
+                    frame.pts, frame.time_base, at = round(at * 1000 / 30), encoder.time_base, at + 1
+                for packet in encoder.encode(frame):
+                    packet.stream, packet.time_base = entry, encoder.time_base
+                    video.mux(packet)
 
 
 def sampled(values: np.ndarray) -> dict:
