@@ -71,7 +71,7 @@ def _track(options: argparse.Namespace) -> None:
     print(f"{done.frames} frames, a person in {done.with_person}")
     print(done.overlay)
     for refiner, path in zip(refiners, done.tracks, strict=True):
-        print(f"{path}: refiner {refiner.name}, delay {refiner.delay} frames")
+        print(f"{path}: refiner {refiner.name}, delay {refiner.delay} frames; {refiner.backend} ({refiner.reason})")
     for path in _also(options, done, out):
         print(path)
 

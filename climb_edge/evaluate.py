@@ -77,9 +77,7 @@ def streamed(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(raw, refined), each (frames, 25, 2) image pixels, of the first person seen in each frame; NaN without one."""
     raw, refined = np.full((2, frames, K, 2), np.nan, np.float32)
-    stream = Stream(recording, refiner, rule)
-    results = [r for frame in recording.frames() for r in stream.push(frame)] + stream.flush()
-    for r in results:
+    for r in Stream(recording, refiner, rule).over(recording.frames()):
         if r.person is not None and r.frame < frames and np.isnan(raw[r.frame, 0, 0]):
             raw[r.frame], refined[r.frame] = r.raw[:, :2], r.refined[:, :2]
     return raw, refined

@@ -1,4 +1,4 @@
-"""Overlay: raw and refined keypoints side by side on the frame they belong to, with trails."""
+"""Overlay: raw and refined keypoints side by side on the frame they belong to, with trails, boxes and figures."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from climb_edge.stream import Result
 PANEL_HEIGHT = 720  # pixels at most; two panels of a portrait or landscape video still play anywhere
 PANEL_WIDTH = 960
 TRAIL = 15  # frames
+PACE = 30  # frames over which a rate is taken
 TRAILED = tuple(INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("wrist", "ankle"))
 LEFT, RIGHT, MIDDLE = (255, 170, 40), (60, 190, 255), (240, 240, 240)  # RGB
 
@@ -25,12 +26,17 @@ def states(results: list[Result]) -> str:
 
 
 class Overlay:
-    """Draws frames in order; keeps what the trails need."""
+    """Draws frames in order; keeps what the trails and the rate need.
+
+    Under each panel: frames a second by their own time stamps, so that a live source's fall where frames are dropped;
+    the delay of refined results in frames; everybody seen with state and mean score. The box is the window's.
+    """
 
     def __init__(self, *refiners: str):
         self._titles = ("estimator", *refiners)
         self._trails: dict[tuple[int, int], deque] = {}
         self._size: tuple[int, int] | None = None
+        self._times: deque[float] = deque(maxlen=PACE)
 
     def draw(self, image: np.ndarray, *results: list[Result]) -> np.ndarray:
         """RGB frame (H, W, 3) and its results of each refiner -> RGB panels in rows: raw first, then each refined."""
@@ -43,6 +49,7 @@ class Overlay:
             self._trails, self._size = {}, size
         small = _shrunk(image, size)
         seen = [[r for r in own if r.person is not None] for own in (results[0], *results)]
+        self._times.extend(r.time for r in results[0][:1])
         scale = np.array(size) / image.shape[1::-1]
         panels = [self._panel(small.copy(), number, own, scale) for number, own in enumerate(seen)]
         self._forget({r.person for own in seen for r in own})
@@ -54,6 +61,8 @@ class Overlay:
     def _panel(self, canvas: np.ndarray, number: int, results: list[Result], scale: np.ndarray) -> np.ndarray:
         for result in results:
             keypoints = result.refined if number else result.raw
+            if result.bbox is not None:
+                cv2.rectangle(canvas, *_pixels(result.bbox.reshape(2, 2) * scale), MIDDLE, 1)
             points, shown = _pixels(keypoints[:, :2] * scale), (keypoints[:, 2] >= SHOWN).tolist()
             self._trail(canvas, (number, result.person), points)
             for a, b in BONES:
@@ -63,8 +72,17 @@ class Overlay:
                 cv2.circle(canvas, point, 3 if clear else 2, (255, 255, 255), -1, cv2.LINE_AA)
                 cv2.circle(canvas, point, 3 if clear else 2, (30, 30, 30), 1, cv2.LINE_AA)
         label(canvas, self._titles[number], (12, 26), 0.7)
-        label(canvas, states(results), (12, canvas.shape[0] - 12), 0.5)
+        label(canvas, self._figures(number, results), (12, canvas.shape[0] - 12), 0.5)
         return canvas
+
+    def _figures(self, number: int, results: list[Result]) -> str:
+        passed = self._times[-1] - self._times[0] if self._times else 0
+        figures = [f"{(len(self._times) - 1) / passed:.0f} fps"] if passed > 0 else []
+        if number:
+            figures.append(f"delay {max((r.delay for r in results), default=0)}")
+        scores = [float((r.refined if number else r.raw)[:, 2].mean()) for r in results]
+        figures += [f"{r.person}: {r.state} {score:.2f}" for r, score in zip(results, scores, strict=True)] or ["lost"]
+        return ", ".join(figures)
 
     def _trail(self, canvas: np.ndarray, key: tuple[int, int], points: list[tuple[int, int]]) -> None:
         trail = self._trails.setdefault(key, deque(maxlen=TRAIL))

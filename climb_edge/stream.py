@@ -9,6 +9,7 @@ refined apart; when n changes, the windows begin anew. A slower source is taken 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -93,14 +94,20 @@ class Stream:
         phases = [phase for person in self._people.values() for phase in person.phases.values()]
         return min([r.frame for phase in phases for r in phase.waiting], default=self._index + 1) - 1
 
+    def over(self, frames: Iterable[Frame]) -> Iterator[Result]:
+        """The results of all frames of a source, as they become final."""
+        for frame in frames:
+            yield from self.push(frame)
+        yield from self.flush()
+
     def push(self, frame: Frame) -> list[Result]:
         """Results that this frame makes final, at most one per frame and person.
 
         Raises ClimbEdgeError on a clock that stands or on what is no picture (see check_picture). A refused frame leaves
-        no trace: the stream goes on with the next good one.
+        no trace: the stream goes on with the next good one. Where estimator or refiner raise, the windows begin anew.
         """
         check_picture(frame)
-        if not frame.time > self._last:
+        if not self._last < frame.time < np.inf:
             raise ClimbEdgeError(
                 f"frame {frame.index}: time {frame.time:.6f} s does not follow {self._last:.6f} s; time stamps must increase, reset() before another source"
             )
@@ -109,20 +116,28 @@ class Stream:
             results, self._shape = self.flush(), frame.image.shape
         results += self._pace(frame.time - self._last)
         self._last, self._index, self._turn = frame.time, frame.index, self._turn + 1
-        observations = {o.person: o for o in self.estimator(frame)}
-        for person in [p for p in self._people if p not in observations]:
-            results += self._end(self._people.pop(person))
-        for person, observation in observations.items():
-            results += self._advance(self._people.setdefault(person, _Person()), frame, observation)
-        if not observations:
-            results.append(Result(frame.index, frame.time))
-        return results
+        try:
+            return results + self._see(frame)
+        except (
+            Exception
+        ):  # of an estimator or a refiner: this frame is in half of the windows, and would shift the others
+            self._people.clear()
+            raise
 
     def flush(self) -> list[Result]:
         """Give the results still waiting for later frames, and forget the windows."""
         results = [r for person in self._people.values() for r in self._end(person)]
         self._people.clear()
         return results
+
+    def _see(self, frame: Frame) -> list[Result]:
+        """What the estimator says of a frame, through the windows of everybody in it."""
+        results, observations = [], {o.person: o for o in self.estimator(frame)}
+        for person in [p for p in self._people if p not in observations]:
+            results += self._end(self._people.pop(person))
+        for person, observation in observations.items():
+            results += self._advance(self._people.setdefault(person, _Person()), frame, observation)
+        return results if observations else [*results, Result(frame.index, frame.time)]
 
     def _pace(self, interval: float) -> list[Result]:
         """Decide from the time since the last frame whether its past still counts; what that makes final.

@@ -287,6 +287,50 @@ def test_a_person_who_is_gone_for_a_while(refiner, gone):
     assert results[7].state == "tracking" and results[-1].state == "tracking"
 
 
+class Breaking:
+    """Raises in the call that is its `when`-th."""
+
+    def __init__(self, when: int):
+        self.left = when
+
+    def call(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise ClimbEdgeError("it breaks")
+
+
+@pytest.mark.parametrize("part", ["estimator", "refiner"])
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_stream_whose_parts_fail_goes_on_and_pairs_no_result_with_another_frame(part, reset):
+    breaking = Breaking(7 if part == "estimator" else 3)  # in frame 6
+
+    class Estimator(Scripted):
+        def __call__(self, frame):
+            if part == "estimator":
+                breaking.call()
+            return super().__call__(frame)
+
+    class Refiner(Late):
+        def refine(self, window):
+            if part == "refiner":
+                breaking.call()
+            return super().refine(window)
+
+    stream, frames = Stream(Estimator(walking), Refiner()), steady(16)
+    for frame in frames[:6]:
+        stream.push(frame)
+    with pytest.raises(ClimbEdgeError, match="it breaks"):
+        stream.push(frames[6])
+    if reset:
+        stream.reset()
+    after = list(stream.over(frames[7:]))
+    assert [r.frame for r in after] == list(range(7, 16))
+    assert [r.state for r in after] == ["warming up"] * 2 + ["tracking"] * 7
+    for result in after:
+        assert result.time == frames[result.frame].time
+        assert np.abs(result.refined[:, :2] - walking(result.frame)[0]).max() < 1.2  # a frame further is 1.5 away
+
+
 # --- interrupts, files and threads ---
 
 

@@ -13,7 +13,7 @@ from edge.scene import BLANK, Late, Scripted, frames_at, observe, standing, stea
 
 
 def run(stream: Stream, frames) -> list:
-    return [r for f in frames for r in stream.push(f)] + stream.flush()
+    return list(stream.over(frames))
 
 
 def walking(index: int) -> np.ndarray:
@@ -24,7 +24,7 @@ def everybody(index: int) -> dict:
     return {0: walking(index)}
 
 
-@pytest.mark.parametrize("time", [0.1, 0.05, float("nan")])
+@pytest.mark.parametrize("time", [0.1, 0.05, float("nan"), float("inf")])
 def test_time_must_increase(time):
     stream = Stream(Scripted(everybody), Identity())
     stream.push(Frame(0, 0.1, BLANK))

@@ -3,11 +3,13 @@
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
+from climb_edge import overlay as overlay_module
 from climb_edge.__main__ import main
 from climb_edge.clips import load_clips
 from climb_edge.errors import ClimbEdgeError
@@ -51,6 +53,21 @@ def test_overlay_scales_large_pictures_and_forgets_trails():
     assert len(overlay._trails) == 2
     overlay.draw(np.zeros((360, 400, 3), np.uint8), [])
     assert not overlay._trails
+
+
+def test_overlay_tells_box_rate_delay_state_and_confidence(monkeypatch):
+    said = []
+    monkeypatch.setattr(overlay_module, "label", lambda canvas, text, *rest: said.append(text))
+    image, overlay = np.full((360, 400, 3), 128, np.uint8), Overlay("model")
+    for i in (0, 1, 2, 5):  # two frames were dropped
+        late = replace(result(i), delay=2, bbox=np.array([20.0, 40, 380, 330]))
+        late.refined[:, 2] = 0.7
+        drawn = overlay.draw(image, [late])
+    assert said[-4:] == ["estimator", "18 fps, 0: tracking 0.90", "model", "18 fps, delay 2, 0: tracking 0.70"]
+    for left in (20, 420):
+        assert (drawn[40:330, left] == 240).all() and (drawn[40, left : left + 360] == 240).all()
+    overlay.draw(image, [Result(6, 0.2)])
+    assert said[-1] == "20 fps, delay 0, lost"
 
 
 def test_lines_hold_every_field_in_order(tmp_path):
