@@ -24,44 +24,47 @@ class Blend:
         return to_keypoints(np.einsum("trck,t->rck", window, np.float32([0.1, 0.15, 0.2, 0.25, 0.3]))[None])
 
 
-def day(count: int) -> tuple[list[Frame], list[dict]]:
-    """Frames and who is in them: drops, gaps, a source twice as fast for a while, persons who leave, boxes that move."""
-    rng, frames, script, time = np.random.default_rng(8), [], [], 0.0
+def day(count: int) -> tuple[list[Frame], dict[int, dict]]:
+    """Frames and, by number, who is in them: drops, gaps, a source twice as fast for a while, persons who leave, boxes
+    that move."""
+    rng, frames, script, number, time = np.random.default_rng(8), [], {}, -1, 0.0
     for i in range(count):
-        fast = i % 1000 >= 800
-        time += (1 / 60 if fast else 1 / 30) * (1 + (rng.random() < 0.03)) + (0.4 if i % 457 == 456 else 0)
-        frames.append(Frame(i, time, BLANK))
+        dropped = int(rng.random() < 0.03)  # a number and its time that nobody gets
+        number += 1 + dropped
+        time += (1 / 60 if i % 1000 >= 800 else 1 / 30) * (1 + dropped) + (0.4 if i % 457 == 456 else 0)
+        frames.append(Frame(number, time, BLANK))
         step = i % 400  # the same poses come back: what is seen of them is worked out once
         points = standing(200 + 2 * abs(step - 200), 180, height=160 + 40 * np.sin(step / 30))
-        script.append({} if i % 300 in (77, 78, 79) else {0: points})
+        script[number] = {} if i % 300 in (77, 78, 79) else {0: points}
     return frames, script
 
 
-def offline(frames: list[Frame], script: list[dict], refiner, which: int = 1):
+def offline(frames: list[Frame], script: dict[int, dict], refiner, which: int = 1):
     """(frame, keypoints in cells, box) by whole windows: stretches first, then boxes, then windows of every nth frame."""
-    observed, cut, phases, last = {}, [], 1, -np.inf
+    observed, cut, phases, last, nobody = {}, [], 1, -np.inf, True
     intervals: list[float] = []
-    for frame, poses in zip(frames, script, strict=True):
+    for frame in frames:
         interval, last, held = frame.time - last, frame.time, phases
         if interval <= 0.25:
             intervals = [*intervals[-8:], interval]
             pace = 1 / 30 / np.median(intervals)
             phases = phases if abs(pace - phases) <= 0.6 else max(round(pace), 1)
-        if interval > 0.25 or phases != held or not cut or not script[frame.index - 1]:
-            cut.append([])
-        if poses:
-            cut[-1].append((frame.index, phases))
-    for stretch in cut:
-        boxes, box = {}, None
-        for index, _ in stretch:
+        if interval > 0.25 or phases != held or nobody:
+            cut.append(([], phases))
+        nobody = not script[frame.index]
+        if not nobody:
+            cut[-1][0].append(frame.index)
+    for stretch, n in cut:
+        boxes, seen, box = [], [], None
+        for index in stretch:
             points = script[index][0]
             key = points.tobytes()
-            observed[index] = observed.get(key) or observed.setdefault(key, observe(points))
-            boxes[index] = box = STICKY.update(box, observed[index].keypoints[:, :2])
-        for index, n in stretch:
-            if index % which == 0 and index - 4 * n >= stretch[0][0]:
-                window = window_of([observed[index - n * k] for k in (4, 3, 2, 1, 0)], boxes[index])
-                yield index, through(refiner, window)[0], boxes[index]
+            seen.append(observed.get(key) or observed.setdefault(key, observe(points)))
+            box = STICKY.update(box, seen[-1].keypoints[:, :2])
+            boxes.append(box)
+        for i in range(4 * n, len(stretch)):
+            if i % which == 0:
+                yield stretch[i], through(refiner, window_of(seen[i - 4 * n : i + 1 : n], boxes[i]))[0], boxes[i]
 
 
 @pytest.mark.slow
@@ -79,17 +82,18 @@ def test_ten_thousand_frames_pushed_one_by_one_are_what_whole_windows_give(refin
             ]
 
     stream = Stream(Remembered(None), refiner)
-    results = [r for frame in frames for r in stream.push(frame)] + stream.flush()
-    results = {r.frame: r for r in results}
-    assert sorted(results) == list(range(count))
+    results = {r.frame: r for r in stream.over(frames)}
+    times = {f.index: f.time for f in frames}
+    assert sorted(results) == sorted(times) and len(times) == count < frames[-1].index
+    assert all(r.time == times[r.frame] for r in results.values())
     compared, states = 0, {r.state for r in results.values()}
     for index, keypoints, box in offline(frames, script, refiner, which):
         found = results[index]
-        assert found.state in ("tracking", "re-anchored") and found.time == frames[index].time
+        assert found.state in ("tracking", "re-anchored")
         np.testing.assert_array_equal(found.bbox, box)
         error = np.abs(found.refined[:, :2] - to_pixels(keypoints[:, :2], box)).max()
         assert error <= 1e-5 * (box[2] - box[0]), index
         compared += 1
     assert states == {"warming up", "tracking", "re-anchored", "lost"}
-    refined = [r for r in results.values() if r.state in ("tracking", "re-anchored") and r.frame % which == 0]
-    assert compared == len(refined) > 0.8 * count / which
+    refined = [r for r in results.values() if r.state in ("tracking", "re-anchored")]
+    assert compared > 0.75 * count / which and (which > 1 or compared == len(refined))

@@ -9,6 +9,7 @@ import pytest
 from climb_edge.blazepose import BlazePose
 from climb_edge.people import FORGET, People
 from climb_edge.refiner import load_refiner
+from climb_edge.skeleton import LEFT_HIP, RIGHT_HIP
 from climb_edge.stream import Stream
 from climb_edge.video import Frame, read_video
 from edge.scene import standing
@@ -63,6 +64,25 @@ def test_numbers_are_never_given_twice():
         seen += who([standing(200), standing(400)], [None, None])
         assert who([], []) == []
         assert len(set(seen)) == 2 * (i + 1)
+
+
+@pytest.mark.slow
+def test_a_man_and_a_woman_whose_ways_cross_keep_their_numbers_and_windows(demo_clip):
+    """The demo clip as it is: she walks left under the roof on which he walks right; in frame 128 they pass."""
+    frames = islice(read_video(demo_clip), 55, 165)
+    results = list(Stream(BlazePose("full", people=2), load_refiner("default")).over(frames))
+    hips = {
+        person: np.stack([r.refined[[LEFT_HIP, RIGHT_HIP], :2].mean(0) for r in results if r.person == person])
+        for person in {r.person for r in results}
+    }
+    assert sorted(hips) == [0, 1] and min(map(len, hips.values())) > 95
+    man, woman = hips[0], hips[1]
+    assert man[:, 1].max() < 480 < 600 < woman[:, 1].min()  # each always where only one of them is
+    assert man[0, 0] < woman[0, 0] - 500 and man[-1, 0] > woman[-1, 0] + 300
+    for path in (man, woman):
+        assert np.linalg.norm(np.diff(path, axis=0), axis=1).max() < 60  # nobody jumps to the other, 300 pixels away
+    begun = [r.frame for r in results if r.state == "warming up"]
+    assert len(begun) == 8  # each four times: no window began anew
 
 
 @pytest.fixture(scope="module")
