@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "BlazePose": "blazepose", "HeatmapFile": "estimator", "Observation": "estimator", "Estimator": "estimator",
     "ClimbEdgeError": "errors", "ClipSet": "clips", "load_clips": "clips", "save_clips": "clips",
-    "Stream": "stream", "Result": "stream", "load_refiner": "refiner", "read_video": "video", "read_camera": "video",
+    "as_rows": "results", "as_supervision": "results", "Stream": "stream", "Result": "stream", "load_refiner": "refiner", "read_video": "video", "read_camera": "video",
     "Frame": "video", "Newest": "live", "KEYPOINTS": "skeleton", "Recording": "recording", "decode": "heatmaps", "Score": "pck",
 }  # fmt: skip
 __all__ = [*sorted(_NAMES), "__version__"]
