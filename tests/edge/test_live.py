@@ -154,7 +154,9 @@ def test_the_command_plays_a_video_live(tmp_path, capsys, monkeypatch):
     first, rows = read_lines(tmp_path / "o" / "track.jsonl")
     rows = list(rows)
     assert first["dropped"] > 5 and len(rows) + first["dropped"] == 20
-    assert f"{first['dropped']} frames dropped" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"{first['dropped']} frames dropped" in said
+    assert "refiner identity, delay 0 frames; cpu (there is no graph to run)" in said  # as in the track's first line
     assert rows[-1]["frame"] == 19 and all(r["t"] == pytest.approx(r["frame"] / 100, abs=1e-4) for r in rows)
     assert main(arguments) == 0  # and without it takes all of them
     first, rows = read_lines(tmp_path / "o" / "track.jsonl")
