@@ -1,4 +1,4 @@
-"""Command line of training: finetune (the default), pretrain, annotate, extract, import, fit-noise, study, tables, models."""
+"""Command line of training: finetune (the default), pretrain, annotate, extract, import, fit-noise, study, tables, look, models."""
 
 from __future__ import annotations
 
@@ -120,6 +120,12 @@ def _tables(options: argparse.Namespace) -> None:
         print(path)
 
 
+def _look(options: argparse.Namespace) -> None:
+    from train.look import look
+
+    print(look(options.run), end="")
+
+
 def _models(options: argparse.Namespace) -> None:
     if options.data:
         from train import models, speed
@@ -139,7 +145,7 @@ def _models(options: argparse.Namespace) -> None:
 
 _COMMANDS = {
     "finetune": _train, "pretrain": _train, "annotate": _annotate, "extract": _extract, "import": _import,
-    "fit-noise": _fit_noise, "study": _study, "tables": _tables, "models": _models,
+    "fit-noise": _fit_noise, "study": _study, "tables": _tables, "look": _look, "models": _models,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -26,6 +26,10 @@ class Augmentation:
     reverse: bool = False  # in every second window, last frame first
     shift: float = 0.0  # box moved by a normal share of its side, right and down
     drop: float = 0.0  # chance that a keypoint is hidden for the whole window, and again that it is for a frame
+    deform: float = (
+        0.0  # simulated: keypoints, true ones too, displaced for the window by up to a normal share of the torso
+    )
+    hasten: int = 1  # simulated: up to so many times as fast
 
     def __bool__(self) -> bool:
         return self != Augmentation()
@@ -37,21 +41,24 @@ class Augmentation:
         mirrored, reversed_ = rng.random(2) < 0.5
         right, down = rng.normal(0, self.shift, 2).tolist()
         hidden = (rng.random((1, K)) < self.drop) | (rng.random((WINDOW, K)) < self.drop)
-        return Change(
-            angle, scale, bool(self.mirror and mirrored), bool(self.reverse and reversed_), (right, down), hidden
-        )
+        displaced = rng.normal(0, 1, (K, 2)) * rng.uniform(0, self.deform)
+        faster = int(rng.integers(1, self.hasten + 1))
+        mirrored, reversed_ = bool(self.mirror and mirrored), bool(self.reverse and reversed_)
+        return Change(angle, scale, mirrored, reversed_, (right, down), faster, hidden, displaced)
 
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one window. What is hidden is no part of the frame of reference, and is not compared."""
+    """What happens to one window. What is hidden or displaced is no part of the frame of reference, and is not compared."""
 
     angle: float = 0.0  # radians
     scale: float = 1.0
     mirrored: bool = False
     reversed: bool = False
     shift: tuple[float, float] = (0.0, 0.0)  # of the box, as a share of its side
+    faster: int = 1  # frames from one of the window to the next
     hidden: np.ndarray = field(default_factory=partial(np.zeros, (WINDOW, K), bool), compare=False)  # (5, 25) not seen
+    displaced: np.ndarray = field(default_factory=partial(np.zeros, (K, 2)), compare=False)  # (25, 2) torso diameters
 
     @property
     def order(self) -> np.ndarray:

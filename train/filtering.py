@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,20 +25,25 @@ def filter_run(path: Path) -> dict:
     source = open_source(config)
     parts, recipe = Split.load(run.split, source), Recipe(**config["recipe"])
     judge, fps = Judge(source, recipe), source.rate or RATE
-    chosen = {name: parts.some(name, None if name == "val" else recipe.test) for name in ("val", "test", "held_out")}
-    measured = {name: judge(indices) for name, indices in chosen.items() if len(indices)}
-    tuned = {name: max(grid, key=partial(_worth, measured["val"], fps)) for name, grid in GRIDS.items()}
+    windows = {name: parts.some(name, None if name == "val" else recipe.test) for name in ("val", "test", "held_out")}
+    measured = {name: judge(indices) for name, indices in windows.items() if len(indices)}
+    chosen = {name: tuned(measured["val"], grid, fps) for name, grid in GRIDS.items()}
     shown = {
         part: {"identity": figures(m, fps)}
-        | {name: figures(through(m, partial(f, fps=fps)), fps) for name, f in tuned.items()}
+        | {name: figures(through(m, partial(f, fps=fps)), fps) for name, f in chosen.items()}
         for part, m in measured.items()
         if part != "val"
     }
     return heading(config, source, parts) | {
         "model": "filters",
-        "filters": {name: f.spec for name, f in tuned.items()},
+        "filters": {name: f.spec for name, f in chosen.items()},
         "parts": shown,
     }
+
+
+def tuned(val: Measured, grid: Sequence[Filter], fps: float) -> Filter:
+    """The filter of a grid that does best on validation windows."""
+    return max(grid, key=partial(_worth, val, fps))
 
 
 def _worth(measured: Measured, fps: float, smooth: Filter) -> float:

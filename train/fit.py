@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -16,9 +17,9 @@ from climb_edge.clips import ClipSet
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pck import ALPHAS
 from train.backend import keras
-from train.feed import dataset, given_to, inputs_named
+from train.feed import Points, dataset, given_to, inputs_named
 from train.judge import Judge
-from train.losses import LOSSES, masked, target_of
+from train.losses import LOSSES, displaced, masked, target_of
 from train.runs import Run
 from train.splits import Split
 from train.windows import Source, Window, batch
@@ -45,6 +46,7 @@ class Recipe:
     schedule: str = "plateau"  # or one-cycle: a cosine down from the rate, after a rise over a tenth of all steps
     clip_norm: float = 0.0  # of all gradients together; 0: they are not clipped
     average: float = 0.0  # momentum of the moving average of the weights that is judged and saved; 0: the weights
+    hold: float = 0.0  # of keypoint models: what a squared displacement, in torso diameters, costs beside the loss
     freeze: bool = False  # train the last layer alone
 
 
@@ -55,7 +57,11 @@ class Trained(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         target = target_of(self.recipe.loss, y, self.recipe.target_sigma, self.recipe.whole)
-        loss = masked(LOSSES[self.recipe.loss], target, keras.ops.cast(y_pred, "float32"), sample_weight)
+        predicted = keras.ops.cast(y_pred, "float32")
+        loss = masked(LOSSES[self.recipe.loss], target, predicted, sample_weight)
+        if self.recipe.hold:
+            shown = sample_weight * keras.ops.cast(keras.ops.isfinite(x["points"][..., 0]), "float32")
+            loss = loss + self.recipe.hold * masked(partial(displaced, Points()(x)), y, predicted, shown)
         return loss / self.devices  # Keras adds up the gradients of all devices
 
 

@@ -84,7 +84,7 @@ class Simulated:
 
 def simulate(truth: Sequence[np.ndarray], noise: EstimatorNoise, seed: int) -> list[Simulated]:
     """A simulated recording of each clip's truth (T, 25, 2), with the offsets that stay for a clip."""
-    noise = replace(noise, offsets=True)
+    noise = replace(noise, biased=True, offsets=True)
     return [Simulated(t, noise, np.random.default_rng((seed, i))) for i, t in enumerate(truth)]
 
 
@@ -111,6 +111,9 @@ def fit(
         step()
     figures = {n: _within(n, v[lender] if np.ndim(v) else v) for n, v in figures.items()}
     figures |= {n: _within(n, figures[n] + shift) for n in ("peak", "outlier_peak")}
+    figures["bias"] = np.where(
+        lender == np.arange(len(lender)), figures["bias"], 0.0
+    )  # where a place is meant is not borrowed
     return _noise(name, figures | {n: _within(n, v) for n, v in maps.items()})
 
 
@@ -252,7 +255,7 @@ def provenance(clips: ClipSet, recordings: Sequence[Recorded]) -> dict:
         "estimator": str(getattr(recordings[0], "name", "unknown")),
         "borrowed": {n: names[i] for n, i in zip(names, lender, strict=True) if names[i] != n},
         "notes": "A keypoint under `borrowed` has too little truth: its errors are those of the keypoint named; height, "
-                 "blur and background of its maps are its own.",
+                 "blur and background of its maps are its own, and it has no mean offset.",
     }  # fmt: skip
 
 

@@ -1,6 +1,8 @@
-"""The geometry of smooth movement: filters over time, limbs of two bones, vectors."""
+"""The geometry of smooth movement: filters over time, limbs of two bones, vectors, the axes of a torso."""
 
 import numpy as np
+
+from climb_edge.skeleton import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
 
 LONGEST, SHORTEST = 0.985, 0.2  # of a limb: nearly straight, fully folded
 
@@ -66,3 +68,17 @@ def ease(x: np.ndarray) -> np.ndarray:
     """Minimum-jerk course: 0 up to x = 0, 1 from x = 1."""
     x = np.clip(x, 0, 1)
     return x**3 * (10 - 15 * x + 6 * x**2)
+
+
+def torso_up(points: np.ndarray) -> np.ndarray:
+    """Unit vectors (T, 1, 2) from hips to shoulders of (T, 25, 2) points; up in the image where there are none."""
+    up = points[:, [LEFT_SHOULDER, RIGHT_SHOULDER]].mean(1) - points[:, [LEFT_HIP, RIGHT_HIP]].mean(1)
+    length = np.linalg.norm(up, axis=1, keepdims=True)
+    known = np.isfinite(length) & (length > 0)
+    return np.where(known, up / np.where(known, length, 1), (0.0, -1.0))[:, None]
+
+
+def along_torso(points: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Errors (T, 25, 2) given as (up, side) of the torso of `points` -> (x, y)."""
+    up = torso_up(points)
+    return error[..., :1] * up + error[..., 1:] * np.stack([-up[..., 1], up[..., 0]], axis=-1)

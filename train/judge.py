@@ -29,6 +29,7 @@ class Measured:
     loss: float
     truth: tuple[np.ndarray, ...]  # each (W, 5, 25, 2) exact cells, NaN where nothing counts
     points: dict[str, tuple[np.ndarray, ...]]  # by decode, the same shapes
+    sure: tuple[np.ndarray, ...] = ()  # each (W, 5, 25) score 0..1, of a model that gives one
 
     def score(self, reading: str = "ours") -> Score:
         """PCK by one of DECODES."""
@@ -63,7 +64,8 @@ class _Verdict(keras.layers.Layer):
         points = [outputs[..., :2]] * 2 if keypoints else [decode(outputs, s, ops)[0] for s in (True, False)]
         compared = points[0] if self._loss in FOR["keypoints"] and not keypoints else outputs
         target = target_of(self._loss, cells, *self._target)
-        return dict(zip(DECODES, points, strict=True)) | {"loss": LOSSES[self._loss](target, compared)}
+        scores = {"sure": outputs[..., 2]} if keypoints and outputs.shape[-1] == 3 else {}
+        return dict(zip(DECODES, points, strict=True)) | {"loss": LOSSES[self._loss](target, compared)} | scores
 
 
 class Judge:
@@ -91,7 +93,8 @@ class Judge:
             truth = np.where(weight[..., None] > 0, cells, np.nan)
             for j, index in enumerate(chunk):
                 kept = by_clip.setdefault(int(self.source.clip[index]), [])
-                kept.append((truth[j], *(found[d][j] for d in DECODES)))
+                kept.append((truth[j], *(found[d][j] for d in (*DECODES, "sure") if d in found)))
         columns = [[np.stack(c) for c in zip(*kept, strict=True)] for kept in by_clip.values()]
         truth, *points = zip(*columns, strict=True) if columns else ((),) * (1 + len(DECODES))
-        return Measured(loss / max(total, 1e-9), truth, dict(zip(DECODES, points, strict=True)))
+        sure = points[len(DECODES)] if len(points) > len(DECODES) else ()
+        return Measured(loss / max(total, 1e-9), truth, dict(zip(DECODES, points, strict=False)), sure)

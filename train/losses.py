@@ -75,6 +75,12 @@ def _torso(cells):
     return (ops.where(known > 0, size, mean) * ops.ones_like(size))[..., None] * ops.ones_like(cells[..., 0])
 
 
+def displaced(given, cells, predicted):
+    """Squared distance of (B, 5, 25, 2 or 3) from the keypoints as decoded (B, 5, 25, 2), in torso diameters; (B, 5, 25)."""
+    ops = keras.ops
+    return ops.sum(ops.square(predicted[..., :2] - given), axis=-1) / ops.square(_torso(cells))
+
+
 LOSSES = {
     "cross_entropy": cross_entropy,
     "mse": mse,

@@ -7,7 +7,7 @@ draw for draw. And what `fit_noise` estimates of any estimator, read from a JSON
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -16,11 +16,13 @@ import numpy as np
 
 from climb_edge.boxes import SIZE
 from climb_edge.errors import DAMAGED, ClimbEdgeError, existing_file
-from climb_edge.skeleton import LEFT_HIP, LEFT_SHOULDER, MIRROR, RIGHT_HIP, RIGHT_SHOULDER, K
+from climb_edge.skeleton import MIRROR, K
+from train.geometry import along_torso
 
 SCHEMA = "climb-edge/noise/1"
 FOLDER = Path(__file__).parent / "noises"
 CORE = 0.3  # torso diameters: an error from here on is an outlier
+BIASED = "+bias"  # after the name of a fitted noise
 NO_TORSO = SIZE / 4  # torso diameter in cells where the truth does not tell it
 PAIRED = np.arange(K) != MIRROR
 
@@ -127,7 +129,7 @@ class EstimatorNoise:
     white: Each  # share of its variance that is new in every frame
     joint_spread: float  # lognormal spread of a keypoint's own error scale over clips
     body_spread: float  # the same of all keypoints of a clip together
-    bias: Each  # mean offset, towards the head
+    bias: Each  # mean offset, towards the head; 0 where there is no truth to tell it
     offset_sd: Axes  # standard deviation over clips of an offset that stays for the clip
     outlier: Each  # share of frames within an outlier run
     run: Each  # mean length of a run, frames
@@ -152,7 +154,8 @@ class EstimatorNoise:
     background_slope: Each  # it falls by this for each unit of height
     background_spread: Each  # its standard deviation over clips
     skip: int = 1
-    offsets: bool = False  # draw bias and offset: off for windows, where what stays for a clip looks like truth
+    biased: bool = False  # draw the mean offset, which a refiner can learn to take back
+    offsets: bool = False  # and the one that stays for a clip: off for windows, where it looks like truth
 
     def __call__(self, cells: np.ndarray, torso: float, rng: np.random.Generator) -> Drawn:
         frames, size, f = len(cells), torso if torso > 0 else NO_TORSO, self._figures
@@ -165,8 +168,9 @@ class EstimatorNoise:
         white = f["white"][:, None]
         error = drift * np.sqrt(1 - white) + heavy(rng, (frames, K, 2)) * np.sqrt(white)
         error = error * f["sd"] * np.exp(log_scale)[:, None]
-        offset = rng.normal(0, 1, (K, 2)) * f["offset_sd"] + np.stack([f["bias"], np.zeros(K)], axis=1)
-        error = along_torso(cells, error + self.offsets * offset)
+        offset = self.offsets * rng.normal(0, 1, (K, 2)) * f["offset_sd"]
+        bias = self.biased * np.stack([f["bias"], np.zeros(K)], axis=1)
+        error = along_torso(cells, error + offset + bias)
         far, first = runs(rng, frames, f["outlier"], f["run"])
         swapped, _ = runs(rng, frames, np.array([self.body_exchange]), np.array([self.body_run]))
         partner = cells[:, MIRROR] - cells  # without truth there: an outlier anywhere
@@ -217,20 +221,6 @@ def runs(rng: np.random.Generator, frames: int, share: np.ndarray, length: np.nd
         inside[t] = going | started
         first[t] = np.where(going, first[t - 1], t)
     return inside, first
-
-
-def torso_up(points: np.ndarray) -> np.ndarray:
-    """Unit vectors (T, 1, 2) from hips to shoulders of (T, 25, 2) points; up in the image where there are none."""
-    up = points[:, [LEFT_SHOULDER, RIGHT_SHOULDER]].mean(1) - points[:, [LEFT_HIP, RIGHT_HIP]].mean(1)
-    length = np.linalg.norm(up, axis=1, keepdims=True)
-    known = np.isfinite(length) & (length > 0)
-    return np.where(known, up / np.where(known, length, 1), (0.0, -1.0))[:, None]
-
-
-def along_torso(points: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Errors (T, 25, 2) given as (up, side) of the torso of `points` -> (x, y)."""
-    up = torso_up(points)
-    return error[..., :1] * up + error[..., 1:] * np.stack([-up[..., 1], up[..., 0]], axis=-1)
 
 
 # Shape of every figure: what a file must hold.
@@ -291,7 +281,17 @@ NAMES: tuple[str, ...] = tuple(NOISES)
 
 
 def get(name: str | Path) -> Noise:
-    """A built-in noise model by its name, or one that fit-noise wrote by its path. Raises ClimbEdgeError for neither."""
+    """A built-in noise model by its name, or one that fit-noise wrote by its path. Raises ClimbEdgeError for neither.
+
+    With BIASED after it a fitted one draws the estimator's mean offset as well.
+    """
+    if str(name).endswith(BIASED):
+        fitted = get(str(name).removesuffix(BIASED))
+        if not isinstance(fitted, EstimatorNoise):
+            raise ClimbEdgeError(
+                f"noise {str(name)!r}: {fitted.name} was not fitted and has no mean offset; leave {BIASED} away"
+            )
+        return replace(fitted, name=fitted.name + BIASED, biased=True)
     if str(name) in NOISES:
         return NOISES[str(name)]
     if Path(name).suffix.lower() == ".json":

@@ -19,7 +19,8 @@ from climb_edge.estimator import Observation
 from climb_edge.heatmaps import decode, normalise, warp
 from climb_edge.pck import torso
 from climb_edge.skeleton import GROUPS, MIRROR, K
-from train.noise import CORE, torso_up
+from train.geometry import torso_up
+from train.noise import CORE
 
 LEAST_FRAMES, LEAST_CLIPS = 200, 2  # less tells nothing
 LEAST_CORE = 8  # frames of a keypoint in a clip, to have a mean and a deviation

@@ -31,7 +31,7 @@ ALPHAS = ("0.05", "0.1", "0.2")
 # Name, type or choices, default, metavar, help. A default that differs by command is given where the command is made.
 _TRAINING = (
     ("--model", str, "conv3d", "MODEL", "which refiner; `models` lists them"),
-    ("--noise", str, "blazepose", "NAME|FILE.json", "simulated estimator: a built-in name, the study's 1.1 ... 2.3, or a file of fit-noise"),
+    ("--noise", str, "blazepose", "NAME|FILE.json", "simulated estimator: a built-in name, the study's 1.1 ... 2.3, or a file of fit-noise; +bias after a fitted one adds its mean offset"),
     ("--box", ("sticky", "frame"), "sticky", None, "sticky: as a stream holds it; frame: the study's, each frame's own extent"),
     ("--clips", int, 400, "N", "how many clips to generate"),
     ("--split", str, "auto", "RULE|FILE", "by-video, by-time, by-window, mission, final, or another run's split.json"),
@@ -43,6 +43,7 @@ _TRAINING = (
     ("--schedule", ("plateau", "one-cycle"), "plateau", None, "one-cycle: the rate rises for a tenth of all steps, then falls as a cosine"),
     ("--clip-norm", float, 0.0, "N", "of all gradients together; 0: not clipped"),
     ("--average", float, 0.0, "M", "momentum of a moving average of the weights, which is judged and saved; 0: the weights"),
+    ("--hold", float, 0.0, "X", "of keypoint models: what a squared displacement, in torso diameters, costs beside the loss"),
     ("--plateau", int, 5, "N", "epochs without a lower validation loss before the rate falls to a tenth"),
     ("--stop", int, 10, "N", "epochs without a lower validation loss before it ends"),
     ("--select", ALPHAS, None, None, "validation PCK that chooses the epoch"),
@@ -54,6 +55,8 @@ _TRAINING = (
     ("--scale", float, 0.0, "X", "augmentation: box side times exp of up to so much"),
     ("--shift", float, 0.0, "X", "augmentation: box moved by a normal share of its side"),
     ("--drop", float, 0.0, "P", "augmentation: chance that a keypoint is hidden, for the window and again for a frame"),
+    ("--deform", float, 0.0, "X", "augmentation of simulated windows: keypoints displaced by a normal share of the torso, up to this"),
+    ("--hasten", int, 1, "N", "augmentation of simulated windows: up to so many times as fast"),
     ("--precision", ("float32", "mixed_float16", "mixed_bfloat16"), "float32", None, "of the arithmetic in training"),
     ("--distribute", ("none", "mirrored"), "none", None, "tf.distribute strategy over this machine's devices"),
     ("--seed", int, 0, "N", "of data, order and weights; 0 or more"),
@@ -184,6 +187,12 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     study.add_argument("--jobs", type=int, default=1, metavar="N", help="cells at a time (default: 1)")
     study.add_argument("--only", metavar="TEXT", help="only the cells whose name holds this")
     _out(study, "runs/NAME")
+
+    look = command(
+        "look",
+        "A run's test windows closely: one frame, by pace and keypoint, beside tuned filters; whether its score is true.",
+    )
+    look.add_argument("run", type=Path, metavar="RUN")
 
     tables = command("tables", "Markdown, CSV and HTML tables and plots of studies or single runs.")
     tables.add_argument("runs", nargs="+", type=Path, metavar="RUN|STUDY")

@@ -37,7 +37,9 @@ _AT_LEAST = {
     "test": 1,
     "weight_decay": 0,
     "clip_norm": 0,
+    "hold": 0,
     "seed": 0,
+    "hasten": 1,
 }
 
 
@@ -77,6 +79,7 @@ def _check(options: argparse.Namespace) -> None:
         ("scale", 0, 1),
         ("shift", 0, 0.5),
         ("drop", 0, 0.9),
+        ("deform", 0, 2),
         ("average", 0, 0.9999),
         ("learning_rate", 1e-12, 10),
     ):
@@ -119,6 +122,10 @@ def _recipe(options: argparse.Namespace, described) -> Recipe:
     if loss not in fitting:
         raise ClimbEdgeError(
             f"--loss {loss}: {described.name} gives {described.output}; expected one of {', '.join(fitting)}"
+        )
+    if options.hold and described.reads != "keypoints":
+        raise ClimbEdgeError(
+            f"--hold {options.hold}: {described.name} reads {described.reads}; expected a model that reads keypoints"
         )
     names = [name for name in Recipe.__dataclass_fields__ if name != "loss"]
     return Recipe(loss=loss, **{name: getattr(options, name) for name in names})

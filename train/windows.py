@@ -124,11 +124,18 @@ class RenderedWindows:
         """Window `index` as epoch `epoch` sees it. `maps` changes nothing: they are rendered later."""
         rng = np.random.default_rng((self.seed, epoch, index))
         change = _change(self.augmentation, self.seed, epoch, index)
-        rows = self.clips.offsets[self.clip[index]] + self.position[index] + np.arange(WINDOW) * self.noise.skip
+        first, end = (
+            self.clips.offsets[self.clip[index]] + self.position[index],
+            self.clips.offsets[self.clip[index] + 1],
+        )
+        fastest = (end - 1 - first) // (self.span - 1)  # what the clip has frames for
+        rows = first + np.arange(WINDOW) * self.noise.skip * min(change.faster, fastest)
         rows = rows[change.frames]
         cells = self._cells(rows, change, rng)[:, change.order]
         sizes = torso(cells)
-        drawn = self.noise(cells, float(np.nanmean(sizes)) if np.isfinite(sizes).any() else np.nan, rng)
+        size = float(np.nanmean(sizes)) if np.isfinite(sizes).any() else np.nan
+        cells = cells + (change.displaced * np.nan_to_num(size)).astype(np.float32)
+        drawn = self.noise(cells, size, rng)
         points = np.concatenate([drawn.cells, drawn.peak[..., None]], axis=-1)
         points[change.hidden] = np.nan
         given = {"points": points, "sigma": drawn.sigma, "background": drawn.background}

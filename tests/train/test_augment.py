@@ -9,6 +9,7 @@ from edge.scene import Scripted, standing, steady
 from climb_edge.boxes import compose, transform
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.heatmaps import SIZE, decode
+from climb_edge.pck import torso
 from climb_edge.recording import Recording, record
 from climb_edge.skeleton import INDEX, MIRROR, K
 from train.augment import Augmentation, Change
@@ -229,6 +230,33 @@ def test_simulated_windows_do_not_change_where_nothing_is_asked_for(noise, box):
             for name in expected.given:
                 np.testing.assert_array_equal(found.given[name], expected.given[name])
     assert 0 < kept < len(some(plain))
+
+
+def test_displaced_keypoints_take_their_truth_along_and_stay_there_for_the_window():
+    plain, source = rendered(), rendered(Augmentation(deform=0.4))
+    reach = []
+    for index in some(source):
+        window, change = source.window(index, 1), drawn(Augmentation(deform=0.4), 1, index)
+        away = window.cells - plain.window(index, 1).cells
+        np.testing.assert_allclose(away, np.repeat(away[:1], 5, axis=0), atol=1e-4)
+        size = np.nanmean(torso(plain.window(index, 1).cells))
+        np.testing.assert_allclose(away[0], size * change.displaced, atol=1e-3)
+        assert off_truth(window).max() < 0.501
+        reach.append(change.displaced.std())
+    assert 0.02 < min(reach) < 0.2 < max(reach) < 0.5
+
+
+def test_a_hastened_window_has_every_second_or_third_frame_and_ends_with_its_clip():
+    clips = generated_clips(1, 5, frames=12)
+    clips.keypoints[:] = np.linspace(0, 1, 12)[:, None, None] * 0.01 + clips.keypoints[:1]  # moves by equal steps
+    source, paces = rendered(Augmentation(hasten=3), clips=clips), set()
+    for index in range(len(source)):
+        pace, room = drawn(Augmentation(hasten=3), 0, index).faster, (11 - source.position[index]) // 4
+        steps = np.diff(source.window(index).cells[:, 7], axis=0)
+        one = np.diff(rendered(clips=clips).window(index).cells[:, 7], axis=0)
+        np.testing.assert_allclose(steps, min(pace, room) * one, rtol=0.05, atol=2e-5)
+        paces.add(min(pace, room))
+    assert paces == {1, 2}
 
 
 # Recorded windows -------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from climb_edge.heatmaps import MASS, render
 from climb_edge.pck import torso
-from climb_edge.skeleton import LEFT_HIP
-from train.losses import FLOOR, FOR, LOSSES, masked, target_of
+from climb_edge.skeleton import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
+from train.losses import FLOOR, FOR, LOSSES, displaced, masked, target_of
 
 SIZE = 56  # of every map
 ABSENT = [(0, 0), (2, 1), (4, 2)]  # frames and keypoints without a truth
@@ -154,6 +154,16 @@ def test_a_soft_pck_falls_where_each_threshold_is_met():
 
     assert at(0) == 0 < at(0.03) < at(0.05) < at(0.1) < at(0.2) < at(0.4)
     assert (at(0.4) - at(0.3)) / 0.1 < 0.8 * (at(0.08) - at(0.04)) / 0.04
+
+
+def test_what_is_moved_by_half_a_torso_is_displaced_by_a_quarter():
+    cells = np.full((1, 5, 25, 2), np.nan, np.float32)
+    cells[..., [LEFT_SHOULDER, RIGHT_SHOULDER], :] = (10, 10)
+    cells[..., [LEFT_HIP, RIGHT_HIP], :] = (10, 20)
+    given = np.random.default_rng(0).uniform(0, 56, (1, 5, 25, 2)).astype(np.float32)
+    np.testing.assert_allclose(
+        displaced(given, cells, given + np.float32([3, 4])), np.full((1, 5, 25), 0.25), rtol=1e-4
+    )
 
 
 def test_the_cross_entropy_does_not_care_how_far_below_zero_a_map_is():

@@ -92,7 +92,7 @@ def test_an_offset_that_stays_is_drawn_only_when_asked_for():
     cells = np.tile(person()[:1], (60, 1, 1))
     means = []
     for offsets in (False, True):
-        noise, rng = replace(get(FITTED), offsets=offsets), np.random.default_rng(0)
+        noise, rng = replace(get(FITTED), biased=offsets, offsets=offsets), np.random.default_rng(0)
         error = np.stack([noise(cells, 14.0, rng).cells - cells for _ in range(30)]) / 14
         means.append(np.median(error, axis=1)[:, list(GROUPS["hip"]), 1])
     assert np.abs(means[0].mean()) < 0.02
@@ -126,6 +126,19 @@ def test_missing_keypoints_stay_missing_and_others_do_not_care(name):
         assert np.isfinite(np.delete(part.cells, gone, axis=1)).all()
         np.testing.assert_array_equal(whole.cells[:, others], part.cells[:, others])
         assert np.isfinite([part.sigma, part.background, part.peak]).all()
+
+
+def test_a_fitted_noise_can_have_its_mean_offset_and_no_other():
+    biased = get(f"{FITTED}+bias")
+    assert biased == replace(get(FITTED), name=f"{FITTED}+bias", biased=True)
+    assert not any(biased.bias[k] for name in ("nose", "ear", "thumb", "heel", "toes") for k in GROUPS[name])
+    cells = np.tile(person()[:1], (60, 1, 1))
+    plain, moved = (np.median([n(cells, 14.0, np.random.default_rng(i)).cells for i in range(30)], axis=(0, 1))
+                    for n in (get(FITTED), biased))  # fmt: skip
+    expected = np.zeros((K, 2)) - np.array(biased.bias)[:, None] * (0, 14.0)  # up is towards smaller y
+    np.testing.assert_allclose(moved - plain, expected, atol=0.05)
+    with pytest.raises(ClimbEdgeError, match=r"1\.1 was not fitted and has no mean offset; leave \+bias away"):
+        get("1.1+bias")
 
 
 def test_every_built_in_has_its_name_and_a_fitted_one_says_what_it_comes_from():

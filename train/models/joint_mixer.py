@@ -4,7 +4,8 @@ It sees the decoded positions of five frames and the height of the estimator's o
 to help. Three blocks mix over joints, then over features (the MLP-Mixer of Tolstikhin et al., NeurIPS 2021). Per joint
 and frame it gives six logits, whose softmax weighs the five positions and a regressed point, a correction added to
 that mean, and a score: the chance that the keypoint lies within 0.2 torso diameters of the truth. The gate starts at
-the joint's own frame, so that an untrained model hardly changes its input.
+the joint's own frame, so that an untrained model hardly changes its input. The correction is along and across the torso,
+in its lengths: so a mean offset of the estimator is one number whichever way a person lies, how far away he stands.
 
 A joint is passed through as it was decoded, its score the height of its map, where training had no truth for it, or
 where none of the five frames shows it: nothing is invented.
@@ -17,16 +18,18 @@ import numpy as np
 from climb_edge.boxes import SIZE
 from climb_edge.contract import WINDOW
 from climb_edge.heatmaps import CENTRE, decode
-from climb_edge.skeleton import K
+from climb_edge.skeleton import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, K
 from train.backend import keras
 from train.feed import Points
 from train.graphs import EMITTED, Constant, decoded, standardised, step_inputs, window_input
 
 WIDTH, HIDDEN, BLOCKS = 48, 96, 3
 FAR, NEAR, MEAN = 6.0, 0.3, 3.0  # of a box's side: how offsets enter, how regressed points leave, how the mean enters
-SMALL = 0.1  # of a box's side: how corrections leave
+SMALL = 0.1  # of the torso: how corrections leave
 FRAME = WINDOW + 1 + 2 + 2 + 1  # outputs of a joint in a frame: logits, regressed point, correction, score
 OWN, REGRESSED, HIDDEN_FRAME = 4.0, -1.0, -9.0  # logits that are added: the gate's start, and of a frame without a map
+_UP = np.zeros((1, 1, 1, K), np.float32)  # from the middle of the hips to that of the shoulders
+_UP[..., [LEFT_SHOULDER, RIGHT_SHOULDER]], _UP[..., [LEFT_HIP, RIGHT_HIP]] = 0.5, -0.5
 _ops = keras.ops
 _register = keras.saving.register_keras_serializable("climb_edge")
 
@@ -95,17 +98,22 @@ class Mixer(keras.layers.Layer):
         features = [FAR * x_off, FAR * y_off, peak * seen, MEAN * x_mean, MEAN * y_mean, count / WINDOW]
         told = self._mixed(_turned(_ops.concatenate(features, axis=2)))
         hidden = HIDDEN_FRAME * (1 - _turned(seen))  # (B, 1, 25, 5)
-        axes = [(_turned(off), _turned(mean)) for off, mean in ((x_off, x_mean), (y_off, y_mean))]
+        whole = _ops.relu(
+            _ops.sum(kept * (_UP != 0).astype(np.float32), axis=-1, keepdims=True) - 3
+        )  # without all four ends, no torso
+        up_x, up_y = (whole * _ops.sum(mean * _UP, axis=-1, keepdims=True) for mean in (x_mean, y_mean))
+        axes = [(x_off, x_mean, up_x, -up_y), (y_off, y_mean, up_y, up_x)]
+        axes = [(_turned(offset), _turned(mean), up, right) for offset, mean, up, right in axes]
         emitted = []
         for t in frames:
             own = told[..., t * FRAME : (t + 1) * FRAME]
             start = np.where(np.arange(WINDOW) == t, OWN, 0.0).astype(np.float32)
             logits = [own[..., :WINDOW] + start + hidden, own[..., WINDOW : WINDOW + 1] + REGRESSED]
             weights = _ops.softmax(_ops.concatenate(logits, axis=-1))
-            parts = []
-            for n, (offset, mean) in enumerate(axes, start=WINDOW + 1):
+            parts, (along, across) = [], (SMALL * own[..., n : n + 1] for n in (WINDOW + 3, WINDOW + 4))
+            for n, (offset, mean, up, right) in enumerate(axes, start=WINDOW + 1):
                 points = _ops.concatenate([offset, NEAR * own[..., n : n + 1]], axis=-1)
-                apart = _ops.sum(weights * points, axis=-1, keepdims=True) + SMALL * own[..., n + 2 : n + 3]
+                apart = _ops.sum(weights * points, axis=-1, keepdims=True) + along * up + across * right
                 parts.append((mean + apart) * SIZE + CENTRE)
             parts.append(_ops.sigmoid(own[..., FRAME - 1 :]))
             given = _turned(_ops.concatenate([v[:, :, t : t + 1] for v in (x, y, peak)], axis=2))
