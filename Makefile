@@ -91,8 +91,10 @@ shipped: environment
 	$(PY) -m train study --config shipped --out $(SHIPPED)
 	cp $(SHIPPED)/conv3d.blazepose.0/pretrain/best.weights.h5 train/weights/conv3d.weights.h5
 	cp $(SHIPPED)/deciwatch.blazepose.0/pretrain/best.weights.h5 train/weights/deciwatch.weights.h5
-	$(PY) -m convert $(SHIPPED)/conv3d.blazepose.0/pretrain --form step-newest --recipe float16 --out $(SHIPPED)
-	cp $(SHIPPED)/models/conv3d.step-newest.float16.tflite climb_edge/refiners/default.tflite
+	$(PY) -m train pretrain --preset shipped_mixer --data generated --data $(CLIMB_EDGE_DATA)/cmu_climb.npz --out $(SHIPPED)/mixer
+	cp $(SHIPPED)/mixer/best.weights.h5 train/weights/joint_mixer.weights.h5
+	$(PY) -m convert $(SHIPPED)/mixer --form step-newest --recipe float16 --out $(SHIPPED)
+	cp $(SHIPPED)/models/joint_mixer.step-newest.float16.tflite climb_edge/refiners/default.tflite
 
 # The picture of README.md, from what `make demo` left.
 picture: environment

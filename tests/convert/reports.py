@@ -2,7 +2,6 @@
 
 import json
 from html.parser import HTMLParser
-from importlib.resources import files
 from types import SimpleNamespace
 
 import numpy as np
@@ -88,7 +87,9 @@ def refused(file: dict, reason: str = "the runtime aborts") -> dict:
 
 
 def measured_report() -> dict:
-    """A report on the refiner that the package carries, run on generated clips; its input stands for the Keras model."""
+    """A report on a refiner, run on generated clips; its input stands for the Keras model."""
+    from edge.scene import CONV3D
+
     from convert import checks
     from convert.graph import Graph, convert_function
     from convert.lint import read_ops
@@ -101,7 +102,7 @@ def measured_report() -> dict:
     from train.noise import get
     from train.windows import RenderedWindows
 
-    content, contract = read_model(files("climb_edge") / "refiners" / "default.tflite")
+    content, contract = read_model(CONV3D)
     state = tuple((s["name"], tuple(s["shape"])) for s in contract["state"])
     graph, recipe = Graph("conv3d", "step", "newest", "heatmaps", 0, state, content), RECIPES["float16"]
     source = RenderedWindows(generated_clips(10, 3, 6), get("blazepose"), 3)

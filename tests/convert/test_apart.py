@@ -7,10 +7,10 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from edge.scene import CONV3D
 
 from climb_edge.contract import read_model
 from climb_edge.golden import golden_frames
-from climb_edge.refiner import default_path
 from climb_edge.runtime import Session
 from convert import apart
 from convert.apart import run_apart, why_not_second
@@ -39,8 +39,8 @@ under_both = pytest.mark.parametrize("second", [False, True], ids=["first", "sec
 
 
 def refiner(steps: int) -> tuple[bytes, list[list[np.ndarray]]]:
-    """The shipped step graph and a chain of runs from a state of noise."""
-    graph, contract = read_model(default_path())
+    """A step graph and a chain of runs from a state of noise."""
+    graph, contract = read_model(CONV3D)
     rng = np.random.default_rng(0)
     state = [rng.uniform(0, 9, tensor["shape"]).astype(np.float32) for tensor in contract["state"]]
     first, *rest = (frame[None] + rng.uniform(0, 1, frame.shape).astype(np.float32) for frame in golden_frames(steps))

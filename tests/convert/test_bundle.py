@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edge.scene import CONV3D
 
 from climb_edge.contract import append_contract, read_model
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.golden import golden_frames
 from climb_edge.heatmaps import to_pixels
-from climb_edge.refiner import TFLiteRefiner, default_path, to_keypoints
+from climb_edge.refiner import TFLiteRefiner, to_keypoints
 from climb_edge.skeleton import KEYPOINTS
 from climb_edge.video import VideoWriter
 from convert import bundle as made
@@ -25,7 +26,7 @@ REPORT = {"schema": "climb-edge/report/1", "verdict": "pass", "files": [{"max_er
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    return Path(shutil.copy(default_path(), tmp_path_factory.mktemp("models") / f"{NAME}.tflite"))
+    return Path(shutil.copy(CONV3D, tmp_path_factory.mktemp("models") / f"{NAME}.tflite"))
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +45,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def variant(folder: Path, name: str, **changes) -> Path:
-    """The default refiner under another contract."""
-    graph, contract = read_model(default_path())
+    """A refiner under another contract."""
+    graph, contract = read_model(CONV3D)
     path = folder / f"{name}.tflite"
     path.write_bytes(append_contract(graph, contract | changes))
     return path
@@ -292,7 +293,7 @@ def old_node() -> bool:
 
 @pytest.mark.skipif(old_node(), reason="needs node 20 or later")
 def test_the_pages_javascript_gives_what_python_gives(folder):
-    here, refiner = folder.parent, TFLiteRefiner(default_path())
+    here, refiner = folder.parent, TFLiteRefiner(CONV3D)
     maps = golden_frames(16)[8:] + golden_frames(24)[16:] / 3
     maps[:, :, :, 3:5] = 0  # an empty map, and one with two equal maxima
     maps[:, [10, 30], [20, 50], 4] = 1

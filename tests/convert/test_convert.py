@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from edge.scene import CONV3D
 from sabotage import spoiled
 
 from climb_edge.contract import read_model
 from climb_edge.gpu import why_not
 from climb_edge.pck import Score, drop, worst_keypoint
-from climb_edge.refiner import TFLiteRefiner, default_path
+from climb_edge.refiner import TFLiteRefiner
 from convert import graph as graphs
 from convert import run as conversion
 from convert.__main__ import main
@@ -218,9 +219,9 @@ def test_what_gives_no_numbers_is_not_shown_to_be_alike():
 
 def test_a_full_disk_leaves_the_older_file(trained, tmp_path):
     """The size of every file is limited while the finished one is written; in a process of its own."""
-    path = tmp_path / "models" / default_path().name
+    path = tmp_path / "models" / CONV3D.name
     path.parent.mkdir()
-    path.write_bytes(default_path().read_bytes())
+    path.write_bytes(CONV3D.read_bytes())
     script = f"""
 import resource, sys
 from pathlib import Path
@@ -244,7 +245,7 @@ conversion._write(made, run, Path({str(path)!r}), False)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
     assert "could not be written" in done.stderr.splitlines()[-1], done.stderr[-2000:]
-    assert path.read_bytes() == default_path().read_bytes()
+    assert path.read_bytes() == CONV3D.read_bytes()
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
@@ -264,14 +265,14 @@ def test_windows_of_few_clips_are_all_those_of_their_frames():
 @pytest.mark.slow
 def test_somebody_elses_file_is_checked_as_far_as_it_can_be(tmp_path, capsys):
     theirs = tmp_path / "theirs.tflite"
-    theirs.write_bytes(read_model(default_path())[0])
+    theirs.write_bytes(read_model(CONV3D)[0])
     assert main(["check", str(theirs), "--out", str(tmp_path / "out"), "--skip", "gpu"]) == 0
     report = json.loads((tmp_path / "out/report.json").read_text())
     verdicts = {c["name"]: c["verdict"] for c in report["files"][0]["checks"]}
     assert {verdicts[n] for n in ("lint", "load", "cpu", "speed")} == {"pass"} and verdicts["gpu"] == "skipped"
     assert any("PCK" in sentence for sentence in report["cannot"])
     assert verdicts["types"] == verdicts["contract"] == "skipped", "nobody says what it should be"
-    content = bytearray(default_path().read_bytes())
+    content = bytearray(CONV3D.read_bytes())
     content[1000] ^= 1
     ours = tmp_path / "ours.tflite"
     ours.write_bytes(content)

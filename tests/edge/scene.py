@@ -11,11 +11,13 @@ from climb_edge.clips import ClipSet, save_clips
 from climb_edge.contract import append_contract
 from climb_edge.estimator import Observation
 from climb_edge.heatmaps import PEAK, render
-from climb_edge.refiner import WindowTrack, default_path, to_keypoints
+from climb_edge.refiner import WindowTrack, to_keypoints
 from climb_edge.skeleton import INDEX, K
 from climb_edge.video import NO_PICTURE, Frame, VideoWriter
 
 BLANK = NO_PICTURE
+# A refiner of another kind than the package's own: heatmaps come out, nothing but heatmaps goes in.
+CONV3D = Path(__file__).with_name("conv3d.step-newest.float16.tflite")
 
 
 def standing(x: float = 200.0, y: float = 180.0, height: float = 200.0) -> np.ndarray:
@@ -81,9 +83,9 @@ class Late:
 
 
 def through(refiner, window: np.ndarray) -> np.ndarray:
-    """Keypoints (T, 25, 3) after the frames of `window` (5, 56, 56, 25), pushed one by one."""
+    """Keypoints (T, 25, 3) after the frames of `window` (5, 56, 56, 25), pushed one by one as they decode."""
     track = refiner.start()
-    return [track.push(frame) for frame in window][-1]
+    return [track.push(frame, to_keypoints(frame)) for frame in window][-1]
 
 
 def frames_at(*times: float) -> list[Frame]:
@@ -197,8 +199,8 @@ def window_contract(emits: str, **changes) -> dict:
 
 
 def shipped(**changes) -> bytes:
-    """The package's refiner file with another contract, signed as its maker would have."""
+    """A refiner's file with another contract, signed as its maker would have."""
     from climb_edge.contract import read_model
 
-    graph, contract = read_model(default_path())
+    graph, contract = read_model(CONV3D)
     return append_contract(graph, {**contract, **changes})

@@ -14,9 +14,9 @@ import pytest
 
 from climb_edge import gpu
 from climb_edge.__main__ import main
-from climb_edge.contract import read_model
+from climb_edge.contract import read_model, to_inputs
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.golden import golden_frames
+from climb_edge.golden import golden_frames, golden_peaks
 from climb_edge.gpu import run_on_gpu
 from climb_edge.refiner import default_path
 from climb_edge.runtime import Session
@@ -155,7 +155,7 @@ def child(monkeypatch):
 def test_the_shipped_refiner_runs_whole_on_the_gpu(vulkan, litter):
     graph, contract = read_model(default_path())
     state = [np.ones(tensor["shape"], np.float32) for tensor in contract["state"]]
-    runs = [[frame[None], *state] for frame in golden_frames(2)]
+    runs = [[*to_inputs(*seen), *state] for seen in zip(golden_frames(2), golden_peaks(2), strict=True)]
     result = run_on_gpu(default_path(), runs)
     assert (result.status, result.reason, result.fully, result.partitions) == ("ran", "", True, 1)
     assert result.nodes == result.total > 0 and result.backend.startswith("WebGPU, ")

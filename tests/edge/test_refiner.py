@@ -77,8 +77,18 @@ def test_heatmaps_of_another_kind_are_refused(spec, heatmaps, said):
 
 def test_a_frame_of_nan_is_gone_when_a_track_starts_anew(window):
     refiner = load_refiner("default", 1)
-    broken = refiner.start()
-    for frame in (np.full_like(window[0], np.nan), *window[1:]):
-        broken.push(frame)
+    through(refiner, np.concatenate([np.full_like(window[:1], np.nan), window[1:]]))
     np.testing.assert_array_equal(through(refiner, window), through(load_refiner("default", 1), window))
     assert np.isfinite(through(refiner, window)).all()
+
+
+def test_a_frame_of_nan_is_gone_when_the_window_has_passed_it(window):
+    refiner = load_refiner("default", 1)
+    found = through(refiner, np.concatenate([np.full_like(window[:1], np.nan), window]))
+    np.testing.assert_array_equal(found, through(refiner, window))
+
+
+def test_a_refiner_that_asks_for_peaks_says_so_where_there_are_none(window):
+    assert load_refiner("default", 1).contract["peaks"]
+    with pytest.raises(ClimbEdgeError, match="asks for the heights of the estimator's maps; pass them as `peaks`"):
+        load_refiner("default", 1).run(window[0])

@@ -11,9 +11,9 @@ import pytest
 
 import climb_edge
 from climb_edge import delegates, gpu
-from climb_edge.contract import append_contract, read_model
+from climb_edge.contract import append_contract, asks_for_peaks, read_model, to_inputs
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.golden import golden_frames, golden_test
+from climb_edge.golden import golden_frames, golden_peaks, golden_test
 from climb_edge.refiner import TFLiteRefiner, default_path, load_refiner
 from climb_edge.runtime import RUNTIME_VARIABLE, Session, choose_runtime
 from edge.scene import window_graph
@@ -61,9 +61,12 @@ except ClimbEdgeError as error:
 
 def steps(session: Session, count: int = 20) -> list[list[np.ndarray]]:
     """Outputs of a step graph on golden frames, its state handed on from zeros."""
-    state, outputs = [np.zeros(d["shape"], np.float32) for d in session.inputs[1:]], []
-    for frame in golden_frames(count):
-        outputs.append(session.run(frame[None], *state))
+    peaks = golden_peaks(count) if asks_for_peaks([d["shape"].tolist() for d in session.inputs]) else [None] * count
+    state, outputs = None, []
+    for frame, heights in zip(golden_frames(count), peaks, strict=True):
+        entering = to_inputs(frame, heights)
+        state = [np.zeros(d["shape"], np.float32) for d in session.inputs[len(entering) :]] if state is None else state
+        outputs.append(session.run(*entering, *state))
         state = outputs[-1][1:]
     return outputs
 
@@ -167,7 +170,7 @@ def test_the_gpu_agrees_with_the_cpu_over_20_frames_with_the_state_handed_on(vul
     assert refiner.backend.startswith("gpu, WebGPU, ") and refiner.reason == "asked for"
     agree(refiner._session, session)
     with pytest.raises(ClimbEdgeError, match=r"expected float32 \(1, 56, 56, 25\), found float32 \(56, 56, 25\)"):
-        refiner._session.run(golden_frames(1)[0], steps(session, 1)[0][1])
+        refiner._session.run(golden_frames(1)[0], *(np.zeros(d["shape"], np.float32) for d in session.inputs[1:]))
     assert gpu._named_driver() == DRIVER_NAMED  # the software driver is lent to this process, not left in it
 
 
@@ -219,7 +222,7 @@ def test_a_gpu_with_other_numbers_than_the_golden_ones_is_not_used(vulkan, shipp
     session = Session(graph, 1, device="gpu", golden=tampered)
     assert session.backend == CPU and session.reason.startswith("GPU refused: on the golden input WebGPU, ")
     assert session.reason.endswith("of the scale away, at most 0.002 is allowed")
-    assert session.run(golden_frames(1), np.zeros(session.inputs[1]["shape"], np.float32))[0].any()
+    assert steps(session, 1)[0][0].any()
 
 
 @pytest.mark.network
