@@ -6,7 +6,8 @@ import pytest
 from climb_edge.boxes import pose_box
 from climb_edge.contract import append_contract
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.heatmaps import PEAK, render, to_cells
+from climb_edge.heatmaps import PEAK, render, to_cells, to_pixels
+from climb_edge.pck import torso
 from climb_edge.refiner import Identity, TFLiteRefiner, load_refiner, to_keypoints
 from climb_edge.stream import window_of
 from edge.scene import observe, standing, through, window_contract, window_graph
@@ -57,6 +58,14 @@ def test_the_shipped_refiner_keeps_a_still_person():
     cells = through(refiner, window_of([observe(points)] * 5, box))[0]
     assert np.median(np.linalg.norm(cells[:, :2] - to_cells(points, box), axis=1)) < 1
     assert (cells[:, 2] > 0).all() and (cells[:, 2] <= 1).all()
+
+
+@pytest.mark.parametrize("wider", [0.0, 0.3, 1.0])
+def test_the_shipped_refiner_keeps_a_still_person_in_a_box_of_another_aspect(wider):
+    points, box = standing(), pose_box(standing())
+    box = box + (box[2] - box[0]) * np.array([-wider / 2, 0, wider / 2, 0])
+    refined = to_pixels(through(load_refiner("default", 1), window_of([observe(points)] * 5, box))[0, :, :2], box)
+    assert np.linalg.norm(refined - points, axis=1).max() < 0.15 * torso(points)
 
 
 @pytest.mark.parametrize(
