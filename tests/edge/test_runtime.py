@@ -16,7 +16,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.golden import golden_frames, golden_peaks, golden_test
 from climb_edge.refiner import TFLiteRefiner, default_path, load_refiner
 from climb_edge.runtime import RUNTIME_VARIABLE, Session, choose_runtime
-from edge.scene import window_graph
+from edge.scene import CONV3D, window_graph
 from edge.test_gpu import SHAPE, graph_of
 
 ROOT = Path(climb_edge.__file__).parents[1]
@@ -148,7 +148,7 @@ def test_sessions_in_two_threads_give_what_they_give_one_after_the_other():
 
 
 def test_what_does_not_fit_the_graph_is_refused_by_name():
-    session = Session(default_path(), 1, source="mine.tflite")
+    session = Session(CONV3D, 1, source="mine.tflite")
     frame, state = (np.zeros(d["shape"], np.float32) for d in session.inputs)
     for given in ([frame], [frame[0], state], [frame.astype(float), state], [state, frame]):
         with pytest.raises(ClimbEdgeError, match=r"^mine\.tflite: not what goes into this graph"):

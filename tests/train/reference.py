@@ -258,6 +258,10 @@ def joint_mixer(weights: dict, cells: np.ndarray, peaks: np.ndarray, standard=st
         x = x + product(f"narrow{n}", relu(product(f"widen{n}", standard(x))))
     told = (product("emit", standard(x)) + w["start/value"][0, 0]).reshape(KEYPOINTS, FRAMES, 11)
 
+    up = np.zeros(2)  # torso of the mean pose; shoulders are 3 and 4, hips 15 and 16
+    if seen[:, [3, 4, 15, 16]].any(0).all():
+        up = (means[3] + means[4]) / 2 - (means[15] + means[16]) / 2
+    right = np.array([-up[1], up[0]])
     refined = np.zeros((FRAMES, KEYPOINTS, 3))
     for t in range(FRAMES):
         for k in range(KEYPOINTS):
@@ -269,7 +273,10 @@ def joint_mixer(weights: dict, cells: np.ndarray, peaks: np.ndarray, standard=st
             shares /= shares.sum()
             points = [means[k] + seen[s, k] * (places_in_box[s, k] - means[k]) for s in range(FRAMES)]
             points.append(means[k] + 0.3 * told[k, t, 6:8])
-            place = sum(share * point for share, point in zip(shares, points, strict=True)) + 0.1 * told[k, t, 8:10]
+            along, across = 0.1 * told[k, t, 8:10]
+            place = (
+                sum(share * point for share, point in zip(shares, points, strict=True)) + along * up + across * right
+            )
             found = np.array([*(COLUMNS / 2 + COLUMNS * place), sigmoid(told[k, t, 10])])
             kept = min(seen[:, k].sum(), 1)
             refined[t, k] = kept * found + (1 - kept) * np.array([*cells[t, k], peaks[t, k]])
