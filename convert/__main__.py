@@ -102,7 +102,8 @@ def _run(options: argparse.Namespace) -> None:
     from train.runs import Run
 
     forms = tuple(options.form or DEFAULT_FORMS)
-    recipes, said = choose(options.recipe, Run.open(options.run).config()["model"], forms, options.force)
+    config = Run.open(options.run).config()
+    recipes, said = choose(options.recipe, config["model"], forms, options.force, bool(config.get("qat")))
     with tqdm(total=4 + len(forms) * (len(recipes) + 2), unit="step", desc="convert") as bar:
 
         def step(what: str) -> None:

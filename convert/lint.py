@@ -71,6 +71,15 @@ def read_ops(graph: bytes) -> tuple[list[Op], list[str]]:
     return ops, broken
 
 
+def output_step(graph: bytes) -> float:
+    """The quantization step of what a graph gives first, which a DEQUANTIZE makes floats of; 0.0 where none does."""
+    model = parse(graph)
+    (subgraph,) = model.subgraphs
+    made_by = {int(o): op for op in subgraph.operators for o in op.outputs}
+    given = subgraph.tensors[made_by[int(subgraph.outputs[0])].inputs[0]]
+    return 0.0 if given.quantization is None or given.quantization.scale is None else float(given.quantization.scale[0])
+
+
 def _op(name: str, index: int, op, model, tensors, types: dict[int, str], made_by: dict) -> Op:
     leaving = label(tensors[op.outputs[0]]) if len(op.outputs) else ""
     activations = types[tensors[op.inputs[0]].type] if len(op.inputs) else ""

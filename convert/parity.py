@@ -11,8 +11,10 @@ from climb_edge.runtime import Session
 from climb_edge.skeleton import KEYPOINTS
 from convert.checks import worst_of
 from convert.graph import Graph
-from convert.recipes import MAX_GAIN, Recipe
+from convert.lint import output_step
+from convert.recipes import KEPT, MAX_GAIN, Recipe
 from convert.testset import FRAMES, NUMBERS_ON, TestSet, both_decodes
+from train.windows import Frames
 
 ENOUGH = 8  # clips or stretches under which no interval is believed: nothing may differ by luck
 WORST = 10  # windows drawn in the report
@@ -82,6 +84,21 @@ def numbers(recipe: Recipe, compared: list[Compared]) -> tuple[list[str], dict]:
                 f"{c.tests.name}: the file's values are {c.gain:.3f} times the Keras model's, 1 within {MAX_GAIN} expected"
             )
     return reasons, figures
+
+
+def promise(graph: Graph, windows: list[Frames], trained) -> tuple[list[str], float]:
+    """(reasons to refuse the file, share of its values within a step of what the quantization-aware `trained` gives)."""
+    session, close, count = Session(graph.content), 0, 0
+    step = output_step(graph.content)
+    for window in windows:
+        seen = np.asarray(trained(window.maps[None]))[0][FRAMES[graph.emits]]
+        emitted = graph.emitted(session, window)[..., : seen.shape[-1]]
+        close, count = close + int((np.abs(emitted - seen) <= 1.001 * step).sum()), count + seen.size
+    share = close / max(count, 1)
+    said = (
+        f"{share:.4%} of the values lie within a step of {step:.3g} of what training saw, at least {KEPT:.1%} expected"
+    )
+    return [] if share >= KEPT else [said], share
 
 
 def rows(graph: Graph, compared: Compared) -> tuple[list[dict], dict, Score, Score]:

@@ -24,6 +24,7 @@ class Recipe:
     golden_tolerance: float  # of the golden outputs' scale, between runtimes
     gpu_needed: bool = False  # else a file that the GPU refuses or computes wrongly is for the CPU alone
     calibrated: bool = False
+    aware: bool = False  # of a run of `train finetune --qat`: its weights and its ranges
     io: str = "float32"  # type of what goes in and comes out
     quantizers: tuple[str, ...] = (EDGE, TENSORFLOW)
 
@@ -44,11 +45,13 @@ RECIPES = {
         Recipe("int8", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True),
         Recipe("int8_io", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True, io="int8"),
         Recipe("int8_mixed", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True, quantizers=(EDGE,)),
+        Recipe("qat_int8", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, aware=True, quantizers=(TENSORFLOW,)),
         Recipe("int4_weights", "INT4", "FLOAT32", _INT8, 2.0, None, 1e-2, 5e-2, quantizers=(EDGE,)),
     )
 }
 DEFAULT = ("float32", "float16", "dynamic_int8", "int8")
 MAX_WEIGHT_RATIO = 0.30  # quantized against float weights, bytes
+KEPT = 0.999  # share of a quantization-aware file's values that lie within a step of what training saw
 MAX_GAIN = 0.05  # how far the slope of a file's values over the Keras model's may lie from 1
 
 
@@ -83,6 +86,7 @@ SUPPORT = (
         "refused", ("joint_mixer",), (), ("int8", "int8_io"),
         "the runtime refuses its quantized division; 8 bits of a box are steps of 0.2 cells",
     ),
+    Support("refused", ("joint_mixer", "deciwatch"), (), ("qat_int8",), "has no graph of int8 arithmetic to train for"),
     Support("refused", ("joint_mixer",), (), ("int8_mixed", "int4_weights"), "not tried"),
     Support("warned", ("conv3d",), (), ("int4_weights",), "single keypoints fall by 3 points at @0.1; slower than float on x86"),
 )  # fmt: skip
@@ -108,18 +112,28 @@ def support_table(models: Iterable[str]) -> str:
 
 
 def choose(
-    names: Iterable[str] | None, model: str, forms: Iterable[str], force: bool = False
+    names: Iterable[str] | None, model: str, forms: Iterable[str], force: bool = False, aware: bool = False
 ) -> tuple[list[Recipe], list[str]]:
     """(recipes by name, "all" or the default ones; sentences on those left out and on those made with a warning).
 
     What is named and refused raises ClimbEdgeError, unless `force`, as does an unknown name; what is refused and comes
-    by default or by "all" is left out.
+    by default or by "all" is left out. `aware`: the run was trained for integer arithmetic, which one recipe needs.
     """
     names, forms = list(names or ()), list(forms)
-    wanted = RECIPES if "all" in names else names or DEFAULT
+    own = [r.name for r in RECIPES.values() if r.aware]
+    wanted = (
+        [n for n in RECIPES if aware or n not in own]
+        if "all" in names
+        else names or [*DEFAULT, *(own if aware else ())]
+    )
     for name in wanted:
         if name not in RECIPES:
             raise ClimbEdgeError(f"recipe {name!r}: expected one of {', '.join(RECIPES)} or all")
+    if not aware and (unseen := [n for n in wanted if n in own]):
+        raise ClimbEdgeError(
+            f"recipe {unseen[0]!r}: expected a run of `python -m train finetune --qat int8`, found a float one; "
+            "train on from it with --init, or choose int8, which is quantized after training"
+        )
     refused = {n: r for n in wanted for f in forms for status, r in [support(model, f, n)] if status == "refused"}
     for name, reason in refused.items():
         if name in names and not force:

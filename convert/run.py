@@ -20,18 +20,19 @@ from convert.claim import claims
 from convert.graph import Graph, build
 from convert.lint import read_ops
 from convert.mixed import Mixed, distance, search
-from convert.parity import compare, numbers, parity
+from convert.parity import compare, numbers, parity, promise
 from convert.promise import contract_of
 from convert.quantize import Quantization
 from convert.recipes import Recipe
 from convert.speed import naive, times
-from convert.testset import TestSet, clip_to_stream, of_part
+from convert.testset import NUMBERS_ON, TestSet, clip_to_stream, of_part
 from train import models
 from train.data import open_source
+from train.fake_quant import CALIBRATION, aware, quantization_aware
 from train.macs import count_macs
 from train.motion import generated_clips
 from train.noise import get
-from train.runs import Run
+from train.runs import Run, load_weights
 from train.splits import Split, digest
 from train.windows import Frames, RecordedWindows, RenderedWindows, unchanged
 
@@ -39,7 +40,7 @@ DEFAULT_FORMS = ("step-newest", "window-all")
 GENERATED_CLIPS, GENERATED_SEED = 60, 20_000  # never a seed that training draws from by default
 PER_CLIP, PER_CLIP_HEAVY, HEAVY = 8, 4, 5e9  # generated windows of a clip; of a model of more MACs a window, fewer
 TEST_WINDOWS = 300  # at most; their inputs are kept in memory, 1.6 MB each
-CALIBRATION, SELECTION = 60, 12  # training windows: to calibrate on, and to choose between quantizers and layers by
+SELECTION = 12  # training windows to choose between quantizers and layers by, after those of CALIBRATION
 Step = Callable[[str], object]
 
 
@@ -80,6 +81,7 @@ class Conversion:
     parts: Split
     sets: list[TestSet]
     skip: tuple[str, ...] = ()
+    aware: object = None  # the quantization-aware model of such a run; `model` is then the float one that it began from
     said: list[str] = field(default_factory=list)  # of recipes that were left out, or made with a warning
     made: list[Made] = field(default_factory=list)
     claims: list[dict] = field(default_factory=list)
@@ -121,7 +123,12 @@ def open_run(
         raise ClimbEdgeError(
             f"{path}: {described.name} has no file; it is a refiner of the runtime: --refiner identity"
         )
-    model = run.load_weights(described.build(**config.get("switches", {})))
+    model, trained = described.build(**config.get("switches", {})), None
+    if config.get("qat"):
+        load_weights(model, run.teacher)
+        trained = run.load_weights(quantization_aware(described, described.build(**config.get("switches", {}))))
+    else:
+        run.load_weights(model)
     source = unchanged(open_source(config))
     if digest(source) != config["data_sha256"]:
         raise ClimbEdgeError(
@@ -137,7 +144,7 @@ def open_run(
     for tests in sets:
         step(f"Keras model, {tests.name} windows")
         tests.run_reference(model)
-    return Conversion(Path(path), forms, config, described, model, source, parts, sets, skip)
+    return Conversion(Path(path), forms, config, described, model, source, parts, sets, skip, trained)
 
 
 def _generated(config: dict, model) -> TestSet:
@@ -172,11 +179,15 @@ def _form(
     switches = run.config.get("switches", {})
     plain = build(run.described, run.model, kind, emits, switches)
     whole = plain if kind == "window" else build(run.described, run.model, "window", emits, switches)
-    quantization = Quantization(plain, run.training[:CALIBRATION])
+    quantizations = {False: Quantization(plain, run.training[:CALIBRATION])}
+    if run.aware is not None:
+        rounded = run.described.form(run.aware, kind, emits)
+        own = build(run.described, aware(run.aware).plain, kind, emits, switches)
+        quantizations[True] = Quantization(replace(own, keras_form=rounded), [])
     made = []
     for recipe in recipes:
         step(f"{form} {recipe.name}")
-        made.append(_make(recipe, quantization, run.training[CALIBRATION:] or run.training))
+        made.append(_make(recipe, quantizations[recipe.aware], run.training[CALIBRATION:] or run.training))
         if any(c.name == "load" and c.verdict == "pass" for c in made[-1].checks):
             _check(made[-1], run, whole)
         else:
@@ -226,7 +237,10 @@ def _check(made: Made, run: Conversion, whole: Graph) -> None:
     session, window = Session(graph.content), run.sets[0].inputs[0]
     compared = [compare(session, graph, tests) for tests in run.sets]
     reasons, figures = numbers(recipe, compared)
-    if recipe.calibrated:
+    if recipe.aware:
+        broken, figures["within_a_step"] = promise(graph, run.sets[0].inputs[:NUMBERS_ON], run.aware)
+        reasons += broken
+    if recipe.activations == "INT8":
         figures["saturation"] = checks.saturation(graph, run.sets[0].inputs[:2])
     made.checks.append(Check("cpu", "fail" if reasons else "pass", reasons, figures))
     _unless_skipped(made, run, "gpu", lambda: checks.on_gpu(graph, recipe, window))

@@ -17,9 +17,10 @@ from climb_edge.clips import ClipSet
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pck import ALPHAS
 from train.backend import keras
+from train.fake_quant import CALIBRATION, Lesson, Settle, aware
 from train.feed import Points, dataset, given_to, inputs_named
 from train.judge import Judge
-from train.losses import LOSSES, displaced, masked, target_of
+from train.losses import LOSSES, displaced, masked, target_of, taught
 from train.runs import Run
 from train.splits import Split
 from train.windows import Source, Window, batch
@@ -54,6 +55,7 @@ class Trained(keras.Model):
     """A model under training: from what windows are given to its outputs, with the masked loss in Keras's own `fit`."""
 
     recipe, devices = Recipe(), 1
+    teach = None  # what windows are given -> (a teacher's outputs, how much they count)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         target = target_of(self.recipe.loss, y, self.recipe.target_sigma, self.recipe.whole)
@@ -62,6 +64,10 @@ class Trained(keras.Model):
         if self.recipe.hold:
             shown = sample_weight * keras.ops.cast(keras.ops.isfinite(x["points"][..., 0]), "float32")
             loss = loss + self.recipe.hold * masked(partial(displaced, Points()(x)), y, predicted, shown)
+        if self.teach is not None:
+            said, counts = self.teach(x)
+            every = keras.ops.ones_like(sample_weight)  # a teacher speaks of keypoints without truth as well
+            loss = loss + counts * masked(LOSSES[self.recipe.loss], taught(self.recipe.loss, said), predicted, every)
         return loss / self.devices  # Keras adds up the gradients of all devices
 
 
@@ -77,11 +83,14 @@ def entering(model, made: Window) -> np.ndarray | list[np.ndarray]:
     return made.inputs if len(model.inputs) == 1 else [made.inputs, made.peaks]
 
 
-def fit(described, model: keras.Model, source: Source, split: Split, run: Run, recipe: Recipe) -> None:
+def fit(
+    described, model: keras.Model, source: Source, split: Split, run: Run, recipe: Recipe, teacher=None, distil: int = 0
+) -> None:  # fmt: skip
     """Train until the recipe's end, writing the run after every epoch. A run that was interrupted goes on.
 
-    The state before any training counts as a candidate for the best epoch. Raises ClimbEdgeError when the loss is no
-    longer a number.
+    The state before any training counts as a candidate for the best epoch; of a quantization-aware model that is what
+    quantization after training gives. `teacher`: a training form whose output is a target too, for `distil` epochs.
+    Raises ClimbEdgeError when the loss is no longer a number.
     """
     keras.utils.set_random_seed(recipe.seed)
     if not model.trainable_variables:
@@ -94,6 +103,16 @@ def fit(described, model: keras.Model, source: Source, split: Split, run: Run, r
     inputs = inputs_named(names)
     trained = Trained(inputs, described.outputs(model, inputs), name=model.name)
     trained.recipe, trained.devices = recipe, _devices()
+    more = callbacks(run)
+    if (layer := aware(model)) is not None:
+        chosen = np.random.default_rng(recipe.seed).permutation(split.train)[:CALIBRATION]
+        for i in range(0, len(chosen), recipe.batch):  # before any training, the ranges of these windows
+            model(entering(model, batch(source, chosen[i : i + recipe.batch])), training=True)
+        more.append(Settle(layer.ranges, recipe.epochs))
+    if distil:
+        lesson = Lesson(keras.Model(inputs, described.outputs(teacher, inputs)), distil)
+        trained.teach = lesson.teach
+        more.append(lesson)
     steps = recipe.steps or max(len(split.train) // recipe.batch, 1)
     trained.compile(optimizer=optimizer(recipe, steps))
     trained.optimizer.build(trained.trainable_variables)
@@ -113,7 +132,7 @@ def fit(described, model: keras.Model, source: Source, split: Split, run: Run, r
                 steps_per_epoch=steps,
                 verbose=0,
                 shuffle=False,
-                callbacks=[progress, *callbacks(run)],
+                callbacks=[progress, *more],
             )
 
 

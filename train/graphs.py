@@ -29,11 +29,21 @@ def frames_of(window, first: int, last: int):
     return window if (first, last) == (0, WINDOW) else window[..., first * K : last * K]
 
 
-def convolution(kernel: np.ndarray, bias: np.ndarray | None = None, activation: str | None = None):
+def to_channels(window):
+    """A window (B, 5, 56, 56, 25) as a deploy form takes it: (B, 56, 56, 125), frame-major."""
+    return ops.reshape(ops.transpose(window, (0, 2, 3, 1, 4)), (-1, SIZE, SIZE, WINDOW * K))
+
+
+def to_frames(maps):
+    """The reverse: (B, 56, 56, 125) -> (B, 5, 56, 56, 25)."""
+    return ops.transpose(ops.reshape(maps, (-1, SIZE, SIZE, WINDOW, K)), (0, 3, 1, 2, 4))
+
+
+def convolution(
+    kernel: np.ndarray, bias: np.ndarray | None = None, activation: str | None = None, kind=keras.layers.Conv2D
+):
     """A layer that convolves (1, R, C, N) with a constant kernel (h, w, N, M), zero padding: (1, R, C, M)."""
-    layer = keras.layers.Conv2D(
-        kernel.shape[-1], kernel.shape[:2], padding="same", use_bias=bias is not None, activation=activation
-    )
+    layer = kind(kernel.shape[-1], kernel.shape[:2], padding="same", use_bias=bias is not None, activation=activation)
     layer.build((1, None, None, kernel.shape[-2]))
     layer.set_weights([kernel] if bias is None else [kernel, bias])
     return layer
@@ -55,11 +65,27 @@ class Constant(keras.layers.Layer):
         return {**super().get_config(), "shape": self.shape, "multiply": self.multiply}
 
 
-def constant(value: np.ndarray, multiply: bool = False):
+def constant(value: np.ndarray, multiply: bool = False, of=None, kind=Constant):
     """A layer that adds `value`, or multiplies by it."""
-    layer = Constant(value.shape, multiply)
+    layer = kind(value.shape, multiply)
     layer.set_weights([value])
     return layer
+
+
+class Float:
+    """The parts of a deploy form, in float. `train.fake_quant` has the same in 8 bits, where a constant that is a piece of
+    another, `of`, is rounded as that is.
+
+    `held(name, x)` marks a tensor that an integer graph keeps in 8 bits, with the name of its range.
+    """
+
+    value = staticmethod(np.asarray)  # of a weight: a deploy form has it as a constant
+    convolution, constant = staticmethod(convolution), staticmethod(constant)
+    sigmoid, tanh = staticmethod(ops.sigmoid), staticmethod(ops.tanh)
+
+    @staticmethod
+    def held(name: str, x):
+        return x
 
 
 def normalised(x, gain: np.ndarray, bias: np.ndarray, epsilon: float = 1e-5):

@@ -109,6 +109,14 @@ def target_of(name: str, cells, sigma: float, whole: bool = False):
     return ops.concatenate([known, _torso(cells)[..., None]], axis=-1) if name == "soft_pck" else known
 
 
+def taught(name: str, outputs):
+    """What a loss compares with, from a teacher's outputs: maps (B, 5, 56, 56, 25) of full mass, or coordinates."""
+    if name != "cross_entropy":
+        return outputs
+    outputs = keras.ops.maximum(outputs, 0.0)
+    return outputs * (MASS / keras.ops.maximum(keras.ops.sum(outputs, axis=(2, 3), keepdims=True), 1e-6))
+
+
 def masked(loss, target, predicted, weight):
     """A loss of each keypoint (B, 5, 25), counted by that keypoint's weight (B, 5, 25), as one number."""
     ops = keras.ops

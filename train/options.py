@@ -14,6 +14,7 @@ _EXAMPLES = """examples:
   python -m train --data clips.npz --videos . --out runs/mine                finetune the shipped Conv3D on them
   python -m train extract clips.npz --videos . --out store                   run the estimator once, train many times
   python -m train --data store --out runs/mine2
+  python -m train finetune --data store --init runs/mine2 --qat int8 --out runs/mine8     for integer arithmetic
   python -m train pretrain --data generated --out runs/pre                   from nothing but generated climbing
   python -m train pretrain --preset mission --noise 1.1 --data penn.npz --out runs/study     as the study trained
   python -m train import penn Penn_Action --out penn.npz                     another data set's layout
@@ -26,6 +27,7 @@ an interrupted run goes on when the same command is given again
 exit codes: 0 done, 2 usage or input, 130 Ctrl-C"""
 
 LOSSES = ("cross_entropy", "mse", "coordinate_mse", "coordinate_mae", "soft_pck", "study")
+QAT = ("int8",)
 ALPHAS = ("0.05", "0.1", "0.2")
 
 # Name, type or choices, default, metavar, help. A default that differs by command is given where the command is made.
@@ -100,7 +102,7 @@ def _preset(options: argparse.Namespace) -> list[str]:
     return as_arguments({key: value for key, value in table.items() if key not in lists})
 
 
-_NOT_PRESET = ("command", "preset", "out", "debug")
+_NOT_PRESET = ("command", "preset", "out", "debug", "qat", "distil")
 
 
 def _kind(default) -> str:
@@ -145,13 +147,16 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
         return sub
 
-    _trains(
-        command("finetune", "Finetune a refiner on what the frozen estimator sees (the default command)."),
-        init="shipped", learning_rate=1e-4, select="0.1",
-    )  # fmt: skip
-    _trains(
-        command("pretrain", "Train a refiner on simulated heatmaps."), init="none", learning_rate=1e-3, select="0.2"
+    finetune = command("finetune", "Finetune a refiner on what the frozen estimator sees (the default command).")
+    _trains(finetune, init="shipped", learning_rate=1e-4, select="0.1")
+    finetune.add_argument(
+        "--qat", choices=QAT, help="train in the arithmetic of an integer graph, from the float weights of --init"
     )
+    finetune.add_argument("--distil", type=int, default=0, metavar="N",
+                          help="with --qat: the float weights' output is a target as well, for so many epochs (default: 0)")  # fmt: skip
+    pretrain = command("pretrain", "Train a refiner on simulated heatmaps.")
+    _trains(pretrain, init="none", learning_rate=1e-3, select="0.2")
+    pretrain.set_defaults(qat=None, distil=0)
 
     annotate = command("annotate", "Make targets for unlabelled videos with an offline teacher (pseudo ground truth).")
     annotate.add_argument("videos", nargs="+", metavar="VIDEO")

@@ -31,6 +31,7 @@ class Run:
         self.path = Path(path)
         self.best = self.path / "best.weights.h5"
         self.split = self.path / "split.json"
+        self.teacher = self.path / "float.weights.h5"  # of a quantization-aware run: what it began from
         self._state = self.path / "state.npz"
 
     @classmethod
@@ -74,8 +75,14 @@ class Run:
             ) from error
 
     def save_weights(self, model) -> None:
-        with whole_file(self.best) as temporary:
-            model.save_weights(temporary)
+        _save(model, self.best)
+
+    def keep_teacher(self, model) -> None:
+        """Keep the float weights that a quantization-aware run begins from; a resumed run has them, and loads them."""
+        if self.teacher.is_file():
+            load_weights(model, self.teacher)
+        else:
+            _save(model, self.teacher)
 
     def load_weights(self, model):
         """Load the best epoch's weights into a model that code defines; returns it. Raises ClimbEdgeError."""
@@ -140,6 +147,11 @@ class Run:
 
     def write_metrics(self, metrics: dict) -> None:
         write_json(self.path / "metrics.json", metrics)
+
+
+def _save(model, path: Path) -> None:
+    with whole_file(path) as temporary:
+        model.save_weights(temporary)
 
 
 def load_weights(model, path: Path) -> None:

@@ -18,6 +18,7 @@ from train import models
 from train.augment import Augmentation
 from train.backend import keras
 from train.data import open_source
+from train.fake_quant import check_aware, quantization_aware
 from train.fit import Recipe, fit
 from train.judge import DECODES, Judge, Measured
 from train.losses import FOR
@@ -38,6 +39,7 @@ _AT_LEAST = {
     "weight_decay": 0,
     "clip_norm": 0,
     "hold": 0,
+    "distil": 0,
     "seed": 0,
     "hasten": 1,
 }
@@ -51,6 +53,8 @@ def train(options: argparse.Namespace) -> dict:
     config = _config(options) | {"switches": switches}
     recipe = _recipe(options, described)
     source = open_source(config)
+    if options.qat:  # a float run's config does not know the word, and runs of before it do not change
+        config["qat"] = {"scheme": options.qat, "distil": options.distil}
     config |= {"recipe": asdict(recipe), "data_sha256": digest(source), "truth": source.clips.truth}
     run = Run.start(options.out, config)
     parts = _split(options, run, source)
@@ -60,10 +64,15 @@ def train(options: argparse.Namespace) -> dict:
         + (f", {len(parts.held_out)} of a video held out" if len(parts.held_out) else "")
     )
     with _arithmetic(options):
-        model = models.initial(described, options.init, options.seed, switches)
-        fit(described, model, source, parts, run, recipe)
+        model, teacher = models.initial(described, options.init, options.seed, switches), None
+        if options.qat:
+            run.keep_teacher(model)
+            teacher = described.build(**switches)
+            teacher.set_weights(model.get_weights())
+            model = quantization_aware(described, model)
+        fit(described, model, source, parts, run, recipe, teacher, options.distil)
     run.load_weights(model)
-    metrics = _metrics(config, described, source, parts, run, recipe, model)
+    metrics = _metrics(config, described, source, parts, run, recipe, model, teacher)
     run.write_metrics(metrics)
     return metrics
 
@@ -85,6 +94,21 @@ def _check(options: argparse.Namespace) -> None:
     ):
         if not low <= getattr(options, name) <= high:
             raise ClimbEdgeError(f"--{name.replace('_', '-')} {getattr(options, name)}: expected {low} to {high}")
+    if options.distil and not options.qat:
+        raise ClimbEdgeError(
+            f"--distil {options.distil}: the float weights teach a quantization-aware run; add --qat int8"
+        )
+    if options.qat:
+        check_aware(models.get(options.model))
+        if options.init in ("none", "identity"):
+            raise ClimbEdgeError(
+                f"--init {options.init}: --qat {options.qat} goes on from a trained float model; name its run, or shipped"
+            )
+        for given, needed in (("precision", "float32"), ("freeze", False), ("distribute", "none")):
+            if getattr(options, given) != needed:
+                raise ClimbEdgeError(
+                    f"--{given} {getattr(options, given)}: --qat {options.qat} expected {needed}; leave --{given} out"
+                )
 
 
 def _config(options: argparse.Namespace) -> dict:
@@ -162,9 +186,13 @@ def _arithmetic(options: argparse.Namespace):
         keras.config.set_dtype_policy(before)
 
 
-def _metrics(config: dict, described, source: Source, parts: Split, run: Run, recipe: Recipe, model) -> dict:
+def _metrics(
+    config: dict, described, source: Source, parts: Split, run: Run, recipe: Recipe, model, teacher=None
+) -> dict:
     history, fps = run.history(), source.rate or RATE
     judges = {"identity": Judge(source, recipe), "refined": Judge(source, recipe, described, model)}
+    if teacher is not None:  # what a quantization-aware run began from
+        judges["float"] = Judge(source, recipe, described, teacher)
     measured = {
         part: {name: figures(judge(indices), fps) for name, judge in judges.items()}
         for part in ("test", "held_out")

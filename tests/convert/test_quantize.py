@@ -127,11 +127,18 @@ def test_what_is_refused_is_said_and_left_out_of_all():
         for names in [tuple(names)]
     }
     found = {key: [r.name for r in recipes] for key, (recipes, _) in chosen.items()}
-    assert found["deciwatch", "int8"] == ["int8"] and found["conv3d", "all"] == list(RECIPES)
+    assert found["deciwatch", "int8"] == ["int8"] and found["conv3d", "all"] == [n for n in RECIPES if n != "qat_int8"]
     assert found["deciwatch",] == ["float32", "float16", "dynamic_int8"] and found["conv3d",] == list(DEFAULT)
     assert "deciwatch int8: left out: the runtime aborts" in chosen["deciwatch",][1][0]
     assert "conv3d int4_weights: warning: single keypoints" in chosen["conv3d", "all"][1][0]
     assert chosen["conv3d",][1] == []
+    with pytest.raises(
+        ClimbEdgeError, match="expected a run of `python -m train finetune --qat int8`, found a float one"
+    ):
+        choose(["qat_int8"], "conv3d", ["step-newest"])
+    with pytest.raises(ClimbEdgeError, match="'qat_int8': refused for deciwatch"):
+        choose(["qat_int8"], "deciwatch", ["step-newest"], aware=True)
+    assert [r.name for r in choose(None, "conv3d", ["step-newest"], aware=True)[0]] == [*DEFAULT, "qat_int8"]
     assert support("conv3d", "step-newest", "float16") == ("supported", "")
 
 

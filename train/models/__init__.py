@@ -44,6 +44,17 @@ class Model(Protocol):
     def form_parameters(self, form: str, emits: str, **switches: bool) -> int:
         """How many weights a deploy form must hold: those that reach its output."""
 
+    ranges: tuple[
+        str, ...
+    ]  # tensors that its int8 graph holds, by name; where this is not said, `unaware` says what there is
+    unaware: str
+
+    def arithmetic(self, model, window, parts):
+        """What the training form gives for windows (B, 5, 56, 56, 25), computed as the deploy form does, of `parts`.
+
+        Only where `ranges` are said; `form` is built of the same parts (`train.fake_quant`).
+        """
+
     def teach(self, model, known) -> None:
         """Told, before training, which keypoints (25,) its data has truth for; only of models that ask for it."""
 
@@ -108,6 +119,10 @@ def initial(model: Model, init: str, seed: int = 0, switches: dict[str, bool] | 
             )
     elif init != "none":
         run = Run.open(init)
+        if run.config().get("qat"):
+            raise ClimbEdgeError(
+                f"{init}: expected a float run, found a quantization-aware one; name the run it began from, {run.config()['init']}"
+            )
         there = (run.config()["model"], run.config().get("switches", {}))
         if there != (model.name, switches):
             raise ClimbEdgeError(

@@ -12,8 +12,9 @@ from climb_edge.boxes import SIZE
 from climb_edge.contract import WINDOW
 from climb_edge.skeleton import K
 from train.backend import keras
+from train.fake_quant import parts_of
 from train.feed import Maps
-from train.graphs import EMITTED, constant, convolution, frames_of, step_inputs, window_input
+from train.graphs import EMITTED, frames_of, step_inputs, to_channels, to_frames, window_input
 
 KERNEL = 5
 _ops = keras.ops
@@ -24,6 +25,7 @@ class Conv3D:
 
     name, reads, output, switches = "conv3d", "heatmaps", "heatmaps", {}
     parameters = KERNEL**3 * K * K + K
+    ranges = ("maps", "convolved", "kept", "refined")
 
     def build(self) -> keras.Model:
         """Training form (B, 5, 56, 56, 25) -> the same shape: zero padding, bias, ReLU; Glorot uniform."""
@@ -41,29 +43,26 @@ class Conv3D:
         return True
 
     def form(self, model: keras.Model, form: str, emits: str) -> keras.Model:
-        kernel, bias = model.get_layer("conv3d").get_weights()
+        model, parts = parts_of(model)
         emitted = EMITTED[emits]
         first, last = _reach(emitted)
-        centre, pairs = KERNEL // 2, np.arange(K)
-        own = kernel[centre, centre, centre, pairs, pairs]  # what each cell gives to itself, (25,)
-        kernel[centre, centre, centre, pairs, pairs] = 0
-        stacked = np.zeros((KERNEL, KERNEL, (last - first) * K, len(emitted) * K), np.float32)
-        for column, out in enumerate(emitted):
-            for row, frame in enumerate(range(first, last)):
-                tap = frame - out + KERNEL // 2
-                if 0 <= tap < KERNEL:
-                    stacked[:, :, row * K : (row + 1) * K, column * K : (column + 1) * K] = kernel[tap]
+        refine = _kept(parts, model.get_layer("conv3d"), emitted)
         name = f"{self.name}_{form}_{emits}"
         if form == "window":
             window = window_input()
-            refine = _kept(own, stacked, bias, len(emitted))
-            kept = frames_of(window, emitted[0], emitted[-1] + 1)
-            return keras.Model([window], refine(frames_of(window, first, last), kept), name=name)
+            maps = parts.held("maps", window)
+            kept = frames_of(maps, emitted[0], emitted[-1] + 1)
+            return keras.Model([window], refine(frames_of(maps, first, last), kept), name=name)
         frame, past = step_inputs({"past": (SIZE, SIZE, (last - first - 1) * K)})
-        reached = _ops.concatenate([past, frame], axis=-1)
-        kept = frame if emits == "newest" else frames_of(reached, emitted[0] - first, emitted[0] - first + 1)
-        refine = _kept(own, stacked, bias, 1)
+        newest = parts.held("maps", frame)
+        reached = _ops.concatenate([parts.held("maps", past), newest], axis=-1)
+        kept = newest if emits == "newest" else frames_of(reached, emitted[0] - first, emitted[0] - first + 1)
         return keras.Model([frame, past], [refine(reached, kept), reached[..., K:]], name=name)
+
+    def arithmetic(self, model: keras.Model, window, parts):
+        """All five frames of windows (B, 5, 56, 56, 25), as the window form computes them, of `parts`."""
+        maps = parts.held("maps", to_channels(window))
+        return to_frames(_kept(parts, model.get_layer("conv3d"), EMITTED["all"])(maps, maps))
 
     def form_parameters(self, form: str, emits: str) -> int:
         """Newest needs 3 frames of the kernel, 46,900; a cell's weight for itself stands beside it, 25 more a frame."""
@@ -72,15 +71,37 @@ class Conv3D:
         return KERNEL**2 * (last - first) * K * len(emitted) * K + 2 * len(emitted) * K
 
 
-def _kept(own: np.ndarray, stacked: np.ndarray, bias: np.ndarray, frames: int):
-    """A function of the frames reached and of those kept: ReLU of the convolution plus what each cell gives to itself.
+def _stacked(kernel, emitted: tuple[int, ...]):
+    """(what each cell gives to itself, the kernel without it on stacked channels): (1, 1, 1, 25 T), (5, 5, 25 F, 25 T).
 
-    A refiner that was trained from the pass-through kernel keeps most of a map as it is. Taken out of the convolution,
-    that part is not quantized with it, and what is left has weights a tenth as large: its int8 loses a tenth as much.
+    T frames are emitted, F are reached. A refiner that was trained from the pass-through kernel keeps most of a map as it
+    is. Taken out of the convolution, that part is not quantized with it, and what is left has weights a tenth as large:
+    its int8 loses a tenth as much.
     """
-    convolve = convolution(stacked, np.tile(bias, frames))
-    gain = constant(np.tile(own, frames).reshape(1, 1, 1, -1), multiply=True)
-    return lambda reached, kept: _ops.relu(convolve(reached) + gain(kept))
+    centre = KERNEL // 2
+    own = _ops.diagonal(kernel[centre, centre, centre])
+    itself = np.zeros((KERNEL, KERNEL, KERNEL, K, K), np.float32)
+    itself[centre, centre, centre] = np.eye(K)
+    taps = _ops.unstack(kernel * (1 - itself), KERNEL)
+    none = _ops.zeros_like(taps[0])
+    columns = []
+    for out in emitted:
+        reached = (frame - out + centre for frame in range(*_reach(emitted)))
+        columns.append(_ops.concatenate([taps[t] if 0 <= t < KERNEL else none for t in reached], axis=2))
+    return _ops.reshape(_ops.tile(own, [len(emitted)]), (1, 1, 1, -1)), _ops.concatenate(columns, axis=3)
+
+
+def _kept(parts, layer: keras.layers.Conv3D, emitted: tuple[int, ...]):
+    """A function of the frames reached and of those kept: ReLU of the convolution plus what each cell gives to itself."""
+    own, stacked = map(parts.value, _stacked(_ops.convert_to_tensor(layer.kernel), emitted))
+    bias = parts.value(_ops.tile(layer.bias, [len(emitted)]))
+    convolve, gain = parts.convolution(stacked, bias), parts.constant(own, multiply=True)
+
+    def refine(reached, kept):
+        convolved, own_part = parts.held("convolved", convolve(reached)), parts.held("kept", gain(kept))
+        return parts.held("refined", _ops.relu(convolved + own_part))
+
+    return refine
 
 
 def _reach(emitted: tuple[int, ...]) -> tuple[int, int]:

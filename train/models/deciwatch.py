@@ -126,6 +126,7 @@ class DeciWatch:
     """The registry's entry; see `train.models.Model`."""
 
     name, reads, output, parameters = "deciwatch", "keypoints", "keypoints", 1_708_388
+    unaware = "its recipes are float32, float16 and dynamic_int8"
     switches: ClassVar = {"identity_mask": True, "every_frame": False, "subpixel": True}  # the study: on, off, off
 
     def build(self, identity_mask: bool = True, every_frame: bool = False, subpixel: bool = True) -> keras.Model:

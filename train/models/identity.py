@@ -14,6 +14,7 @@ class Identity:
     """The registry's entry; see `train.models.Model`."""
 
     name, reads, output, switches, parameters = "identity", "heatmaps", "heatmaps", {}, 0
+    unaware = "it has no weights and no recipes"
 
     def build(self) -> keras.Model:
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")

@@ -140,6 +140,7 @@ class JointMixer:
 
     name, reads, output, parameters = "joint_mixer", "keypoints", "keypoints", 38_084
     loss, switches, peaks = "soft_pck", {}, True
+    unaware = "its recipes are float32, float16 and dynamic_int8"
 
     def build(self) -> keras.Model:
         """Training form: maps (B, 5, 56, 56, 25), peaks (B, 5, 25) -> (B, 5, 25, 3) = x and y in cells, score 0..1.
