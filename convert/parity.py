@@ -87,14 +87,17 @@ def numbers(recipe: Recipe, compared: list[Compared]) -> tuple[list[str], dict]:
 
 
 def promise(graph: Graph, windows: list[Frames], trained) -> tuple[list[str], float]:
-    """(reasons to refuse the file, share of its values within a step of what the quantization-aware `trained` gives)."""
-    session, close, count = Session(graph.content), 0, 0
-    step = output_step(graph.content)
+    """(reasons to refuse the file, share of its values within a step of what the quantization-aware `trained` gives).
+
+    The step is that of the integers it gives; where it gives floats, 1 / 255 of the largest value.
+    """
+    session, apart, largest = Session(graph.content), [], 0.0
     for window in windows:
         seen = np.asarray(trained(window.maps[None]))[0][FRAMES[graph.emits]]
-        emitted = graph.emitted(session, window)[..., : seen.shape[-1]]
-        close, count = close + int((np.abs(emitted - seen) <= 1.001 * step).sum()), count + seen.size
-    share = close / max(count, 1)
+        apart.append(np.abs(graph.emitted(session, window)[..., : seen.shape[-1]] - seen))
+        largest = max(largest, float(np.abs(seen).max()))
+    step = output_step(graph.content) or largest / 255
+    share = float(np.mean(np.stack(apart) <= 1.001 * step))
     said = (
         f"{share:.4%} of the values lie within a step of {step:.3g} of what training saw, at least {KEPT:.1%} expected"
     )

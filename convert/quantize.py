@@ -81,7 +81,7 @@ class Quantization:
                 made.add_weight_only_config(
                     regex=".*", operation_name=every[op], num_bits=16, algorithm_key="float_casting"
                 )
-        elif recipe.name == "dynamic_int8":
+        elif (recipe.weights, recipe.activations) == ("INT8", "FLOAT32"):
             made.load_quantization_recipe(known.dynamic_wi8_afp32())
         elif recipe.name == "int4_weights":
             made.load_quantization_recipe(known.dynamic_wi4_afp32())

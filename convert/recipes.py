@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from climb_edge.errors import ClimbEdgeError
 
@@ -86,7 +86,7 @@ SUPPORT = (
         "refused", ("joint_mixer",), (), ("int8", "int8_io"),
         "the runtime refuses its quantized division; 8 bits of a box are steps of 0.2 cells",
     ),
-    Support("refused", ("joint_mixer", "deciwatch"), (), ("qat_int8",), "has no graph of int8 arithmetic to train for"),
+    Support("refused", ("joint_mixer",), (), ("qat_int8",), "has no graph of int8 arithmetic to train for"),
     Support("refused", ("joint_mixer",), (), ("int8_mixed", "int4_weights"), "not tried"),
     Support("warned", ("conv3d",), (), ("int4_weights",), "single keypoints fall by 3 points at @0.1; slower than float on x86"),
 )  # fmt: skip
@@ -109,6 +109,13 @@ def support_table(models: Iterable[str]) -> str:
             cells.append({"supported": "yes"}.get(status, status) + note)
         lines.append(f"| {model} | " + " | ".join(cells) + " |")
     return "\n".join(lines + [""] + [f"({number}) {reason}." for reason, number in reasons.items()])
+
+
+def suited(recipe: Recipe, model: str) -> Recipe:
+    """A recipe as a model can have it: where int8 activations abort the runtime, a trained file has int8 weights alone."""
+    if recipe.aware and support(model, "", "int8")[0] == "refused":
+        return replace(recipe, activations="FLOAT32", gpu=RECIPES["dynamic_int8"].gpu, quantizers=(EDGE,))
+    return recipe
 
 
 def choose(
@@ -138,10 +145,10 @@ def choose(
     for name, reason in refused.items():
         if name in names and not force:
             raise ClimbEdgeError(f"recipe {name!r}: refused for {model}: {reason}; choose another, or --force it")
-    made = [RECIPES[n] for n in wanted if n not in refused or (force and n in names)]
+    made = [suited(RECIPES[n], model) for n in wanted if n not in refused or (force and n in names)]
     warned = {
         r.name: why for r in made for f in forms for status, why in [support(model, f, r.name)] if status == "warned"
     }
-    left = {n: why for n, why in refused.items() if RECIPES[n] not in made}
+    left = {n: why for n, why in refused.items() if n not in [r.name for r in made]}
     said = [f"{model} {n}: left out: {why}" for n, why in left.items()]
     return made, said + [f"{model} {n}: warning: {why}" for n, why in warned.items()]

@@ -28,7 +28,7 @@ from convert.speed import naive, times
 from convert.testset import NUMBERS_ON, TestSet, clip_to_stream, of_part
 from train import models
 from train.data import open_source
-from train.fake_quant import CALIBRATION, aware, quantization_aware
+from train.fake_quant import CALIBRATION, float_form, quantization_aware
 from train.macs import count_macs
 from train.motion import generated_clips
 from train.noise import get
@@ -182,7 +182,7 @@ def _form(
     quantizations = {False: Quantization(plain, run.training[:CALIBRATION])}
     if run.aware is not None:
         rounded = run.described.form(run.aware, kind, emits)
-        own = build(run.described, aware(run.aware).plain, kind, emits, switches)
+        own = build(run.described, float_form(run.aware), kind, emits, switches)
         quantizations[True] = Quantization(replace(own, keras_form=rounded), [])
     made = []
     for recipe in recipes:

@@ -136,8 +136,10 @@ def test_what_is_refused_is_said_and_left_out_of_all():
         ClimbEdgeError, match="expected a run of `python -m train finetune --qat int8`, found a float one"
     ):
         choose(["qat_int8"], "conv3d", ["step-newest"])
-    with pytest.raises(ClimbEdgeError, match="'qat_int8': refused for deciwatch"):
-        choose(["qat_int8"], "deciwatch", ["step-newest"], aware=True)
+    with pytest.raises(ClimbEdgeError, match="'qat_int8': refused for joint_mixer"):
+        choose(["qat_int8"], "joint_mixer", ["step-newest"], aware=True)
+    (alone,) = choose(["qat_int8"], "deciwatch", ["step-newest"], aware=True)[0]
+    assert (alone.name, alone.weights, alone.activations) == ("qat_int8", "INT8", "FLOAT32")
     assert [r.name for r in choose(None, "conv3d", ["step-newest"], aware=True)[0]] == [*DEFAULT, "qat_int8"]
     assert support("conv3d", "step-newest", "float16") == ("supported", "")
 

@@ -9,6 +9,7 @@ from climb_edge.errors import ClimbEdgeError
 from convert.recipes import support
 from train import models
 from train.__main__ import main
+from train.backend import keras
 from train.fake_quant import Ranges, aware, parts_of, quantization_aware, rounded, rounded_kernel
 from train.graphs import to_channels
 from train.losses import taught
@@ -84,6 +85,22 @@ def test_the_training_form_computes_what_the_deploy_form_does(windows, name):
     assert 0 < np.abs(seen - np.asarray(plain(windows[:1]))).max() < 0.2 * seen.max()
 
 
+def test_of_deciwatch_the_kernels_alone_are_rounded_and_its_seeds_move(windows):
+    described = models.get("deciwatch")
+    plain = models.initial(described, "shipped")
+    before = plain.get_weights()
+    model = quantization_aware(described, plain)
+    whole, seen = np.asarray(plain(windows)), np.asarray(model(windows))
+    assert 1e-4 < np.abs(whole - seen).max() < 2  # cells
+    kernels = [v for v in plain.trainable_variables if v.name == "kernel"]
+    for kernel in kernels:
+        kernel.assign(rounded_kernel(keras.ops.convert_to_tensor(kernel)))
+    np.testing.assert_allclose(np.asarray(plain(windows)), seen, atol=1e-3)
+    plain.set_weights(before)
+    a, b = (np.asarray(model(windows, training=True)) for _ in range(2))
+    assert np.abs(a - b).max() > 1e-3, "the same dropout twice"
+
+
 def test_a_teachers_maps_are_a_target_of_full_mass():
     outputs = np.random.default_rng(0).random((1, 5, 56, 56, 25), np.float32)
     np.testing.assert_allclose(np.asarray(taught("cross_entropy", outputs)).sum(axis=(2, 3)), 255, rtol=1e-4)
@@ -140,7 +157,8 @@ def test_a_teacher_without_a_pupil_is_refused(tmp_path, capsys):
 
 def test_what_a_model_without_int8_says_of_its_recipes_is_so():
     for described in (models.get(name) for name in models.names()):
-        assert hasattr(described, "ranges") != hasattr(described, "unaware")
+        kinds = [hasattr(described, name) for name in ("ranges", "rounded_weights", "unaware")]
+        assert sum(kinds) == 1, described.name
         if "its recipes are" in getattr(described, "unaware", ""):
             made = [
                 r

@@ -49,6 +49,9 @@ class Model(Protocol):
     ]  # tensors that its int8 graph holds, by name; where this is not said, `unaware` says what there is
     unaware: str
 
+    def rounded_weights(self, model, rounding):
+        """The training form `model` with the layer `rounding` of what has weights; only where weights alone are trained."""
+
     def arithmetic(self, model, window, parts):
         """What the training form gives for windows (B, 5, 56, 56, 25), computed as the deploy form does, of `parts`.
 

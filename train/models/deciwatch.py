@@ -126,7 +126,6 @@ class DeciWatch:
     """The registry's entry; see `train.models.Model`."""
 
     name, reads, output, parameters = "deciwatch", "keypoints", "keypoints", 1_708_388
-    unaware = "its recipes are float32, float16 and dynamic_int8"
     switches: ClassVar = {"identity_mask": True, "every_frame": False, "subpixel": True}  # the study: on, off, off
 
     def build(self, identity_mask: bool = True, every_frame: bool = False, subpixel: bool = True) -> keras.Model:
@@ -146,6 +145,12 @@ class DeciWatch:
 
     def pass_through(self, model: keras.Model) -> bool:
         return False
+
+    def rounded_weights(self, model: keras.Model, rounding) -> keras.Model:
+        """The training form with its layer `coordinates` in `rounding`; the runtime aborts on its int8 activations."""
+        window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
+        core = rounding(model.get_layer("coordinates"))
+        return keras.Model(window, _points(core(model.get_layer("decode")(window))), name=self.name)
 
     def form(self, model: keras.Model, form: str, emits: str) -> keras.Model:
         subpixel, name = model.get_layer("decode").subpixel, f"{self.name}_{form}_{emits}"

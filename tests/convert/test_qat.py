@@ -1,0 +1,98 @@
+"""The promise of quantization-aware training: the int8 file gives what training saw."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sabotage import spoiled
+
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.runtime import Session
+from convert import checks
+from convert.graph import build
+from convert.lint import output_step, read_ops
+from convert.parity import promise
+from convert.quantize import Quantization
+from convert.recipes import RECIPES, TENSORFLOW
+from train import models
+from train.fake_quant import aware, quantization_aware
+from train.motion import generated_clips
+from train.noise import NOISES
+from train.windows import RenderedWindows
+
+RECIPE = RECIPES["qat_int8"]
+
+
+def made(name: str, form: str, windows, spread: float = 0.0):
+    """(float graph, int8 file's graph, quantization-aware model) of weights that no constant's zeros are folded out of."""
+    described = models.get(name)
+    plain = models.initial(described, "shipped" if name == "conv3d" else "none")
+    rng = np.random.default_rng(0)
+    plain.set_weights([w + spread * rng.standard_normal(w.shape) for w in plain.get_weights()])
+    model = quantization_aware(described, plain)
+    for window in windows[:4]:
+        model(window.maps[None], training=True)
+    kind, emits = form.split("-")
+    own = build(described, plain, kind, emits, described.switches)
+    content = Quantization(replace(own, keras_form=described.form(model, kind, emits)), []).under(RECIPE, TENSORFLOW)
+    return own, replace(own, content=content), model
+
+
+@pytest.fixture(scope="module")
+def windows():
+    source = RenderedWindows(generated_clips(10, 3, frames=30), NOISES["blazepose"])
+    return [source.window(i).frames for i in np.linspace(0, len(source) - 1, 100).astype(int)]
+
+
+@pytest.fixture(scope="module")
+def conv3d(windows):
+    return made("conv3d", "step-newest", windows)
+
+
+def test_conv3ds_file_gives_what_training_saw_on_100_windows(conv3d, windows):
+    own, graph, model = conv3d
+    reasons, share = promise(graph, windows, model)
+    assert (reasons, len(windows)) == ([], 100) and share > 0.9999
+    plain, ops = read_ops(own.content)[0], read_ops(graph.content)[0]
+    assert checks.types(ops, plain, RECIPE).verdict == "pass"
+    assert {op.activations for op in ops if op.name not in ("QUANTIZE",)} == {"INT8"}
+    low, high = aware(model).ranges.values()["refined"]
+    assert output_step(graph.content) == pytest.approx((high - low) / 255, rel=1e-5)
+
+
+def test_a_file_that_does_not_keep_it_is_refused(conv3d, windows):
+    _, graph, model = conv3d
+    reasons, share = promise(replace(graph, content=spoiled(graph.content, 1.5)), windows[:2], model)
+    assert share < 0.999 and "of what training saw, at least 99.9% expected" in reasons[0]
+
+
+def test_a_file_without_integers_keeps_no_step(conv3d):
+    assert output_step(conv3d[0].content) == 0.0
+
+
+def test_ranges_that_never_saw_data_make_no_file():
+    described = models.get("conv3d")
+    model = quantization_aware(described, models.initial(described, "shipped"))
+    with pytest.raises(
+        ClimbEdgeError, match="ranges of maps, convolved, kept, refined: expected what training data reach"
+    ):
+        described.form(model, "step", "newest")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("conv3d", "window-all"),
+        ("conv3d", "step-centre"),
+        ("convlstm_concat", "step-newest"),
+        ("convlstm_sum", "step-centre"),
+    ],
+)
+def test_every_models_file_gives_what_training_saw(name, form, windows):
+    own, graph, model = made(name, form, windows, 1e-3)
+    reasons, share = promise(graph, windows[:3], model)
+    assert reasons == [], share
+    assert checks.types(read_ops(graph.content)[0], read_ops(own.content)[0], RECIPE).verdict == "pass"
+    stepping = graph.runs(Session(graph.content), windows[0])
+    assert all(np.isfinite(output).all() for _, outputs in stepping for output in outputs)
