@@ -13,7 +13,7 @@ from convert.graph import build
 from convert.lint import output_step, read_ops
 from convert.parity import promise
 from convert.quantize import Quantization
-from convert.recipes import RECIPES, TENSORFLOW
+from convert.recipes import RECIPES, suited
 from train import models
 from train.fake_quant import aware, quantization_aware
 from train.motion import generated_clips
@@ -26,7 +26,7 @@ RECIPE = RECIPES["qat_int8"]
 def made(name: str, form: str, windows, spread: float = 0.0):
     """(float graph, int8 file's graph, quantization-aware model) of weights that no constant's zeros are folded out of."""
     described = models.get(name)
-    plain = models.initial(described, "shipped" if name == "conv3d" else "none")
+    plain = models.initial(described, "none" if name.startswith("convlstm") else "shipped")
     rng = np.random.default_rng(0)
     plain.set_weights([w + spread * rng.standard_normal(w.shape) for w in plain.get_weights()])
     model = quantization_aware(described, plain)
@@ -34,7 +34,9 @@ def made(name: str, form: str, windows, spread: float = 0.0):
         model(window.maps[None], training=True)
     kind, emits = form.split("-")
     own = build(described, plain, kind, emits, described.switches)
-    content = Quantization(replace(own, keras_form=described.form(model, kind, emits)), []).under(RECIPE, TENSORFLOW)
+    recipe = suited(RECIPE, name)
+    rounded = Quantization(replace(own, keras_form=described.form(model, kind, emits)), [])
+    content = rounded.under(recipe, *recipe.quantizers)
     return own, replace(own, content=content), model
 
 
@@ -87,12 +89,13 @@ def test_ranges_that_never_saw_data_make_no_file():
         ("conv3d", "step-centre"),
         ("convlstm_concat", "step-newest"),
         ("convlstm_sum", "step-centre"),
+        ("deciwatch", "step-newest"),
     ],
 )
 def test_every_models_file_gives_what_training_saw(name, form, windows):
     own, graph, model = made(name, form, windows, 1e-3)
     reasons, share = promise(graph, windows[:3], model)
     assert reasons == [], share
-    assert checks.types(read_ops(graph.content)[0], read_ops(own.content)[0], RECIPE).verdict == "pass"
+    assert checks.types(read_ops(graph.content)[0], read_ops(own.content)[0], suited(RECIPE, name)).verdict == "pass"
     stepping = graph.runs(Session(graph.content), windows[0])
     assert all(np.isfinite(output).all() for _, outputs in stepping for output in outputs)
