@@ -102,7 +102,7 @@ def _preset(options: argparse.Namespace) -> list[str]:
     return as_arguments({key: value for key, value in table.items() if key not in lists})
 
 
-_NOT_PRESET = ("command", "preset", "out", "debug", "qat", "distil")
+_NOT_PRESET = ("command", "preset", "out", "debug")
 
 
 def _kind(default) -> str:

@@ -98,6 +98,8 @@ def _check(options: argparse.Namespace) -> None:
         raise ClimbEdgeError(
             f"--distil {options.distil}: the float weights teach a quantization-aware run; add --qat int8"
         )
+    if options.distil and keras.backend.backend() != "tensorflow":  # elsewhere a compiled step would not see it end
+        raise ClimbEdgeError(f"--distil {options.distil}: needs Keras on TensorFlow; found {keras.backend.backend()}")
     if options.qat:
         check_aware(models.get(options.model))
         if options.init in ("none", "identity"):
