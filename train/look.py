@@ -5,6 +5,7 @@ Gains are paired, over the input as it is decoded, with 95 % intervals over clip
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,24 +31,45 @@ EMITTED = {"newest": WINDOW - 1, "centre": WINDOW // 2}
 BINS = np.linspace(0, 1, 11)
 
 
-def look(path: Path) -> str:
-    """Markdown tables of the run `path`. Raises ClimbEdgeError for what is no finished run, or has no test windows."""
+def look(path: Path, beside: Sequence[Path] = ()) -> str:
+    """Markdown tables of the run `path`, with gains over it and over the runs `beside` it.
+
+    Raises ClimbEdgeError for what is no finished run, has no test windows, or was split otherwise than `path`.
+    """
     run = Run.open(path)
     config = run.config()
     described, source = models.get(config["model"]), open_source(config)
     parts, recipe = Split.load(run.split, source), Recipe(**config["recipe"])
     if not len(parts.test):
         raise ClimbEdgeError(f"{path}: this run has no test windows; train again on more frames")
-    model, fps = run.load_weights(described.build(**config.get("switches", {}))), source.rate or RATE
-    plain, refined = Judge(source, recipe), Judge(source, recipe, described, model)(parts.test)
+    fps, plain, refined = source.rate or RATE, Judge(source, recipe), _refined(run, source, parts)
     given, val = plain(parts.test), plain(parts.val)
-    rows = {described.name: refined} | {
-        f.spec: through(given, partial(f, fps=fps)) for f in (tuned(val, grid, fps) for grid in GRIDS.values())
-    }
+    others = {_name(other, path): _refined(Run.open(other), source, parts) for other in beside}
+    filtered = {f.spec: through(given, partial(f, fps=fps)) for f in (tuned(val, grid, fps) for grid in GRIDS.values())}
+    rows = {described.name: refined} | others | filtered
     about = f"{len(parts.test)} test windows of {len(given.truth)} clips, split {parts.rule}, seed {config['seed']}."
     tables = [_gains(given, rows, emits) for emits in EMITTED]
+    tables += [_over(described.name, refined, others | filtered, emits) for emits in EMITTED]
     tables += [_paces(given, rows), _keypoints(given, refined)]
     return "\n\n".join([about, *tables, *([reliability(refined)] if refined.sure else [])]) + "\n"
+
+
+def _refined(run: Run, source, parts: Split) -> Measured:
+    """What a run's model makes of the test windows `parts`, which must be its own."""
+    config = run.config()
+    if (own := Split.load(run.split, source)).sha256 != parts.sha256:
+        raise ClimbEdgeError(
+            f"{run.path}: its split {own.rule} has other windows; train it with the other run's --split"
+        )
+    described = models.get(config["model"])
+    model = run.load_weights(described.build(**config.get("switches", {})))
+    return Judge(source, Recipe(**config["recipe"]), described, model)(parts.test)
+
+
+def _name(other: Path, path: Path) -> str:
+    """A run's model, with its folder where the model is that of `path` again."""
+    name, own = (Run.open(p).config()["model"] for p in (other, path))
+    return f"{name} ({other})" if name == own else name
 
 
 def score(measured: Measured, emits: str) -> Score:
@@ -74,6 +96,11 @@ def _gains(given: Measured, rows: dict[str, Measured], emits: str) -> str:
     base = score(given, emits)
     lines = [[f"{emits} frame, gain in points", *(f"@{a}" for a in ALPHAS)], ["DARK, PCK in %", *_shares(base)]]
     return _table(lines + [[name, *_changes(score(m, emits), base)] for name, m in rows.items()])
+
+
+def _over(name: str, refined: Measured, others: dict[str, Measured], emits: str) -> str:
+    lines = [[f"{emits} frame, gain of {name} in points over", *(f"@{a}" for a in ALPHAS)]]
+    return _table(lines + [[other, *_changes(score(refined, emits), score(m, emits))] for other, m in others.items()])
 
 
 def _paces(given: Measured, rows: dict[str, Measured]) -> str:

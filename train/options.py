@@ -198,6 +198,14 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "A run's test windows closely: one frame, by pace and keypoint, beside tuned filters; whether its score is true.",
     )
     look.add_argument("run", type=Path, metavar="RUN")
+    look.add_argument(
+        "--beside",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="RUN",
+        help="another run of this split, may be repeated",
+    )
 
     tables = command("tables", "Markdown, CSV and HTML tables and plots of studies or single runs.")
     tables.add_argument("runs", nargs="+", type=Path, metavar="RUN|STUDY")

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from climb_edge.clips import save_clips
 from climb_edge.skeleton import INDEX, K
+from train.__main__ import main
 from train.judge import Measured
 from train.look import paces, reliability, score
+from train.motion import generated_clips
 
 
 @pytest.fixture
@@ -46,3 +49,21 @@ def test_a_score_that_is_the_chance_has_no_error_and_one_that_is_not_has(windows
         assert low <= float(told.split("error: ")[1].split()[0]) <= high
     points[0, 0, 0], windows[0, 0, 0] = 0, np.nan  # without truth it says nothing
     assert f"| {windows[..., 0].size - 1} |" in reliability(measured(windows, points, np.full_like(chance, 0.9)))
+
+
+@pytest.mark.slow
+def test_runs_of_one_split_are_compared_and_of_another_refused(tmp_path, capsys):
+    save_clips(tmp_path / "clips.npz", generated_clips(12, 5, frames=12))
+    runs = [tmp_path / name for name in ("a", "b", "c")]
+    common = ["pretrain", "--data", str(tmp_path / "clips.npz"), "--steps", "2", "--batch", "2", "--epochs", "1"]
+    for run, more in zip(runs, ([], ["--init", "identity"], ["--split", "by-window"]), strict=True):
+        assert main([*common, *more, "--out", str(run)]) == 0
+    capsys.readouterr()
+    assert main(["look", str(runs[0]), "--beside", str(runs[1])]) == 0
+    told = capsys.readouterr().out.splitlines()
+    gains = [[float(c.split(" ")[1]) for c in line.split("|")[2:5]] for line in told if line.startswith("| conv3d")]
+    ours, theirs, over = gains[0], gains[1], gains[4]  # newest frame: over DARK, over DARK, one over the other
+    assert max(ours) < min(theirs)  # random weights, and those that give their input back
+    np.testing.assert_allclose(over, np.subtract(ours, theirs), atol=0.11)
+    assert main(["look", str(runs[0]), "--beside", str(runs[2])]) == 2
+    assert "by-window has other windows" in capsys.readouterr().err
