@@ -82,10 +82,14 @@ class Late:
         return to_keypoints(window[2:])
 
 
-def through(refiner, window: np.ndarray) -> np.ndarray:
-    """Keypoints (T, 25, 3) after the frames of `window` (5, 56, 56, 25), pushed one by one as they decode."""
+def through(refiner, window: np.ndarray, seen=None) -> np.ndarray:
+    """Keypoints (T, 25, 3) after the frames of `window` (5, 56, 56, 25), pushed one by one with what was `seen` (5, 25, 3),
+    or else as they decode.
+    """
     track = refiner.start()
-    return [track.push(frame, to_keypoints(frame)) for frame in window][-1]
+    return [track.push(*given) for given in zip(window, to_keypoints(window) if seen is None else seen, strict=True)][
+        -1
+    ]
 
 
 def frames_at(*times: float) -> list[Frame]:

@@ -153,8 +153,8 @@ def test_the_shipped_refiner_streams_as_it_runs_on_windows():
     refiner = load_refiner("default", 1)
     results = run(Stream(Scripted(everybody), refiner), steady(8))
     for r in results[4:]:
-        window = window_of([observe(walking(i)) for i in range(r.frame - 4, r.frame + 1)], r.bbox)
-        offline = through(refiner, window)[0]
+        seen = [observe(walking(i)) for i in range(r.frame - 4, r.frame + 1)]
+        offline = through(refiner, window_of(seen, r.bbox), [o.keypoints for o in seen])[0]
         np.testing.assert_allclose(r.refined[:, :2], to_pixels(offline[:, :2], r.bbox), atol=1e-3)
         np.testing.assert_allclose(r.refined[:, 2], offline[:, 2], atol=1e-5)
 

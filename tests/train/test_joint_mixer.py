@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from climb_edge.clips import ClipSet
+from climb_edge.contract import WINDOW
 from climb_edge.heatmaps import CENTRE, decode, render
 from climb_edge.recording import Recording, record
+from climb_edge.skeleton import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
 from train import models
 from train.backend import keras
 from train.fit import Recipe, fit, with_truth
 from train.graphs import decoded
+from train.models.joint_mixer import FRAME
 from train.motion import generated_clips
 from train.noise import NOISES
 from train.runs import Run
@@ -114,6 +117,23 @@ def test_the_place_of_the_box_does_not_matter_to_a_gate_without_a_trunk(scene):
     _, peaks, cells = scene
     there, here = (points_of(untrained(), cells + by, peaks)[..., :2] for by in (0.0, 5.0))
     np.testing.assert_allclose(there + 5.0, here, atol=1e-4)
+
+
+def test_a_correction_goes_along_the_torso_in_its_lengths_and_nowhere_without_one(scene):
+    _, peaks, cells = scene
+    told = untrained()
+    start = np.array(told.get_layer("mixer").start.value)
+    start[..., [4 * FRAME + WINDOW + 3]] = 1.0  # newest frame, along
+    told.get_layer("mixer").start.set_weights([start])
+    for turn in (np.eye(2), np.array([[0, -1], [1, 0]])):
+        seen = CENTRE + 0.4 * (cells - CENTRE) @ turn.T
+        mean = seen.mean(axis=1)[0]
+        up = (mean[LEFT_SHOULDER] + mean[RIGHT_SHOULDER] - mean[LEFT_HIP] - mean[RIGHT_HIP]) / 2
+        moved = (points_of(told, seen, peaks) - points_of(untrained(), seen, peaks))[0, 4, :, :2]
+        np.testing.assert_allclose(moved, np.tile(0.1 * up, (25, 1)), atol=1e-4)
+        hidden = peaks * (np.arange(25) != LEFT_HIP)
+        found, plain = (points_of(form, seen, hidden) for form in (told, untrained()))
+        np.testing.assert_allclose(found, plain, atol=1e-5)
 
 
 def partly_labelled(seed: int, known: slice) -> ClipSet:
