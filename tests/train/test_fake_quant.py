@@ -82,7 +82,8 @@ def test_the_training_form_computes_what_the_deploy_form_does(windows, name):
     assert parts_of(model)[0] is plain
     seen, deployed = np.asarray(model(windows[:1])), described.form(model, "window", "newest")
     np.testing.assert_array_equal(np.asarray(deployed(to_channels(windows[:1])))[0], seen[0, -1])
-    assert 0 < np.abs(seen - np.asarray(plain(windows[:1]))).max() < 0.2 * seen.max()
+    apart = np.abs(seen - np.asarray(plain(windows[:1])))
+    assert apart.max() > 0 and np.quantile(apart, 0.999) < 0.1 * seen.max()  # single cells of untrained gates go further
 
 
 def test_of_deciwatch_the_kernels_alone_are_rounded_and_its_seeds_move(windows):
