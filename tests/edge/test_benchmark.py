@@ -18,7 +18,7 @@ from climb_edge.clock import Clock
 from climb_edge.errors import ClimbEdgeError, GateFailed
 from climb_edge.refiner import Identity
 from climb_edge.soak import Part, soak, verdict
-from edge.scene import standing, write_heatmaps, write_shapes
+from edge.scene import CONV3D, standing, write_heatmaps, write_shapes
 
 COUNT = 6  # frames of the small video: a round goes through it about twice
 
@@ -83,8 +83,8 @@ def test_a_watched_function_is_put_back_even_after_an_error():
 
 
 def test_a_chain_is_clocked_where_it_runs(video, heatmaps):
-    chain = Chain(video, "default", heatmaps, threads=1)
-    assert chain.about["model"] == "default.tflite" and chain.about["estimator"] == "h.npz"
+    chain = Chain(video, str(CONV3D), heatmaps, threads=1)
+    assert chain.about["model"] == CONV3D.name and chain.about["estimator"] == "h.npz"
     assert set(chain.round()["frames"][0]) == {"capture", "observe", "warp", "refine", "stream", "draw"}  # warming up
     given = chain.round()
     assert len(given["frames"]) == ROUND and given["cpu_ms"] > 0

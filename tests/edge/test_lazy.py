@@ -34,7 +34,7 @@ def test_every_name_is_there_and_none_needs_tensorflow():
     loaded = loaded_after(
         "import climb_edge, numpy as np\n"
         "[getattr(climb_edge, n) for n in climb_edge.__all__]\n"
-        "climb_edge.load_refiner('default', 1).start().push(np.zeros((56, 56, 25), np.float32))"
+        "climb_edge.load_refiner('default', 1).start().push(np.zeros((56, 56, 25), np.float32), np.zeros((25, 3), np.float32))"
     )
     assert {"cv2", "av", "ai_edge_litert"} <= loaded
     assert not loaded & {"tensorflow", "keras", "torch", "jax", "train", "convert", "matplotlib", "scipy"}

@@ -64,7 +64,9 @@ def offline(frames: list[Frame], script: dict[int, dict], refiner, which: int = 
             boxes.append(box)
         for i in range(4 * n, len(stretch)):
             if i % which == 0:
-                yield stretch[i], through(refiner, window_of(seen[i - 4 * n : i + 1 : n], boxes[i]))[0], boxes[i]
+                five = seen[i - 4 * n : i + 1 : n]
+                refined = through(refiner, window_of(five, boxes[i]), [o.keypoints for o in five])[0]
+                yield stretch[i], refined, boxes[i]
 
 
 @pytest.mark.slow

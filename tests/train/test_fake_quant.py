@@ -83,7 +83,9 @@ def test_the_training_form_computes_what_the_deploy_form_does(windows, name):
     seen, deployed = np.asarray(model(windows[:1])), described.form(model, "window", "newest")
     np.testing.assert_array_equal(np.asarray(deployed(to_channels(windows[:1])))[0], seen[0, -1])
     apart = np.abs(seen - np.asarray(plain(windows[:1])))
-    assert apart.max() > 0 and np.quantile(apart, 0.999) < 0.1 * seen.max()  # single cells of untrained gates go further
+    assert (
+        apart.max() > 0 and np.quantile(apart, 0.999) < 0.1 * seen.max()
+    )  # single cells of untrained gates go further
 
 
 def test_of_deciwatch_the_kernels_alone_are_rounded_and_its_seeds_move(windows):
