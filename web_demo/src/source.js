@@ -3,6 +3,7 @@
 import {ClimbEdgeError} from "./errors.js";
 
 const LONGEST_WAIT = 15000; // ms until a file must have shown that it is a video
+const SEEK_WAIT = 5000, FIRST_WAIT = 200; // ms until a file's first frame is found again; in which it may be told of
 const LAST_WAIT = 400; // ms in which a file's last frame is shown again
 const SLOWEST = 0.1, ROOM = 0.7; // of real time; share of a frame's time that working on it may take
 
@@ -86,8 +87,18 @@ export class Frames {
   }
 
   async start() {
+    const {video} = this;
     this.#wait();
-    await this.video.play();
+    if (!video.srcObject) { // a file's first frame is on the screen already, and often nobody tells of it
+      const wait = ms => new Promise(resolve => setTimeout(resolve, ms));
+      const sought = new Promise(resolve => video.addEventListener("seeked", resolve, {once: true}));
+      video.currentTime = 0;
+      await Promise.race([sought, wait(SEEK_WAIT)]);
+      await wait(FIRST_WAIT);
+      if (this.#index < 0) this.#take({mediaTime: video.currentTime, presentedFrames: 0});
+    }
+    if (this.#stopped || (this.every && this.#index >= 0)) return; // it goes on when that frame is done
+    await video.play();
   }
 
   stop() {
@@ -112,9 +123,12 @@ export class Frames {
     else requestAnimationFrame(() => this.#shown({mediaTime: video.currentTime, presentedFrames: 0}));
   }
 
-  #shown({mediaTime, presentedFrames}) {
+  #shown(told) {
     this.#wait();
-    const time = mediaTime;
+    this.#take(told);
+  }
+
+  #take({mediaTime: time, presentedFrames}) {
     if (this.#stopped || time === this.#last) return;
     if (time < this.#last) { // it began again
       this.#index = -1;

@@ -49,7 +49,7 @@ test("what a first visit costs, and what a looping clip keeps", {timeout: 120000
     console.log(`${megabytes.toFixed(1)} MB and ${ready.toFixed(1)} s until ready, ${first.toFixed(1)} s until the first result; every ${LOOP / 5} s of the loop: page heap, MB: ${told(heaps)}; processes, MB: ${told(held)}`);
     assert.ok(megabytes < 18, `${megabytes} MB`);
     assert.ok(heaps.at(-1) < heaps[0] + 4, `the page's heap grows: ${heaps}`);
-    assert.ok(held.at(-1) < held[1] + 64, `the processes grow: ${held}`); // the first ones still fill their pools
+    if (LOOP >= 120) assert.ok(held.at(-1) < held[1] + 64, `the processes grow: ${held}`); // pools fill in the first minute
     assert.equal(await text(page, "trouble"), "");
     assert.deepEqual(errors, []);
   } finally {

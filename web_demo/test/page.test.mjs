@@ -102,7 +102,7 @@ test("a file ends, its last frames are flushed, and it can be played again", asy
       assert.equal(header.schema, "climb-edge/track/1");
       assert.equal(header.source, "short.mp4");
       assert.match(header.refiner, /^gaussian/);
-      assert.deepEqual(rows.map(({frame}) => frame), Array.from({length: 12}, (_, i) => i));
+      assert.deepEqual(rows.map(({frame}) => frame), Array.from({length: 12}, (_, i) => i), `times ${rows.map(({t}) => t)}`);
       assert.ok(rows.some(({state, delay}) => state !== "lost" && delay === 2));
     }
     assert.equal(await text(page, "trouble"), "");
