@@ -3,7 +3,7 @@
 import {ClimbEdgeError} from "./errors.js";
 
 const LONGEST_WAIT = 15000; // ms until a file must have shown that it is a video
-const SEEK_WAIT = 5000, FIRST_WAIT = 200; // ms until a file's first frame is found again; in which it may be told of
+const SEEK_WAIT = 5000, FIRST_WAIT = 200; // ms until a place in a file is found; in which its first frame may be told of
 const LAST_WAIT = 400; // ms in which a file's last frame is shown again
 const SLOWEST = 0.1, ROOM = 0.7; // of real time; share of a frame's time that working on it may take
 
@@ -68,9 +68,18 @@ function shown(video, name) {
   });
 }
 
+const wait = ms => new Promise(resolve => setTimeout(resolve, ms));
+
+/** Show the place `time` of a file. */
+async function seek(video, time) {
+  const found = new Promise(resolve => video.addEventListener("seeked", resolve, {once: true}));
+  video.currentTime = time;
+  await Promise.race([found, wait(SEEK_WAIT)]);
+}
+
 /**
  * Gives the frames of `video` to `take({index, time, bitmap})`, one at a time: what comes while it works is dropped and
- * counted. With `every`, a file waits for `take`, and plays as slowly as that needs.
+ * counted. With `every`, a file waits for `take`, plays as slowly as that needs, and goes back for what was passed over.
  */
 export class Frames {
   dropped = 0;
@@ -80,6 +89,10 @@ export class Frames {
   #last = -Infinity;
   #presented = null;
   #interval = 1 / 30;
+  #spacing = Infinity; // between frames, the least that was seen
+  #gap = -Infinity; // up to here nothing is missing, for it was gone back once
+  #passed = false; // a frame came while one was worked on, and must be gone back for
+  #returning = false;
 
   constructor(video, {every, take, restarted}) {
     Object.assign(this, {video, every, take, restarted});
@@ -90,10 +103,7 @@ export class Frames {
     const {video} = this;
     this.#wait();
     if (!video.srcObject) { // a file's first frame is on the screen already, and often nobody tells of it
-      const wait = ms => new Promise(resolve => setTimeout(resolve, ms));
-      const sought = new Promise(resolve => video.addEventListener("seeked", resolve, {once: true}));
-      video.currentTime = 0;
-      await Promise.race([sought, wait(SEEK_WAIT)]);
+      await seek(video, 0);
       await wait(FIRST_WAIT);
       if (this.#index < 0) this.#take({mediaTime: video.currentTime, presentedFrames: 0});
     }
@@ -108,8 +118,9 @@ export class Frames {
 
   /** At the end of a file: have its last frame shown once more, which playing to the end may not have told of. */
   async last() {
-    this.video.currentTime = this.video.duration;
-    await new Promise(resolve => setTimeout(resolve, LAST_WAIT));
+    for (let waited = 0; (this.#busy || this.#returning) && waited < SEEK_WAIT; waited += 10) await wait(10);
+    await seek(this.video, this.video.duration);
+    await wait(LAST_WAIT);
   }
 
   get busy() {
@@ -129,22 +140,43 @@ export class Frames {
   }
 
   #take({mediaTime: time, presentedFrames}) {
-    if (this.#stopped || time === this.#last) return;
+    if (this.#stopped || time === this.#last || this.#isAhead(time)) return;
+    this.#returning = false;
     if (time < this.#last) { // it began again
       this.#index = -1;
+      this.#gap = -Infinity;
       this.dropped = 0;
       this.restarted();
     } else if (this.#index >= 0) {
-      const missed = presentedFrames && this.#presented !== null ? Math.max(presentedFrames - this.#presented - 1, 0) : 0;
+      const told = !this.every && presentedFrames && this.#presented !== null;
+      const missed = told ? Math.max(presentedFrames - this.#presented - 1, 0) : 0;
       this.#index += missed;
       this.dropped += missed;
-      this.#interval = Math.min(time - this.#last, this.#interval);
+      this.#spacing = Math.min(time - this.#last, this.#spacing);
+      this.#interval = Math.min(this.#spacing, this.#interval);
     }
     this.#presented = presentedFrames || null;
     this.#last = time;
     this.#index++;
     if (this.#busy) this.dropped++;
     else this.#give(this.#index, time);
+  }
+
+  /** Whether a frame of a file that is to be taken whole comes too early: one before it was passed over. */
+  #isAhead(time) {
+    if (!this.every || this.#index < 0 || time < this.#last) return false;
+    if (this.#busy) return this.#passed = true;
+    if (time <= this.#gap || time - this.#last < 1.5 * this.#spacing) return false;
+    this.#gap = time; // when it comes again, there is nothing between
+    this.#goBack();
+    return true;
+  }
+
+  async #goBack() {
+    this.#returning = true;
+    this.video.pause();
+    await seek(this.video, this.#last + 0.001);
+    if (!this.#stopped && !this.#busy) this.#play(SLOWEST);
   }
 
   async #give(index, time) {
@@ -156,12 +188,19 @@ export class Frames {
       await this.take({index, time, bitmap});
     } finally {
       this.#busy = false;
-      if (this.every && !this.#stopped && !this.video.ended) this.#resume((performance.now() - begin) / 1000);
+      if (this.every && !this.#stopped) this.#goOn((performance.now() - begin) / 1000);
     }
   }
 
-  #resume(seconds) {
-    this.video.playbackRate = Math.min(Math.max(ROOM * this.#interval / seconds, SLOWEST), 1);
+  /** After a frame that took `seconds`. */
+  #goOn(seconds) {
+    if (this.#passed) this.#goBack();
+    else if (!this.video.ended) this.#play(Math.min(Math.max(ROOM * this.#interval / seconds, SLOWEST), 1));
+    this.#passed = false;
+  }
+
+  #play(rate) {
+    this.video.playbackRate = rate;
     this.video.play().catch(() => {}); // stopped in the meantime
   }
 }
