@@ -70,7 +70,7 @@ class MainActivityTest {
 
     private fun looks(name: String, dark: Boolean) = launch().use { controller ->
         val activity = controller.get()
-        waitFor(activity, "refined frames") { "refine" in it && "decode" in it }
+        waitFor(activity, "refined frames") { "refine" in it }
         lateinit var bitmap: Bitmap
         waitFor(activity, "both sides of a body") { // now and then nobody is found in this clip
             bitmap = shot(activity, name)

@@ -10,8 +10,7 @@ import org.junit.experimental.categories.Category
 
 /** A backend that fails in any way is left for the next, and everything that was opened is closed. */
 class BackendsTest {
-    private val file = File(TestData.assets, "refiners/default.tflite")
-    private val model = TestData.model(file)
+    private val model = TestData.model(TestData.heatmapRefiner)
     private var open = 0
 
     private inner class Counted(private val inner: Session, private val broken: (List<FloatArray>) -> List<FloatArray>) : Session by inner {

@@ -12,6 +12,9 @@ object TestData {
     val assets = File(System.getProperty("assets.dir"))
     private val log = File(System.getProperty("native.log"))
 
+    /** A refiner that gives maps: more of its contract can be wrong, and every delegate takes it whole. */
+    val heatmapRefiner = File(golden, "models/conv3d.step-newest.float32.tflite")
+
     fun mapped(file: File): ByteBuffer = RandomAccessFile(file, "r").use { it.channel.map(FileChannel.MapMode.READ_ONLY, 0, file.length()) }
 
     fun direct(bytes: ByteArray): ByteBuffer = ByteBuffer.allocateDirect(bytes.size).order(ByteOrder.nativeOrder()).apply { put(bytes); rewind() }
