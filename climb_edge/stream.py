@@ -118,10 +118,8 @@ class Stream:
         self._last, self._index, self._turn = frame.time, frame.index, self._turn + 1
         try:
             return results + self._see(frame)
-        except (
-            Exception
-        ):  # of an estimator or a refiner: this frame is in half of the windows, and would shift the others
-            self._people.clear()
+        except Exception:  # an estimator's or a refiner's
+            self._people.clear()  # this frame is in half of the windows, and would shift the others
             raise
 
     def flush(self) -> list[Result]:

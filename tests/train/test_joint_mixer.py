@@ -119,18 +119,18 @@ def test_the_place_of_the_box_does_not_matter_to_a_gate_without_a_trunk(scene):
     np.testing.assert_allclose(there + 5.0, here, atol=1e-4)
 
 
-def test_a_correction_goes_along_the_torso_in_its_lengths_and_nowhere_without_one(scene):
+def test_a_correction_goes_along_and_across_the_torso_in_its_lengths_and_nowhere_without_one(scene):
     _, peaks, cells = scene
     told = untrained()
     start = np.array(told.get_layer("mixer").start.value)
-    start[..., [4 * FRAME + WINDOW + 3]] = 1.0  # newest frame, along
+    start[..., 4 * FRAME + WINDOW + 3], start[..., 4 * FRAME + WINDOW + 4] = 1.0, 0.5  # newest frame: along, across
     told.get_layer("mixer").start.set_weights([start])
     for turn in (np.eye(2), np.array([[0, -1], [1, 0]])):
         seen = CENTRE + 0.4 * (cells - CENTRE) @ turn.T
         mean = seen.mean(axis=1)[0]
         up = (mean[LEFT_SHOULDER] + mean[RIGHT_SHOULDER] - mean[LEFT_HIP] - mean[RIGHT_HIP]) / 2
         moved = (points_of(told, seen, peaks) - points_of(untrained(), seen, peaks))[0, 4, :, :2]
-        np.testing.assert_allclose(moved, np.tile(0.1 * up, (25, 1)), atol=1e-4)
+        np.testing.assert_allclose(moved, np.tile(0.1 * (up + 0.5 * np.array([-up[1], up[0]])), (25, 1)), atol=1e-4)
         hidden = peaks * (np.arange(25) != LEFT_HIP)
         found, plain = (points_of(form, seen, hidden) for form in (told, untrained()))
         np.testing.assert_allclose(found, plain, atol=1e-5)
