@@ -6,6 +6,7 @@ OUT := out/demo
 READY := $(VENV)/.ready
 SECOND := $(VENV)-second
 MEDIAPIPE := $(VENV)-mediapipe
+TFMOT := $(VENV)-tfmot
 UV := $(VENV)-uv/bin/uv
 SHIPPED := runs/shipped
 
@@ -14,7 +15,7 @@ REFINERS := out/demo/models
 PORT := 8322
 NPM := web_demo/node_modules/.ready
 
-.PHONY: web web-serve test-web demo test lint environment second-runtime mediapipe locks shipped picture models apk test-android android-picture android-assets clean
+.PHONY: web web-serve test-web demo test lint environment second-runtime mediapipe tfmot test-tfmot locks shipped picture models apk test-android android-picture android-assets clean
 
 # A file that a gate refuses (exit code 1) does not stop the demo: the closing table says which, and why is in the report.
 demo: environment
@@ -70,6 +71,18 @@ $(MEDIAPIPE)/.ready: locks/mediapipe.txt
 	$(MEDIAPIPE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/mediapipe.txt
 	@touch $@
 
+# The development environment with tensorflow-model-optimization, for `--qat tfmot`: whole TensorFlow in place of tensorflow-cpu.
+tfmot: $(TFMOT)/.ready
+
+$(TFMOT)/.ready: locks/tfmot.txt pyproject.toml
+	$(PYTHON) -m venv --clear $(TFMOT)
+	$(TFMOT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/tfmot.txt
+	$(TFMOT)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test-tfmot: tfmot
+	$(TFMOT)/bin/python -m pytest tests/train/test_tfmot.py
+
 # One lock file per environment; names, versions and hashes, no index address.
 locks:
 	$(PYTHON) -m venv $(VENV)-uv && $(VENV)-uv/bin/pip install --quiet uv
@@ -84,6 +97,9 @@ locks:
 	printf 'tflite-runtime==2.14.0\nnumpy>=1.26,<2\nopencv-python-headless>=4.10,<4.12\nav>=14\ntqdm>=4.60\n' | \
 	$(UV) pip compile - --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	--no-header --output-file locks/edge-tflite.txt
+	printf "tensorflow-cpu; sys_platform == 'never'\ntensorflow==2.21.*\n" > $(VENV)-uv/override.txt
+	$(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
+	--no-header --extra train --extra test --extra tfmot --override $(VENV)-uv/override.txt --output-file locks/tfmot.txt
 
 # The shipped weights and the refiner inside the edge package, rebuilt from generated motion and motion capture alone.
 shipped: environment
@@ -164,4 +180,4 @@ $(NPM): web_demo/package-lock.json
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-uv $(SECOND) $(MEDIAPIPE) out runs build $(ANDROID) *.egg-info
+	rm -rf $(VENV) $(VENV)-uv $(SECOND) $(MEDIAPIPE) $(TFMOT) out runs build $(ANDROID) *.egg-info

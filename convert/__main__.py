@@ -47,6 +47,10 @@ def parser() -> argparse.ArgumentParser:
         help=f"{', '.join(RECIPES)}, or all; may be repeated (default: those of {', '.join(DEFAULT)} that suit the model)",
     )  # fmt: skip
     run.add_argument(
+        "--beside", type=Path, action="append", metavar="RUN", default=[],
+        help="a run of `train finetune --qat` from the same float weights and split: its file stands in the same report; may be repeated",
+    )  # fmt: skip
+    run.add_argument(
         "--skip", action="append", choices=SKIPPABLE, default=[], help="leave a check out; the verdict names it"
     )
     run.add_argument(
@@ -103,14 +107,16 @@ def _run(options: argparse.Namespace) -> None:
 
     forms = tuple(options.form or DEFAULT_FORMS)
     config = Run.open(options.run).config()
-    recipes, said = choose(options.recipe, config["model"], forms, options.force, bool(config.get("qat")))
+    trained = [Run.open(path).config().get("qat") for path in (options.run, *options.beside)]
+    aware = [qat["scheme"] for qat in trained if qat]
+    recipes, said = choose(options.recipe, config["model"], forms, options.force, aware)
     with tqdm(total=4 + len(forms) * (len(recipes) + 2), unit="step", desc="convert") as bar:
 
-        def step(what: str) -> None:
+        def step(what: str, steps: int = 1) -> None:
             bar.set_postfix_str(what)
-            bar.update()
+            bar.update(steps)
 
-        run = open_run(options.run, forms, tuple(options.skip), step)
+        run = open_run(options.run, forms, tuple(options.skip), step, options.beside)
         run.said = said
         report = build(convert(run, options.out, recipes, options.force, step))
     write(report, options.out)

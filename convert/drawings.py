@@ -16,7 +16,7 @@ from convert.report import parity_row
 ALPHA, CHART_SET = str(ALPHAS[1]), "generated"  # of the chart: the middle threshold on windows that every report has
 COLOURS = {
     "float32": "#3b5b92", "float16": "#2a9d8f", "dynamic_int8": "#e07b27", "int8": "#c0395a", "int8_io": "#8d4bbb",
-    "int8_mixed": "#7a8b1f", "int4_weights": "#8c5a3c", "qat_int8": "#111111",
+    "int8_mixed": "#7a8b1f", "int4_weights": "#8c5a3c", "qat_int8": "#111111", "tfmot_int8": "#777777",
 }  # fmt: skip
 LARGEST = 420.0  # square points: the area of the largest file
 DRAWN = {  # of a worst window: label, colour, width, style, marker

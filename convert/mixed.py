@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,11 +46,13 @@ def decoded(graph, windows: list[Frames]) -> list[np.ndarray]:
     return [both_decodes(graph.emitted(session, window))[0] for window in windows]
 
 
-def search(quantization: Quantization, recipe: Recipe, windows: list[Frames]) -> Mixed:
+def search(
+    quantization: Quantization, recipe: Recipe, windows: list[Frames], tell: Callable[[str], object] = lambda what: None
+) -> Mixed:
     """Leave in float the layer that costs most, then the next, until the graph is half as far from float as plain int8.
 
     Every layer is tried alone first (its sensitivity); `windows` are training windows other than the calibration's. A
-    layer whose weights would make the file too large is passed over. Raises ClimbEdgeError where nothing can be made.
+    layer whose weights would make the file too large is passed over. `tell` hears what is tried. Raises ClimbEdgeError where nothing can be made.
     """
     plain = quantization.plain
     expected = decoded(plain, windows)
@@ -65,7 +68,8 @@ def search(quantization: Quantization, recipe: Recipe, windows: list[Frames]) ->
 
     whole, _ = far(())
     found = []
-    for layer in quantization.layers:
+    for number, layer in enumerate(quantization.layers, 1):
+        tell(f"{layer} in float, {number} of {len(quantization.layers)}")
         if weights.get(layer, 0) <= allowed:
             try:
                 found.append({"layer": layer, "cells": far((layer,))[0]})
@@ -77,6 +81,7 @@ def search(quantization: Quantization, recipe: Recipe, windows: list[Frames]) ->
         more = (*floats, row["layer"])
         if sum(weights.get(layer, 0) for layer in more) > allowed:
             continue
+        tell(f"{len(more)} layers in float")
         cells, made = far(more)
         if cells < best:
             floats, best, content = more, cells, made

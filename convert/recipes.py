@@ -24,7 +24,7 @@ class Recipe:
     golden_tolerance: float  # of the golden outputs' scale, between runtimes
     gpu_needed: bool = False  # else a file that the GPU refuses or computes wrongly is for the CPU alone
     calibrated: bool = False
-    aware: bool = False  # of a run of `train finetune --qat`: its weights and its ranges
+    aware: str = ""  # of a run of `train finetune --qat` with this: its weights and its ranges
     io: str = "float32"  # type of what goes in and comes out
     quantizers: tuple[str, ...] = (EDGE, TENSORFLOW)
 
@@ -45,7 +45,8 @@ RECIPES = {
         Recipe("int8", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True),
         Recipe("int8_io", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True, io="int8"),
         Recipe("int8_mixed", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True, quantizers=(EDGE,)),
-        Recipe("qat_int8", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, aware=True, quantizers=(TENSORFLOW,)),
+        Recipe("qat_int8", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, aware="int8", quantizers=(TENSORFLOW,)),
+        Recipe("tfmot_int8", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, aware="tfmot", quantizers=(TENSORFLOW,)),
         Recipe("int4_weights", "INT4", "FLOAT32", _INT8, 2.0, None, 1e-2, 5e-2, quantizers=(EDGE,)),
     )
 }
@@ -89,6 +90,14 @@ SUPPORT = (
     Support("refused", ("joint_mixer",), (), ("qat_int8",), "has no graph of int8 arithmetic to train for"),
     Support("refused", ("joint_mixer",), (), ("int8_mixed", "int4_weights"), "not tried"),
     Support(
+        "refused", ("deciwatch", "joint_mixer", "convlstm_sum", "convlstm_concat"), (), ("tfmot_int8",),
+        "tensorflow-model-optimization takes plain layers of tf_keras alone: --qat int8 trains it, except the joint mixer",
+    ),
+    Support(
+        "refused", ("conv3d",), ("window-all", "window-newest", "window-centre", "step-centre"), ("tfmot_int8",),
+        "tensorflow-model-optimization trains the newest frame of conv3d, as step-newest",
+    ),
+    Support(
         "warned", ("convlstm_sum", "convlstm_concat"), (), ("qat_int8",),
         "untrained weights keep 99.3 to 99.8 % of their values within a step, 99.9 are asked; no trained ones were tried",
     ),
@@ -109,6 +118,8 @@ def support_table(models: Iterable[str]) -> str:
         cells = []
         for recipe in RECIPES:
             status, reason = support(model, "", recipe)
+            if not reason and (partly := [s for s in SUPPORT if s.forms and s.covers(model, s.forms[0], recipe)]):
+                status, reason = "some forms", partly[0].reason
             note = f" ({reasons.setdefault(reason, len(reasons) + 1)})" if reason else ""
             cells.append({"supported": "yes"}.get(status, status) + note)
         lines.append(f"| {model} | " + " | ".join(cells) + " |")
@@ -123,36 +134,33 @@ def suited(recipe: Recipe, model: str) -> Recipe:
 
 
 def choose(
-    names: Iterable[str] | None, model: str, forms: Iterable[str], force: bool = False, aware: bool = False
+    names: Iterable[str] | None, model: str, forms: Iterable[str], force: bool = False, aware: Iterable[str] = ()
 ) -> tuple[list[Recipe], list[str]]:
     """(recipes by name, "all" or the default ones; sentences on those left out and on those made with a warning).
 
     What is named and refused raises ClimbEdgeError, unless `force`, as does an unknown name; what is refused and comes
-    by default or by "all" is left out. `aware`: the run was trained for integer arithmetic, which one recipe needs.
+    by default or by "all" is left out. `aware`: what `--qat` said of the runs at hand that were trained for integer arithmetic, which some recipes need.
     """
-    names, forms = list(names or ()), list(forms)
-    own = [r.name for r in RECIPES.values() if r.aware]
-    wanted = (
-        [n for n in RECIPES if aware or n not in own]
-        if "all" in names
-        else names or [*DEFAULT, *(own if aware else ())]
-    )
+    names, forms, at_hand = list(names or ()), list(forms), ("", *aware)
+    possible = [r.name for r in RECIPES.values() if r.aware in at_hand]
+    wanted = possible if "all" in names else names or [n for n in possible if n in DEFAULT or RECIPES[n].aware]
     for name in wanted:
         if name not in RECIPES:
             raise ClimbEdgeError(f"recipe {name!r}: expected one of {', '.join(RECIPES)} or all")
-    if not aware and (unseen := [n for n in wanted if n in own]):
+    if unseen := [n for n in wanted if n not in possible]:
         raise ClimbEdgeError(
-            f"recipe {unseen[0]!r}: expected a run of `python -m train finetune --qat int8`, found a float one; "
-            "train on from it with --init, or choose int8, which is quantized after training"
+            f"recipe {unseen[0]!r}: expected a run of `python -m train finetune --qat {RECIPES[unseen[0]].aware}`, found none; "
+            "train on from the float one with --init and name it, or add it --beside; or choose int8, quantized after training"
         )
-    refused = {n: r for n in wanted for f in forms for status, r in [support(model, f, n)] if status == "refused"}
+    known = {n: {f: support(model, f, n) for f in forms} for n in wanted}
+    partly = {n: {f: why for f, (status, why) in known[n].items() if status == "refused"} for n in wanted}
+    refused = {n: why for n, of in partly.items() if len(of) == len(forms) for why in of.values()}
     for name, reason in refused.items():
         if name in names and not force:
             raise ClimbEdgeError(f"recipe {name!r}: refused for {model}: {reason}; choose another, or --force it")
     made = [suited(RECIPES[n], model) for n in wanted if n not in refused or (force and n in names)]
-    warned = {
-        r.name: why for r in made for f in forms for status, why in [support(model, f, r.name)] if status == "warned"
-    }
+    warned = {n: why for n in known if n not in refused for status, why in known[n].values() if status == "warned"}
     left = {n: why for n, why in refused.items() if n not in [r.name for r in made]}
+    left |= {f"{n} as {f}": why for n, of in partly.items() if n not in refused for f, why in of.items()}
     said = [f"{model} {n}: left out: {why}" for n, why in left.items()]
     return made, said + [f"{model} {n}: warning: {why}" for n, why in warned.items()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.refiner import TFLiteRefiner
 from climb_edge.runtime import Session
 from convert import checks
+from convert.aware import Aware, quantization, together
 from convert.checks import Check
 from convert.claim import claims
 from convert.graph import Graph, build
@@ -28,7 +29,7 @@ from convert.speed import naive, times
 from convert.testset import NUMBERS_ON, TestSet, clip_to_stream, of_part
 from train import models
 from train.data import open_source
-from train.fake_quant import CALIBRATION, float_form, quantization_aware
+from train.fake_quant import CALIBRATION
 from train.macs import count_macs
 from train.motion import generated_clips
 from train.noise import get
@@ -41,7 +42,7 @@ GENERATED_CLIPS, GENERATED_SEED = 60, 20_000  # never a seed that training draws
 PER_CLIP, PER_CLIP_HEAVY, HEAVY = 8, 4, 5e9  # generated windows of a clip; of a model of more MACs a window, fewer
 TEST_WINDOWS = 300  # at most; their inputs are kept in memory, 1.6 MB each
 SELECTION = 12  # training windows to choose between quantizers and layers by, after those of CALIBRATION
-Step = Callable[[str], object]
+Step = Callable[..., object]  # hears what begins, and how many steps are behind by that: one, if it does not say
 
 
 @dataclass
@@ -81,7 +82,7 @@ class Conversion:
     parts: Split
     sets: list[TestSet]
     skip: tuple[str, ...] = ()
-    aware: object = None  # the quantization-aware model of such a run; `model` is then the float one that it began from
+    aware: dict[str, Aware] = field(default_factory=dict)  # runs trained in 8 bits, all of them from `model`, by scheme
     said: list[str] = field(default_factory=list)  # of recipes that were left out, or made with a warning
     made: list[Made] = field(default_factory=list)
     claims: list[dict] = field(default_factory=list)
@@ -109,9 +110,13 @@ class Conversion:
 
 
 def open_run(
-    path: str | Path, forms: tuple[str, ...], skip: tuple[str, ...] = (), step: Step = lambda what: None
-) -> Conversion:
-    """Read a run and let its Keras model speak on every window. Raises ClimbEdgeError for a run that cannot be judged."""
+    path: str | Path, forms: tuple[str, ...], skip: tuple[str, ...] = (), step: Step = lambda what, steps=1: None,
+    beside: Sequence[Path] = (),
+) -> Conversion:  # fmt: skip
+    """Read a run, and those trained in 8 bits `beside` it, and let its Keras model speak on every window.
+
+    Raises ClimbEdgeError for a run that cannot be judged.
+    """
     for form in forms:
         if form not in models.FORMS:
             raise ClimbEdgeError(f"form {form!r}: expected one of {', '.join(models.FORMS)}")
@@ -123,12 +128,8 @@ def open_run(
         raise ClimbEdgeError(
             f"{path}: {described.name} has no file; it is a refiner of the runtime: --refiner identity"
         )
-    model, trained = described.build(**config.get("switches", {})), None
-    if config.get("qat"):
-        load_weights(model, run.teacher)
-        trained = run.load_weights(quantization_aware(described, described.build(**config.get("switches", {}))))
-    else:
-        run.load_weights(model)
+    model = described.build(**config.get("switches", {}))
+    load_weights(model, run.teacher if config.get("qat") else run.best)
     source = unchanged(open_source(config))
     if digest(source) != config["data_sha256"]:
         raise ClimbEdgeError(
@@ -137,6 +138,7 @@ def open_run(
     parts = Split.load(run.split, source)
     if not len(parts.test):
         raise ClimbEdgeError(f"{path}: this run has no test windows; train again on more frames")
+    trained = together(Path(path), beside, described, model, parts, source)
     sets = [
         TestSet("test", source, of_part(source, parts.test, TEST_WINDOWS), source.clips.truth),
         _generated(config, model),
@@ -156,7 +158,7 @@ def _generated(config: dict, model) -> TestSet:
 
 
 def convert(
-    run: Conversion, out: Path, recipes: list[Recipe], force: bool = False, step: Step = lambda what: None
+    run: Conversion, out: Path, recipes: list[Recipe], force: bool = False, step: Step = lambda what, steps=1: None
 ) -> Conversion:
     """Make every recipe of every form, check it, and write what passes (`force`: everything, marked) into OUT/models."""
     baseline = None if "speed" in run.skip else naive(run.model)
@@ -179,15 +181,16 @@ def _form(
     switches = run.config.get("switches", {})
     plain = build(run.described, run.model, kind, emits, switches)
     whole = plain if kind == "window" else build(run.described, run.model, "window", emits, switches)
-    quantizations = {False: Quantization(plain, run.training[:CALIBRATION])}
-    if run.aware is not None:
-        rounded = run.described.form(run.aware, kind, emits)
-        own = build(run.described, float_form(run.aware), kind, emits, switches)
-        quantizations[True] = Quantization(replace(own, keras_form=rounded), [])
+    quantizations = {"": Quantization(plain, run.training[:CALIBRATION])} | {
+        scheme: quantization(aware, run.described, plain, kind, emits) for scheme, aware in run.aware.items()
+    }
     made = []
     for recipe in recipes:
         step(f"{form} {recipe.name}")
-        made.append(_make(recipe, quantizations[recipe.aware], run.training[CALIBRATION:] or run.training))
+        if quantizations[recipe.aware] is None:  # was not trained for this form; `choose` has said so
+            continue
+        chosen_by = run.training[CALIBRATION:] or run.training
+        made.append(_make(recipe, quantizations[recipe.aware], chosen_by, lambda what: step(f"{form} {what}", 0)))
         if any(c.name == "load" and c.verdict == "pass" for c in made[-1].checks):
             _check(made[-1], run, whole)
         else:
@@ -200,7 +203,7 @@ def _form(
     return made
 
 
-def _make(recipe: Recipe, quantization: Quantization, windows: list[np.ndarray]) -> Made:
+def _make(recipe: Recipe, quantization: Quantization, windows: list[Frames], tell: Callable[[str], object]) -> Made:
     """The better of what the quantizers make of a recipe: rules first, then the distance from float, then the size."""
     plain, plain_ops = quantization.plain, read_ops(quantization.plain.content)[0]
     best, found = None, Made(recipe, replace(plain, content=b""))
@@ -209,7 +212,7 @@ def _make(recipe: Recipe, quantization: Quantization, windows: list[np.ndarray])
         found.candidates.append(row)
         try:
             if recipe.name == "int8_mixed":
-                mixed = search(quantization, recipe, windows)
+                mixed = search(quantization, recipe, windows, tell)
                 content, floats = mixed.content, mixed.floats
             else:
                 content = quantization.under(recipe, by)
@@ -238,7 +241,9 @@ def _check(made: Made, run: Conversion, whole: Graph) -> None:
     compared = [compare(session, graph, tests) for tests in run.sets]
     reasons, figures = numbers(recipe, compared)
     if recipe.aware:
-        broken, figures["within_a_step"] = promise(graph, run.sets[0].inputs[:NUMBERS_ON], run.aware)
+        broken, figures["within_a_step"] = promise(
+            graph, run.sets[0].inputs[:NUMBERS_ON], run.aware[recipe.aware].model
+        )
         reasons += broken
     if recipe.activations == "INT8":
         figures["saturation"] = checks.saturation(graph, run.sets[0].inputs[:2])
@@ -274,7 +279,8 @@ def _write(made: Made, run: Conversion, path: Path, force: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="climb-edge-") as folder:  # what cannot be read back never stands in OUT
         trial = Path(folder) / made.file
         try:
-            contract = contract_of(made, run.config, run.source, run.estimator, calibration)
+            config = run.aware[made.recipe.aware].config if made.recipe.aware else run.config
+            contract = contract_of(made, config, run.source, run.estimator, calibration)
             trial.write_bytes(append_contract(made.graph.content, contract))
             TFLiteRefiner(trial, quiet=True)
         except ClimbEdgeError as error:

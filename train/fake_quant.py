@@ -17,6 +17,7 @@ from climb_edge.heatmaps import SIZE
 from climb_edge.skeleton import K
 from train.backend import keras
 from train.graphs import Constant, Float, constant, convolution
+from train.windows import Source, batch
 
 MOMENTUM = 0.98  # of the moving averages that ranges are while they are tracked
 CALIBRATION = 60  # training windows that ranges are taken from before any training
@@ -244,6 +245,13 @@ def parts_of(model: keras.Model):
     """
     found = aware(model)
     return (model, Float) if found is None else (found.plain, Frozen(found.ranges.values()))
+
+
+def calibration(source: Source, training: np.ndarray, seed: int, batch_size: int):
+    """Yield maps (B, 5, 56, 56, 25) of the training windows that ranges are taken from before any training."""
+    chosen = np.random.default_rng(seed).permutation(training)[:CALIBRATION]
+    for i in range(0, len(chosen), batch_size):
+        yield batch(source, chosen[i : i + batch_size]).inputs
 
 
 class Settle(keras.callbacks.Callback):

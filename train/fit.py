@@ -17,7 +17,7 @@ from climb_edge.clips import ClipSet
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pck import ALPHAS
 from train.backend import keras
-from train.fake_quant import CALIBRATION, Lesson, Settle, aware
+from train.fake_quant import Lesson, Settle, aware, calibration
 from train.feed import Points, dataset, given_to, inputs_named
 from train.judge import Judge
 from train.losses import LOSSES, displaced, masked, target_of, taught
@@ -57,6 +57,17 @@ class Trained(keras.Model):
     recipe, devices = Recipe(), 1
     teach = None  # what windows are given -> (a teacher's outputs, how much they count)
 
+    def begin(self, plain: keras.Model, recipe: Recipe, steps: int) -> None:
+        """Make ready for epochs of `steps` batches; `plain` is the training form that stands in this model."""
+        self.compile(optimizer=optimizer(recipe, steps))
+        self.stepper = self.optimizer
+        self.stepper.build(self.trainable_variables)
+
+    @property
+    def state(self) -> list:
+        """Every variable that resuming needs."""
+        return [*self.variables, *self.stepper.variables]
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         target = target_of(self.recipe.loss, y, self.recipe.target_sigma, self.recipe.whole)
         predicted = keras.ops.cast(y_pred, "float32")
@@ -84,7 +95,8 @@ def entering(model, made: Window) -> np.ndarray | list[np.ndarray]:
 
 
 def fit(
-    described, model: keras.Model, source: Source, split: Split, run: Run, recipe: Recipe, teacher=None, distil: int = 0
+    described, model: keras.Model, source: Source, split: Split, run: Run, recipe: Recipe, teacher=None, distil: int = 0,
+    kind: type[Trained] = Trained,
 ) -> None:  # fmt: skip
     """Train until the recipe's end, writing the run after every epoch. A run that was interrupted goes on.
 
@@ -93,7 +105,7 @@ def fit(
     Raises ClimbEdgeError when the loss is no longer a number.
     """
     keras.utils.set_random_seed(recipe.seed)
-    if not model.trainable_variables:
+    if not described.parameters:
         raise ClimbEdgeError(f"--model {model.name}: has nothing to train; choose another model")
     if recipe.freeze:
         freeze(model)
@@ -101,25 +113,22 @@ def fit(
         described.teach(model, with_truth(source.clips))
     names = given_to(described.reads, source)
     inputs = inputs_named(names)
-    trained = Trained(inputs, described.outputs(model, inputs), name=model.name)
+    trained = kind(inputs, described.outputs(model, inputs), name=model.name)
     trained.recipe, trained.devices = recipe, _devices()
     more = callbacks(run)
     if (layer := aware(model)) is not None:
-        chosen = np.random.default_rng(recipe.seed).permutation(split.train)[:CALIBRATION]
-        for i in range(0, len(chosen), recipe.batch):  # before any training, the ranges of these windows
-            model(entering(model, batch(source, chosen[i : i + recipe.batch])), training=True)
+        for maps in calibration(source, split.train, recipe.seed, recipe.batch):
+            model(maps, training=True)
         more.append(Settle(layer.ranges, recipe.epochs))
     if distil:
         lesson = Lesson(keras.Model(inputs, described.outputs(teacher, inputs)), distil)
         trained.teach = lesson.teach
         more.append(lesson)
     steps = recipe.steps or max(len(split.train) // recipe.batch, 1)
-    trained.compile(optimizer=optimizer(recipe, steps))
-    trained.optimizer.build(trained.trainable_variables)
-    variables = [*trained.variables, *trained.optimizer.variables]
+    trained.begin(model, recipe, steps)
     with _ctrl_c() as stop:
         judge = Judge(source, recipe, described, model)
-        progress = _Progress(model, trained, judge, split, run, recipe, variables, stop)
+        progress = _Progress(model, trained, judge, split, run, recipe, stop)
         if progress.finished:
             return
         data = dataset(source, names, split.train, recipe.batch, recipe.seed, progress.epoch, steps)
@@ -221,17 +230,17 @@ def _ctrl_c():
 class _Progress(keras.callbacks.Callback):
     """After every epoch: measure, keep the best, lower the rate, stop, and write it all."""
 
-    def __init__(self, plain, trained, judge: Judge, split: Split, run: Run, recipe: Recipe, variables: list, stop):
+    def __init__(self, plain, trained, judge: Judge, split: Split, run: Run, recipe: Recipe, stop):
         super().__init__()
-        self.plain, self.optimizer = plain, trained.optimizer  # best weights are saved without the optimizer's
+        self.plain, self.optimizer = plain, trained.stepper  # best weights are saved without the optimizer's
         self.trainable = trained.trainable_variables
-        self.judge, self.run, self.recipe, self.variables = judge, run, recipe, variables
+        self.judge, self.run, self.recipe, self.variables = judge, run, recipe, trained.state
         self.val = split.some("val", recipe.validation)
         self.bar, self.stop = None, stop
-        saved = run.load_state([tuple(v.shape) for v in variables])
+        saved = run.load_state([tuple(v.shape) for v in self.variables])
         if saved:
             self.state, values = saved
-            for variable, value in zip(variables, values, strict=True):
+            for variable, value in zip(self.variables, values, strict=True):
                 variable.assign(value)
         else:
             self.state = {"epoch": 0, "rows": [], "best": -1.0, "lowest": None, "wait": 0, "patience": 0}

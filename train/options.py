@@ -27,7 +27,7 @@ an interrupted run goes on when the same command is given again
 exit codes: 0 done, 2 usage or input, 130 Ctrl-C"""
 
 LOSSES = ("cross_entropy", "mse", "coordinate_mse", "coordinate_mae", "soft_pck", "study")
-QAT = ("int8",)
+QAT = ("int8", "tfmot")
 ALPHAS = ("0.05", "0.1", "0.2")
 
 # Name, type or choices, default, metavar, help. A default that differs by command is given where the command is made.
@@ -149,14 +149,16 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
 
     finetune = command("finetune", "Finetune a refiner on what the frozen estimator sees (the default command).")
     _trains(finetune, init="shipped", learning_rate=1e-4, select="0.1")
-    finetune.add_argument(
-        "--qat", choices=QAT, help="train in the arithmetic of an integer graph, from the float weights of --init"
-    )
+    finetune.add_argument("--qat", choices=QAT,
+                          help="train in the arithmetic of an integer graph, from the float weights of --init; "
+                          "tfmot: by tensorflow-model-optimization, for Conv3D's newest frame (`make tfmot`)")  # fmt: skip
     finetune.add_argument("--distil", type=int, default=0, metavar="N",
                           help="with --qat: the float weights' output is a target as well, for so many epochs (default: 0)")  # fmt: skip
+    finetune.add_argument("--shrink", metavar="WAY",
+                          help="with --qat tfmot, before training: prune:0.5 (that part of the weights is zero) or cluster:16 (only so many values)")  # fmt: skip
     pretrain = command("pretrain", "Train a refiner on simulated heatmaps.")
     _trains(pretrain, init="none", learning_rate=1e-3, select="0.2")
-    pretrain.set_defaults(qat=None, distil=0)
+    pretrain.set_defaults(qat=None, distil=0, shrink=None)
 
     annotate = command("annotate", "Make targets for unlabelled videos with an offline teacher (pseudo ground truth).")
     annotate.add_argument("videos", nargs="+", metavar="VIDEO")

@@ -14,12 +14,12 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.motion_metrics import acceleration, lag_ms
 from climb_edge.stream import RATE
-from train import models
+from train import models, tfmot
 from train.augment import Augmentation
 from train.backend import keras
 from train.data import open_source
-from train.fake_quant import check_aware, quantization_aware
-from train.fit import Recipe, fit
+from train.fake_quant import calibration, check_aware, quantization_aware
+from train.fit import Recipe, Trained, fit
 from train.judge import DECODES, Judge, Measured
 from train.losses import FOR
 from train.runs import Run
@@ -54,7 +54,8 @@ def train(options: argparse.Namespace) -> dict:
     recipe = _recipe(options, described)
     source = open_source(config)
     if options.qat:  # a float run's config does not know the word, and runs of before it do not change
-        config["qat"] = {"scheme": options.qat, "distil": options.distil}
+        own = {"shrink": options.shrink} if options.qat == "tfmot" else {"distil": options.distil}
+        config["qat"] = {"scheme": options.qat} | own
     config |= {"recipe": asdict(recipe), "data_sha256": digest(source), "truth": source.clips.truth}
     run = Run.start(options.out, config)
     parts = _split(options, run, source)
@@ -64,13 +65,18 @@ def train(options: argparse.Namespace) -> dict:
         + (f", {len(parts.held_out)} of a video held out" if len(parts.held_out) else "")
     )
     with _arithmetic(options):
-        model, teacher = models.initial(described, options.init, options.seed, switches), None
+        model, teacher, kind = models.initial(described, options.init, options.seed, switches), None, Trained
         if options.qat:
             run.keep_teacher(model)
             teacher = described.build(**switches)
             teacher.set_weights(model.get_weights())
+        if options.qat == "int8":
             model = quantization_aware(described, model)
-        fit(described, model, source, parts, run, recipe, teacher, options.distil)
+        elif options.qat == "tfmot":
+            model, kind = tfmot.quantization_aware(described, model, options.shrink), tfmot.TrainedStacked
+            tfmot.stacked_of(model).calibrate(calibration(source, parts.train, recipe.seed, recipe.batch))
+            teacher = tfmot.float_windows(model)
+        fit(described, model, source, parts, run, recipe, teacher, options.distil, kind)
     run.load_weights(model)
     metrics = _metrics(config, described, source, parts, run, recipe, model, teacher)
     run.write_metrics(metrics)
@@ -100,8 +106,13 @@ def _check(options: argparse.Namespace) -> None:
         )
     if options.distil and keras.backend.backend() != "tensorflow":  # elsewhere a compiled step would not see it end
         raise ClimbEdgeError(f"--distil {options.distil}: needs Keras on TensorFlow; found {keras.backend.backend()}")
+    if options.shrink and options.qat != "tfmot":
+        raise ClimbEdgeError(
+            f"--shrink {options.shrink}: tensorflow-model-optimization does it; add --qat tfmot, or leave it out"
+        )
     if options.qat:
-        check_aware(models.get(options.model))
+        described = models.get(options.model)
+        check_aware(described) if options.qat == "int8" else tfmot.check(described, options)
         if options.init in ("none", "identity"):
             raise ClimbEdgeError(
                 f"--init {options.init}: --qat {options.qat} goes on from a trained float model; name its run, or shipped"

@@ -93,11 +93,13 @@ def test_weights_that_match_no_op_of_the_model_are_named(conv3d):
 
 def test_mixed_leaves_in_float_what_costs_most(conv3d, windows):
     recipe = RECIPES["int8_mixed"]
-    found = search(conv3d, recipe, windows[:2])
+    said = []
+    found = search(conv3d, recipe, windows[:2], said.append)
     plain, whole = read_ops(conv3d.plain.content)[0], found.sensitivity[0]["cells"]
     tried = {row["layer"]: row["cells"] for row in found.sensitivity[1:-1]}
     assert found.floats and found.floats[0] == min(tried, key=tried.get)
     assert found.sensitivity[-1]["cells"] < whole
+    assert len(said) >= len(tried) and any(said[0].startswith(f"{layer} in float, 1 of ") for layer in conv3d.layers)
     assert not any("CONV_2D" in layer for layer in tried), "the only convolution in float would be no int8 file"
     ops = read_ops(found.content)[0]
     assert checks.types(ops, plain, recipe, found.floats).verdict == "pass"
@@ -127,20 +129,27 @@ def test_what_is_refused_is_said_and_left_out_of_all():
         for names in [tuple(names)]
     }
     found = {key: [r.name for r in recipes] for key, (recipes, _) in chosen.items()}
-    assert found["deciwatch", "int8"] == ["int8"] and found["conv3d", "all"] == [n for n in RECIPES if n != "qat_int8"]
+    assert found["deciwatch", "int8"] == ["int8"] and found["conv3d", "all"] == [
+        n for n, r in RECIPES.items() if not r.aware
+    ]
     assert found["deciwatch",] == ["float32", "float16", "dynamic_int8"] and found["conv3d",] == list(DEFAULT)
     assert "deciwatch int8: left out: the runtime aborts" in chosen["deciwatch",][1][0]
     assert "conv3d int4_weights: warning: single keypoints" in chosen["conv3d", "all"][1][0]
     assert chosen["conv3d",][1] == []
-    with pytest.raises(
-        ClimbEdgeError, match="expected a run of `python -m train finetune --qat int8`, found a float one"
-    ):
+    with pytest.raises(ClimbEdgeError, match="expected a run of `python -m train finetune --qat int8`, found none"):
         choose(["qat_int8"], "conv3d", ["step-newest"])
     with pytest.raises(ClimbEdgeError, match="'qat_int8': refused for joint_mixer"):
-        choose(["qat_int8"], "joint_mixer", ["step-newest"], aware=True)
-    (alone,) = choose(["qat_int8"], "deciwatch", ["step-newest"], aware=True)[0]
+        choose(["qat_int8"], "joint_mixer", ["step-newest"], aware=["int8"])
+    (alone,) = choose(["qat_int8"], "deciwatch", ["step-newest"], aware=["int8"])[0]
     assert (alone.name, alone.weights, alone.activations) == ("qat_int8", "INT8", "FLOAT32")
-    assert [r.name for r in choose(None, "conv3d", ["step-newest"], aware=True)[0]] == [*DEFAULT, "qat_int8"]
+    assert [r.name for r in choose(None, "conv3d", ["step-newest"], aware=["int8"])[0]] == [*DEFAULT, "qat_int8"]
+    with pytest.raises(ClimbEdgeError, match="'tfmot_int8': expected a run of `python -m train finetune --qat tfmot`"):
+        choose(["tfmot_int8"], "conv3d", ["step-newest"], aware=["int8"])
+    both, said = choose(None, "conv3d", ["step-newest", "window-all"], aware=["int8", "tfmot"])
+    assert [r.name for r in both] == [*DEFAULT, "qat_int8", "tfmot_int8"]
+    assert said == ["conv3d tfmot_int8 as window-all: left out: " + support("conv3d", "window-all", "tfmot_int8")[1]]
+    with pytest.raises(ClimbEdgeError, match=r"'tfmot_int8': refused for conv3d: .* as step-newest"):
+        choose(["tfmot_int8"], "conv3d", ["window-all"], aware=["tfmot"])
     assert support("conv3d", "step-newest", "float16") == ("supported", "")
 
 
