@@ -166,9 +166,9 @@ def convert(
         run.made += _form(run, form, recipes, baseline, out, force, step)
     step("refined against raw")
     shown = {}
-    for m in run.made:  # one file of each form: what differs between recipes is in their own rows
-        if m.written:
-            shown.setdefault(f"{m.graph.form}-{m.graph.emits}", out / "models" / m.file)
+    # One file of each form, the small and fast one if it passed: what differs between recipes is in their own rows.
+    for m in sorted((m for m in run.made if m.written), key=lambda m: m.recipe.name != "dynamic_int8"):
+        shown.setdefault(f"{m.graph.form}-{m.graph.emits}", out / "models" / m.file)
     run.claims = claims(run.sets[0], run.parts, shown)
     return run
 

@@ -7,6 +7,7 @@ What is random is drawn from (seed, epoch, index), so that any window can be mad
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class Window:
     cells: np.ndarray  # (5, 25, 2) float32 true keypoints in cells of the window's box; NaN = none
     weight: np.ndarray  # (5, 25) float32 0..1: how far each target is to be trusted, 0 = none
 
-    @property
+    @cached_property
     def inputs(self) -> np.ndarray:
         """(5, 56, 56, 25) float32, each map of mass 255 or zero."""
         return heatmaps(self.given).astype(np.float32, copy=False)
