@@ -131,7 +131,7 @@ def _second_order_step(maps, x, y, ties, columns, rows):
 
     near = {}
     for dy in (-1, 0, 1):
-        row = ops.log(ops.maximum(ops.sum(maps * one_hot(rows, y + dy), axis=1, keepdims=True), 1e-10))
+        row = _log(ops.sum(maps * one_hot(rows, y + dy), axis=1, keepdims=True))
         for dx in (-1, 0, 1):
             near[dx, dy] = ops.sum(row * one_hot(columns, x + dx), axis=2, keepdims=True)
     gx, gy = (near[1, 0] - near[-1, 0]) * 0.5, (near[0, 1] - near[0, -1]) * 0.5
@@ -140,6 +140,11 @@ def _second_order_step(maps, x, y, ties, columns, rows):
     determinant = hxx * hyy - hxy * hxy
     peaked = ops.cast(ops.greater(determinant, 1e-12), "float32") * ops.cast(ops.less(hxx, 0.0), "float32")
     inside = ops.clip(x, 0, 1) * ops.clip(SIZE - 1 - x, 0, 1) * ops.clip(y, 0, 1) * ops.clip(SIZE - 1 - y, 0, 1)
-    counts = peaked * inside * ops.relu(2 - ties) / ops.maximum(determinant, 1e-12)
+    counts = peaked * inside * ops.relu(2 - ties) / (determinant * peaked + (1 - peaked))
     step_x, step_y = (hxy * gy - hyy * gx) * counts, (hxy * gx - hxx * gy) * counts
     return ops.clip(step_x, -1.0, 1.0), ops.clip(step_y, -1.0, 1.0)
+
+
+def _log(x):
+    """Logarithm of what is at least 1e-10. In half precision that is 0, and its logarithm no number; its root is not 0."""
+    return 2 * ops.log(ops.maximum(ops.sqrt(ops.relu(x)), 1e-5))

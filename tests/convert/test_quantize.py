@@ -4,22 +4,26 @@ import io
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sabotage import spoiled, with_kernel_behind
 
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.heatmaps import decode
 from climb_edge.runtime import Session
 from convert import checks
 from convert.flatbuffer import pack, parse
-from convert.graph import build
+from convert.graph import build, by_tensorflow
 from convert.lint import read_ops, strangers
 from convert.mixed import search
 from convert.quantize import Quantization
 from convert.recipes import DEFAULT, EDGE, RECIPES, TENSORFLOW, choose, support, support_table
 from convert.table import seeded
 from train import models
+from train.backend import keras
+from train.graphs import decoded
 from train.motion import generated_clips
 from train.noise import NOISES
 from train.windows import Frames, RenderedWindows
@@ -176,3 +180,15 @@ def test_a_packed_graph_takes_a_contract_behind_it(conv3d):
         replace(conv3d.plain, content=c).emitted(Session(c), window) for c in (conv3d.plain.content, stream.getvalue())
     ]
     np.testing.assert_array_equal(*outputs)
+
+
+def test_a_decoder_whose_constants_are_halved_gives_the_same_places():
+    """1e-10 is 0 in half precision, and its logarithm no number: of maps with empty cells beside their maximum."""
+    entering = keras.Input(batch_shape=(1, 56, 56, 25), name="frame")
+    form = keras.Model([entering], [keras.ops.concatenate(decoded(entering), axis=-1)])
+    session = Session(by_tensorflow(SimpleNamespace(keras_form=form), "float16", []))
+    maps = np.zeros((56, 56, 25), np.float32)
+    maps[20, 20:22], maps[19, 20], maps[40:43, 40, :5] = [[3], [1]], 2, 1
+    (found,) = session.run(maps[None])
+    cells, peaks = decode(maps)
+    np.testing.assert_allclose(found.reshape(3, 25), np.stack([*cells.T, peaks]), atol=0.01)
