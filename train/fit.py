@@ -23,7 +23,7 @@ from train.judge import Judge
 from train.losses import LOSSES, displaced, masked, target_of, taught
 from train.runs import Run
 from train.splits import Split
-from train.windows import Source, Window, batch
+from train.windows import Source, batch
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,7 @@ def predict(model, source: Source, indices: np.ndarray, batch_size: int = 16):
     """Yield (window batch, heatmaps (B, 5, 56, 56, 25) or keypoints (B, 5, 25, 2)) over `indices`; memory does not grow."""
     for i in range(0, len(indices), batch_size):
         made = batch(source, indices[i : i + batch_size])
-        yield made, model.predict_on_batch(entering(model, made))
-
-
-def entering(model, made: Window) -> np.ndarray | list[np.ndarray]:
-    """What a training form takes of windows: their maps, or maps and peaks where it asks for them."""
-    return made.inputs if len(model.inputs) == 1 else [made.inputs, made.peaks]
+        yield made, model.predict_on_batch(made.inputs if len(model.inputs) == 1 else [made.inputs, made.peaks])
 
 
 def fit(

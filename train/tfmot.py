@@ -9,7 +9,7 @@ are asked whether they give the same.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,55 +28,51 @@ HELD = {
     "conv2d": "post_activation",
     "own": "post_activation",
     "refined": "output",
-}  # layers, and what their range is called
+}  # layers: what their range is called
 NAMES = {"kernel": "conv2d/kernel", "bias": "conv2d/bias", "value": "own/depthwise_kernel"}  # of Keras 3 -> of tf_keras
 CLOSE = 1e-5  # of the scale: what the two may differ by in float
 
 
-@dataclass(frozen=True)
-class Shrink:
-    """What is done to the kernel before training in 8 bits, and kept by it: `part` of it is zero, or only `values` occur."""
+UNCHANGED = {
+    "schedule": "plateau",
+    "average": 0.0,
+    "clip_norm": 0.0,
+    "weight_decay": 0.0,
+    "distil": 0,
+}  # options left alone
 
-    part: float | None = None
-    values: int | None = None
 
-    @classmethod
-    def named(cls, text: str | None) -> Shrink:
-        """Of "prune:0.5" or "cluster:16". Raises ClimbEdgeError for anything else."""
-        way, _, number = (text or "none:").partition(":")
-        try:
-            if text is None:
-                return cls()
-            if way == "prune" and 0 < float(number) < 1:
-                return cls(part=float(number))
-            if way == "cluster" and 2 <= int(number) <= 128:
-                return cls(values=int(number))
-        except ValueError:
-            pass
-        raise ClimbEdgeError(
-            f"--shrink {text}: expected prune:PART with a part between 0 and 1, as prune:0.5, or cluster:VALUES, 2 to 128, as cluster:16"
-        )
+def shrinking(text: str | None) -> tuple[str, float]:
+    """What is done to the kernel before training in 8 bits, and kept by it: ("prune", part of it that is zero), ("cluster",
+    number of its values), or ("", 0), of "prune:0.5", "cluster:16" or None. Raises ClimbEdgeError for anything else."""
+    if text is None:
+        return "", 0
+    way, _, number = text.partition(":")
+    try:
+        if (way == "prune" and 0 < float(number) < 1) or (way == "cluster" and 2 <= int(number) <= 128):
+            return way, float(number)
+    except ValueError:
+        pass
+    raise ClimbEdgeError(
+        f"--shrink {text}: expected prune:PART with a part between 0 and 1, as prune:0.5, or cluster:VALUES, 2 to 128, as cluster:16"
+    )
 
 
 def check(described, options) -> None:
-    """Raises ClimbEdgeError for a model, a recipe or a machine that tensorflow-model-optimization is not for."""
+    """Raises ClimbEdgeError for a model, options or a machine that tensorflow-model-optimization is not for."""
     if described.name != MODEL:
         raise ClimbEdgeError(
             f"--qat tfmot: {described.name} is not made of the plain layers of tf_keras that tensorflow-model-optimization "
             f"takes (of ours only {MODEL} is); use --qat int8"
         )
-    for given, needed in (
-        ("schedule", "plateau"),
-        ("average", 0.0),
-        ("clip_norm", 0.0),
-        ("weight_decay", 0.0),
-        ("distil", 0),
-    ):
+    for given, needed in UNCHANGED.items():
         if getattr(options, given) != needed:
             raise ClimbEdgeError(
                 f"--{given.replace('_', '-')} {getattr(options, given)}: --qat tfmot expected {needed}; leave it out, or use --qat int8"
             )
-    Shrink.named(options.shrink)
+    if keras.backend.backend() != "tensorflow":
+        raise ClimbEdgeError(f"--qat tfmot: needs Keras on TensorFlow; found {keras.backend.backend()}")
+    shrinking(options.shrink)
     toolkit()
 
 
@@ -109,13 +105,13 @@ class Streamed(keras.layers.Layer):
 class Stacked(Streamed):
     """Conv3D's step form in 8 bits; `before` and `plain` are it in float, `plain` with the kernel that is trained on."""
 
-    def __init__(self, form: keras.Model, shrink: Shrink):
+    def __init__(self, form: keras.Model, shrink: tuple[str, float]):
         weights = {variable.name: np.asarray(variable) for variable in form.variables}
         before = plain = _plain(weights)
         _compare(before, form)
-        if shrink != Shrink():
-            plain = _plain(weights | {"kernel": _shrunk(weights["kernel"], shrink)})
-        super().__init__(_quantized(plain, shrink))
+        if shrink[0]:
+            plain = _plain(weights | {"kernel": _shrunk(weights["kernel"], *shrink)})
+        super().__init__(_quantized(plain, shrink[0]))
         self.before, self.plain = before, plain
 
     def save_own_variables(self, store):
@@ -163,7 +159,7 @@ class Stacked(Streamed):
 
 def quantization_aware(described, plain: keras.Model, shrink: str | None) -> keras.Model:
     """The training form of `plain`'s weights that tensorflow-model-optimization trains in 8 bits."""
-    return _model(Stacked(described.form(plain, *FORM), Shrink.named(shrink)), plain.name)
+    return _model(Stacked(described.form(plain, *FORM), shrinking(shrink)), plain.name)
 
 
 def float_windows(model: keras.Model) -> keras.Model:
@@ -253,41 +249,39 @@ def _compare(plain, form: keras.Model) -> None:
         )
 
 
-def _shrunk(kernel: np.ndarray, shrink: Shrink) -> np.ndarray:
-    """A kernel (5, 5, 75, 25) with many zeros or few values; of neither, as it is."""
+def _shrunk(kernel: np.ndarray, way: str, number: float) -> np.ndarray:
+    """A kernel (5, 5, 75, 25) with many zeros or few values."""
     tfmot, tf_keras = toolkit()
     layer = tf_keras.layers.Conv2D(kernel.shape[-1], kernel.shape[:2], use_bias=False, input_shape=kernel.shape[:3])
     plain = tf_keras.Sequential([layer])
     plain.set_weights([kernel])
-    if shrink.part:
+    if way == "prune":
         sparsity = tfmot.sparsity.keras
-        model = sparsity.prune_low_magnitude(plain, sparsity.ConstantSparsity(shrink.part, 0, frequency=1))
+        model = sparsity.prune_low_magnitude(plain, sparsity.ConstantSparsity(number, 0, frequency=1))
         step = sparsity.UpdatePruningStep()  # the first step of training cuts all there is to cut
         step.set_model(model)
         step.on_train_begin()
         step.on_train_batch_begin(0)
         model(np.zeros((1, *kernel.shape[:3]), np.float32), training=True)
         step.on_epoch_end(0)
-        plain = sparsity.strip_pruning(model)
-    elif shrink.values:
-        clustering = tfmot.clustering.keras
-        start = clustering.CentroidInitialization.KMEANS_PLUS_PLUS
-        plain = clustering.strip_clustering(
-            clustering.cluster_weights(plain, shrink.values, cluster_centroids_init=start)
-        )
-    return plain.get_weights()[0]
+        return sparsity.strip_pruning(model).get_weights()[0]
+    clustering = tfmot.clustering.keras
+    start = clustering.CentroidInitialization.KMEANS_PLUS_PLUS
+    model = clustering.cluster_weights(plain, int(number), cluster_centroids_init=start)
+    return clustering.strip_clustering(model).get_weights()[0]
 
 
-def _quantized(plain, shrink: Shrink):
+def _quantized(plain, way: str):
     """`plain` with what tensorflow-model-optimization puts around its layers to compute in 8 bits."""
     tfmot, _ = toolkit()
     kept, made = tfmot.experimental.combine, tfmot.quantization.keras
-    if shrink.part:
-        scheme = kept.Default8BitPrunePreserveQuantizeScheme()
-    elif shrink.values:
-        scheme = kept.Default8BitClusterPreserveQuantizeScheme(preserve_sparsity=False)
-    else:
+    if not way:
         return made.quantize_model(plain)
+    schemes = {
+        "prune": kept.Default8BitPrunePreserveQuantizeScheme,
+        "cluster": partial(kept.Default8BitClusterPreserveQuantizeScheme, preserve_sparsity=False),
+    }
+    scheme = schemes[way]()
     return made.quantize_apply(made.quantize_annotate_model(plain), scheme)
 
 
