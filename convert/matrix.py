@@ -42,11 +42,9 @@ def markdown(reports: list[dict]) -> str:
 def _row(model: str, form: str, recipe: str, file: dict | None) -> str:
     if file is None:
         status, reason = support(model, form, recipe)
-        aware = RECIPES[recipe].aware
-        unasked = (
-            ("not trained", f"wants a run of train finetune --qat {aware}") if aware else ("not run", "not asked for")
-        )
-        said = (status, reason) if status == "refused" else unasked
+        said = (status, reason) if status == "refused" else ("not run", "not asked for")
+        if status != "refused" and (aware := RECIPES[recipe].aware):
+            said = "not trained", f"wants a run of train finetune --qat {aware}"
         return f"| {model} | {recipe} | {said[0]} |" + " – |" * (5 + 2 * len(ALPHAS)) + f" {said[1]} |"
     checks = {c["name"]: c["verdict"] for c in file["checks"]}
     changes = []

@@ -52,7 +52,9 @@ def search(
     """Leave in float the layer that costs most, then the next, until the graph is half as far from float as plain int8.
 
     Every layer is tried alone first (its sensitivity); `windows` are training windows other than the calibration's. A
-    layer whose weights would make the file too large is passed over. `tell` hears what is tried. Raises ClimbEdgeError where nothing can be made.
+    layer whose weights would make the file too large is passed over. `tell` hears what is tried.
+
+    Raises ClimbEdgeError where nothing can be made.
     """
     plain = quantization.plain
     expected = decoded(plain, windows)

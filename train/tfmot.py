@@ -2,8 +2,8 @@
 
 It knows layers of tf_keras alone, and of those the plain ones. Conv3D's newest frame is made of such: a convolution over
 three stacked frames, a depthwise one for what a cell gives to itself, their sum and a ReLU. A window of five frames passes
-it as a stream does: each frame with the two before it, zeros before the first. Weights come from Keras 3 by name, and both graphs
-are asked whether they give the same.
+it as a stream does: each frame with the two before it, zeros before the first. Weights come from Keras 3 by name, and both
+graphs are asked whether they give the same.
 """
 
 from __future__ import annotations
@@ -24,22 +24,13 @@ from train.graphs import step_inputs
 
 MODEL, FORM = "conv3d", ("step", "newest")
 REACHED = 3  # frames that the newest one is made of
-HELD = {
-    "conv2d": "post_activation",
-    "own": "post_activation",
-    "refined": "output",
-}  # layers: what their range is called
+# Of the quantized graph's layers, what their range is called.
+HELD = {"conv2d": "post_activation", "own": "post_activation", "refined": "output"}
 NAMES = {"kernel": "conv2d/kernel", "bias": "conv2d/bias", "value": "own/depthwise_kernel"}  # of Keras 3 -> of tf_keras
 CLOSE = 1e-5  # of the scale: what the two may differ by in float
 
-
-UNCHANGED = {
-    "schedule": "plateau",
-    "average": 0.0,
-    "clip_norm": 0.0,
-    "weight_decay": 0.0,
-    "distil": 0,
-}  # options left alone
+# Options that go with Keras 3's own training loop alone.
+UNCHANGED = {"schedule": "plateau", "average": 0.0, "clip_norm": 0.0, "weight_decay": 0.0, "distil": 0}
 
 
 def shrinking(text: str | None) -> tuple[str, float]:
@@ -149,9 +140,8 @@ class Stacked(Streamed):
         """Float weights by the names of Keras 3, as they are before they are rounded."""
         found = {name: variable.numpy() for name, variable in _by_name(self.graph).items()}
         weights = {name: found[theirs] for name, theirs in NAMES.items()}
-        if (
-            chosen := found.get("quant_conv2d/pulling_indices_tf")
-        ) is not None:  # of few values, for all channels or each
+        chosen = found.get("quant_conv2d/pulling_indices_tf")
+        if chosen is not None:  # few values, of all channels or of each
             values = np.broadcast_to(found["quant_conv2d/cluster_centroids_tf"], (K, int(chosen.max()) + 1))
             weights["kernel"] = np.stack([values[n][chosen[..., n]] for n in range(K)], axis=-1)
         return weights | {"value": weights["value"].reshape(1, 1, 1, -1)}
