@@ -2,8 +2,8 @@
 of its own: a cell that fails does not stop the rest, and a study that was interrupted goes on where it was.
 
 A config (TOML, see `train/configs`) names `models`, `setups` (noises) and `seeds`, the options of [pretrain] and
-[finetune], options of single cells under [override."MODEL"] or [override."MODEL.SETUP"], and, under [not_run], cells that
-are left out, each with its reason. $NAME in a path is taken from the environment.
+[finetune], options (and `seeds`) of single cells under [override."MODEL"] or [override."MODEL.SETUP"], and, under
+[not_run], cells that are left out, each with its reason. $NAME in a path is taken from the environment.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def study(name: str, out: Path, jobs: int = 1, only: str | None = None) -> list[
     cells = [
         Cell(model, setup, seed, tuple(p for p in PHASES if p in config))
         for setup in config["setups"]
-        for seed in config["seeds"]
         for model in config["models"]
+        for seed in _seeds(config, model, setup)
     ]
     for cell in cells:
         cell.reason = next((why for prefix, why in config["not_run"].items() if cell.under(prefix)), None)
@@ -105,8 +105,19 @@ def _checked(name: str, config: dict) -> dict:
     for key in (*PHASES, "override", "not_run"):
         if not isinstance(config.get(key, {}), dict):
             raise ClimbEdgeError(f"config {name}: {key}: expected a table, found {config[key]!r}")
+    for prefix, tables in config.get("override", {}).items():
+        if not isinstance(tables, dict) or (set(tables) - {*PHASES, "seeds"}):
+            raise ClimbEdgeError(
+                f'config {name}: [override."{prefix}"]: expected {", ".join(PHASES)} or seeds, found {tables!r}'
+            )
     setups = [str(s) for s in config["setups"]]
     return {"override": {}, "not_run": {}} | config | {"setups": setups}
+
+
+def _seeds(config: dict, model: str, setup: str) -> list[int]:
+    """A model may be worth more seeds than the rest of the grid."""
+    tables = (tables for prefix, tables in config["override"].items() if f"{model}.{setup}.".startswith(prefix + "."))
+    return [config["seeds"], *(t["seeds"] for t in tables if "seeds" in t)][-1]
 
 
 def _look(cell: Cell, out: Path) -> None:

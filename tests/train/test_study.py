@@ -106,6 +106,7 @@ def test_options_of_a_cell_come_from_its_phase_and_its_overrides(tmp_path, monke
         ("models = []\nsetups = ['1.1']\nseeds = [0]\n[pretrain]", "models: expected a list"),
         ("models = ['conv3d']\nsetups = ['1.1']\nseeds = [0]", "expected a table"),
         ("models = ['conv3d']\nsetups = ['1.1']\nseeds = [0]\npretrain = 3", "pretrain: expected a table"),
+        (TINY.replace("finetune = {", "finetunes = {"), r"override.*deciwatch.*expected pretrain, finetune or seeds"),
         ("models = [", "expected TOML"),
         ("a = " + "[" * 5000, "expected TOML"),
     ],
@@ -122,3 +123,12 @@ def test_only_names_cells(tmp_path):
     (tmp_path / "c.toml").write_text(TINY)
     with pytest.raises(ClimbEdgeError, match=r"conv3d\.1\.2\.0"):
         study(str(tmp_path / "c.toml"), tmp_path / "out", only="nothing")
+
+
+def test_a_model_may_have_more_seeds_than_the_grid(tmp_path):
+    text = TINY.replace("[not_run]", '[override."conv3d.1"]\nseeds = [0, 3]\n\n[not_run]')
+    (tmp_path / "c.toml").write_text(text)
+    with pytest.raises(ClimbEdgeError) as refused:
+        study(str(tmp_path / "c.toml"), tmp_path / "out", only="nothing")
+    names = "conv3d.1.2.0, conv3d.1.2.3, deciwatch.1.2.0, convlstm_sum.1.2.0"
+    assert str(refused.value).endswith(f"cells are {names}")
