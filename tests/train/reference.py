@@ -234,11 +234,28 @@ def standard(x: np.ndarray) -> np.ndarray:
     return (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5)
 
 
-def joint_mixer(weights: dict, cells: np.ndarray, peaks: np.ndarray, standard=standard) -> np.ndarray:
+def joint_mixer(
+    weights: dict, cells: np.ndarray, peaks: np.ndarray, standard=standard, mirrored=False, time=True, **parts: bool
+) -> np.ndarray:
     """Decoded places (5, 25, 2) in cells and native peaks (5, 25), 0 where a frame shows nothing -> (5, 25, 3).
 
-    `weights` by name, as "widen0/kernel"; kernels are 1 x 1 convolutions'.
+    `weights` by name, as "widen0/kernel"; kernels are 1 x 1 convolutions'. `mirrored`: the mean with the mirror image of
+    what the mirror image gives. Without `time` every frame stands alone. `parts`: see `mixed`.
     """
+    if mirrored:
+        other = [0] + [k + 1 if k % 2 else k - 1 for k in range(1, KEYPOINTS)]
+        image = (cells * [-1, 1] + [COLUMNS, 0])[:, other]
+        again = joint_mixer(weights, image, peaks[:, other], standard, time=time, **parts)[:, other]
+        again = again * [-1, 1, 1] + [COLUMNS, 0, 0]
+        return (again + joint_mixer(weights, cells, peaks, standard, time=time, **parts)) / 2
+    if time:
+        return mixed(weights, cells, peaks, standard, **parts)
+    alone = [np.repeat(v[None], FRAMES, axis=0) for t in range(FRAMES) for v in (cells[t], peaks[t])]
+    return np.stack([mixed(weights, *alone[2 * t : 2 * t + 2], standard, **parts)[-1] for t in range(FRAMES)])
+
+
+def mixed(weights: dict, cells: np.ndarray, peaks: np.ndarray, standard, gate=True, told_peaks=True) -> np.ndarray:
+    """One pass over a window. Without `gate` its logits are those it starts with; without `told_peaks` all are 1."""
     w = {name.removeprefix("mixer/"): np.asarray(value, np.float64) for name, value in weights.items()}
     taught, places_in_box = w["taught/value"].ravel(), (cells - COLUMNS / 2) / COLUMNS
     seen = (peaks > 0) * taught
@@ -251,7 +268,13 @@ def joint_mixer(weights: dict, cells: np.ndarray, peaks: np.ndarray, standard=st
         share = seen[:, k].sum()
         means[k] = (seen[:, k, None] * places_in_box[:, k]).sum(0) / max(share, 1)
         apart = 6 * (places_in_box[:, k] - means[k]) * seen[:, k, None]
-        tokens[k] = [*apart[:, 0], *apart[:, 1], *(peaks[:, k] * seen[:, k]), *(3 * means[k]), share / FRAMES]
+        tokens[k] = [
+            *apart[:, 0],
+            *apart[:, 1],
+            *((peaks[:, k] if told_peaks else 1) * seen[:, k]),
+            *(3 * means[k]),
+            share / FRAMES,
+        ]
     x = product("embed", tokens) + w["joint/value"][0, 0]
     for n in range(3):
         x = x + product(f"joints_out{n}", relu(product(f"joints{n}", standard(x).T))).T
@@ -265,7 +288,7 @@ def joint_mixer(weights: dict, cells: np.ndarray, peaks: np.ndarray, standard=st
     refined = np.zeros((FRAMES, KEYPOINTS, 3))
     for t in range(FRAMES):
         for k in range(KEYPOINTS):
-            logits = told[k, t, :6].copy()
+            logits = told[k, t, :6] * gate
             logits[t] += 4
             logits[:5] -= 9 * (1 - seen[:, k])
             logits[5] -= 1

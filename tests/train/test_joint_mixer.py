@@ -1,5 +1,7 @@
 """Joint mixer: what it does with keypoints that nobody saw or nobody taught it, with NaN, and with real heatmaps."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from climb_edge.clips import ClipSet
 from climb_edge.contract import WINDOW
 from climb_edge.heatmaps import CENTRE, decode, render
 from climb_edge.recording import Recording, record
-from climb_edge.skeleton import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
+from climb_edge.skeleton import LEFT_HIP, LEFT_SHOULDER, MIRROR, RIGHT_HIP, RIGHT_SHOULDER
 from train import models
 from train.backend import keras
 from train.fit import Recipe, fit, with_truth
@@ -134,6 +136,57 @@ def test_a_correction_goes_along_and_across_the_torso_in_its_lengths_and_nowhere
         hidden = peaks * (np.arange(25) != LEFT_HIP)
         found, plain = (points_of(form, seen, hidden) for form in (told, untrained()))
         np.testing.assert_allclose(found, plain, atol=1e-5)
+
+
+@functools.cache
+def switched(**switches: bool):
+    """The fixture's random weights in a model with other switches."""
+    form, rng = MIXER.build(**switches), np.random.default_rng(0)
+    form.set_weights([w + 0.2 * rng.standard_normal(w.shape) for w in form.get_weights()])
+    form.get_layer("mixer").taught.set_weights([np.ones((1, 1, 1, 25))])
+    return form
+
+
+def test_without_time_a_frame_is_refined_alone(scene):
+    _, peaks, cells = scene
+    moved = cells.copy()
+    moved[:, :4] += 3.0
+    for time in (False, True):
+        here, there = (points_of(switched(time=time), c, peaks)[0, 4] for c in (cells, moved))
+        assert np.array_equal(here, there) == (not time)
+
+
+def test_without_peaks_a_height_says_only_that_there_is_one(scene):
+    _, peaks, cells = scene
+    hidden = peaks * (np.arange(25) != 9)
+    for told in (False, True):
+        full, half, less = (points_of(switched(peaks=told), cells, p) for p in (peaks, peaks / 2, hidden))
+        assert np.allclose(full, half, atol=1e-5) == (not told)
+        assert not np.allclose(full, less, atol=1e-5)
+
+
+def test_a_gate_that_is_off_stays_where_it_starts(scene):
+    _, peaks, cells = scene
+    for gate in (False, True):
+        plain, other = (MIXER.build(gate=gate) for _ in range(2))
+        MIXER.teach(plain, np.ones(25, bool))
+        other.set_weights(plain.get_weights())
+        start = other.get_layer("mixer").start
+        logits = np.arange(5 * FRAME) % FRAME <= WINDOW
+        start.set_weights([np.array(start.value) + 2.0 * np.arange(5 * FRAME) / FRAME * logits])
+        here, there = (points_of(form, cells, peaks) for form in (plain, other))
+        assert np.array_equal(here, there) == (not gate)
+
+
+def test_a_mirrored_model_refines_a_mirror_image_to_the_mirror_image(scene):
+    _, peaks, cells = scene
+    for both in (False, True):
+        refined = points_of(switched(mirrored=both), cells, peaks)
+        turned = points_of(
+            switched(mirrored=both), (cells * [-1, 1] + [2 * CENTRE, 0])[:, :, MIRROR], peaks[:, :, MIRROR]
+        )
+        expected = (refined * [-1, 1, 1] + [2 * CENTRE, 0, 0])[:, :, MIRROR]
+        assert np.allclose(turned, expected, atol=1e-3) == both
 
 
 def partly_labelled(seed: int, known: slice) -> ClipSet:

@@ -183,7 +183,8 @@ def reference_of(name: str, weights: dict, window: np.ndarray, heights: np.ndarr
         return reference.columns_and_rows(refined)
     if name == "joint_mixer":
         cells, found = reference.places(window, subpixel=True)
-        return reference.joint_mixer(weights, cells, np.where(found > 0, heights, 0))
+        how = {s: switches[s] for s in ("gate", "time", "mirrored")} | {"told_peaks": switches["peaks"]}
+        return reference.joint_mixer(weights, cells, np.where(found > 0, heights, 0), **how)
     pytest.fail(f"{name} has no second implementation; write it in tests/train/reference.py")
 
 
@@ -317,7 +318,8 @@ def test_the_registry_holds_these_models_the_smallest_first():
 @every_variant
 def test_a_model_has_its_parameters_and_gives_what_it_says(name, switches):
     entry = models.get(name)
-    assert built(name, **switches).count_params() == entry.parameters == PARAMETERS[name]
+    assert entry.parameters == PARAMETERS[name]
+    assert built(name, **switches).count_params() == PARAMETERS[name] + (88_080 if switches.get("wide") else 0)
     shapes = {"heatmaps": [(2, 5, 56, 56, 25)], "keypoints": [(2, 5, 25, 2), (2, 5, 25, 3)]}[entry.output]
     assert answer(name, **switches).shape in shapes
 
@@ -612,6 +614,14 @@ def test_a_run_with_other_switches_is_refused(run_of):
     with pytest.raises(ClimbEdgeError, match=r"last_relu=on.*asked for.*last_relu=off"):
         models.initial(entry, path)
     models.initial(entry, path, switches={"last_relu": True})
+
+
+def test_a_run_from_before_a_switch_was_there_counts_as_it_comes(tmp_path):
+    run = Run.start(tmp_path / "run", {"model": "joint_mixer"})
+    run.save_weights(built("joint_mixer", **models.get("joint_mixer").switches))
+    models.initial(models.get("joint_mixer"), str(run.path))
+    with pytest.raises(ClimbEdgeError, match=r"gate=on.*asked for.*gate=off"):
+        models.initial(models.get("joint_mixer"), str(run.path), switches={"gate": False})
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")

@@ -122,11 +122,12 @@ def initial(model: Model, init: str, seed: int = 0, switches: dict[str, bool] | 
             )
     elif init != "none":
         run = Run.open(init)
-        if run.config().get("qat"):
+        config = run.config()
+        if config.get("qat"):
             raise ClimbEdgeError(
-                f"{init}: expected a float run, found a quantization-aware one; name the run it began from, {run.config()['init']}"
+                f"{init}: expected a float run, found a quantization-aware one; name the run it began from, {config['init']}"
             )
-        there = (run.config()["model"], run.config().get("switches", {}))
+        there = (config["model"], get(config["model"]).switches | config.get("switches", {}))  # older ones say fewer
         if there != (model.name, switches):
             raise ClimbEdgeError(
                 f"{init}: holds {_described(*there)}, asked for {_described(model.name, switches)}; choose the same --model and --switch"

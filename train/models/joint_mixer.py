@@ -7,6 +7,10 @@ that mean, and a score: the chance that the keypoint lies within 0.2 torso diame
 the joint's own frame, so that an untrained model hardly changes its input. The correction is along and across the torso,
 in its lengths: so a mean offset of the estimator is one number whichever way a person lies, how far away he stands.
 
+What each part is worth is measured by switching it (docs/results.md): `gate` off, it stays where it starts; `peaks` off, a
+frame shows a joint or does not, however well; `time` off, every frame is refined alone; `wide` on, features are twice
+as many; `mirrored` on, the mean of a window's refinement and its mirror image's, at twice the cost.
+
 A joint is passed through as it was decoded, its score the height of its map, where training had no truth for it, or
 where none of the five frames shows it: nothing is invented.
 """
@@ -24,6 +28,7 @@ from train.feed import Points
 from train.graphs import EMITTED, Constant, decoded, standardised, step_inputs, window_input
 
 WIDTH, HIDDEN, BLOCKS = 48, 96, 3
+SWITCHES = {"gate": True, "peaks": True, "time": True, "wide": False, "mirrored": False}
 FAR, NEAR, MEAN = 6.0, 0.3, 3.0  # of a box's side: how offsets enter, how regressed points leave, how the mean enters
 SMALL = 0.1  # of the torso: how corrections leave
 FRAME = WINDOW + 1 + 2 + 2 + 1  # outputs of a joint in a frame: logits, regressed point, correction, score
@@ -59,17 +64,20 @@ class Mixer(keras.layers.Layer):
     are one code. Always single precision: half would save nothing and cost places.
     """
 
-    def __init__(self, **options):
+    def __init__(self, switches: dict[str, bool] | None = None, **options):
         super().__init__(**{"dtype": "float32", **options})
+        self.switches = SWITCHES | (switches or {})
+        self.width = WIDTH * (1 + self.switches["wide"])
+        hidden = HIDDEN * (1 + self.switches["wide"])
 
         def linear(size: int, name: str, **more):
             return keras.layers.Conv2D(size, 1, dtype="float32", name=name, **more)
 
-        self.embed = linear(WIDTH, "embed", use_bias=False)
-        self.joint = Constant((1, 1, K, WIDTH), dtype="float32", name="joint")
+        self.embed = linear(self.width, "embed", use_bias=False)
+        self.joint = Constant((1, 1, K, self.width), dtype="float32", name="joint")
         self.blocks = [
             [linear(K, f"joints{n}", activation="relu"), linear(K, f"joints_out{n}"),
-             linear(HIDDEN, f"widen{n}", activation="relu"), linear(WIDTH, f"narrow{n}")] for n in range(BLOCKS)
+             linear(hidden, f"widen{n}", activation="relu"), linear(self.width, f"narrow{n}")] for n in range(BLOCKS)
         ]  # fmt: skip
         self.emit = linear(WINDOW * FRAME, "emit", use_bias=False, kernel_initializer="zeros")
         self.start = Constant((1, 1, K, WINDOW * FRAME), dtype="float32", name="start")
@@ -78,13 +86,30 @@ class Mixer(keras.layers.Layer):
     def build(self, x_shape, y_shape=None, peak_shape=None):
         self.embed.build((None, 1, K, 3 * WINDOW + 3))
         for joints, joints_out, widen, narrow in self.blocks:
-            joints.build((None, 1, WIDTH, K))
-            joints_out.build((None, 1, WIDTH, K))
-            widen.build((None, 1, K, WIDTH))
-            narrow.build((None, 1, K, HIDDEN))
-        self.emit.build((None, 1, K, WIDTH))
+            joints.build((None, 1, self.width, K))
+            joints_out.build((None, 1, self.width, K))
+            widen.build((None, 1, K, self.width))
+            narrow.build((None, 1, K, widen.filters))
+        self.emit.build((None, 1, K, self.width))
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "switches": self.switches}
 
     def call(self, x, y, peak, frames=EMITTED["all"]):
+        if not self.switches["mirrored"]:
+            return self._timed(x, y, peak, frames)
+        mirrored = self._timed(2 * CENTRE - _exchanged(x), _exchanged(y), _exchanged(peak), frames)
+        mirrored = _turned(_exchanged(_turned(mirrored)))
+        mirrored = _ops.concatenate([2 * CENTRE - mirrored[..., :1], mirrored[..., 1:]], axis=-1)
+        return (self._timed(x, y, peak, frames) + mirrored) / 2
+
+    def _timed(self, x, y, peak, frames):
+        if self.switches["time"]:
+            return self._refined(x, y, peak, frames)
+        alone = ([_ops.repeat(v[:, :, t : t + 1], WINDOW, axis=2) for v in (x, y, peak)] for t in frames)
+        return _ops.concatenate([self._refined(*frame, frames=EMITTED["newest"]) for frame in alone], axis=1)
+
+    def _refined(self, x, y, peak, frames):
         seen = self.taught(_ops.cast(peak > 0, "float32"))  # a joint without truth in training tells nothing either
         count = _ops.sum(seen, axis=2, keepdims=True)
         kept = _ops.minimum(count, 1.0)  # (B, 1, 1, 25): 0 where the joint passes through
@@ -95,7 +120,8 @@ class Mixer(keras.layers.Layer):
             return (place - mean) * seen, mean
 
         (x_off, x_mean), (y_off, y_mean) = normal(x), normal(y)
-        features = [FAR * x_off, FAR * y_off, peak * seen, MEAN * x_mean, MEAN * y_mean, count / WINDOW]
+        height = peak if self.switches["peaks"] else 1.0
+        features = [FAR * x_off, FAR * y_off, height * seen, MEAN * x_mean, MEAN * y_mean, count / WINDOW]
         told = self._mixed(_turned(_ops.concatenate(features, axis=2)))
         hidden = HIDDEN_FRAME * (1 - _turned(seen))  # (B, 1, 25, 5)
         whole = _ops.relu(
@@ -108,7 +134,8 @@ class Mixer(keras.layers.Layer):
         for t in frames:
             own = told[..., t * FRAME : (t + 1) * FRAME]
             start = np.where(np.arange(WINDOW) == t, OWN, 0.0).astype(np.float32)
-            logits = [own[..., :WINDOW] + start + hidden, own[..., WINDOW : WINDOW + 1] + REGRESSED]
+            gate = own[..., : WINDOW + 1] * float(self.switches["gate"])
+            logits = [gate[..., :WINDOW] + start + hidden, gate[..., WINDOW:] + REGRESSED]
             weights = _ops.softmax(_ops.concatenate(logits, axis=-1))
             parts, (along, across) = [], (SMALL * own[..., n : n + 1] for n in (WINDOW + 3, WINDOW + 4))
             for n, (offset, mean, up, right) in enumerate(axes, start=WINDOW + 1):
@@ -135,20 +162,28 @@ def _turned(tensor):
     return _ops.transpose(tensor, (0, 1, 3, 2))
 
 
+def _exchanged(tensor):
+    """(B, T, N, 25) with left and right keypoints exchanged: all but the nose stand in pairs."""
+    frames, rows = tensor.shape[1:3]
+    pairs = _ops.reshape(tensor[..., 1:], (-1, frames * rows, K // 2, 2))
+    pairs = _ops.concatenate([pairs[..., 1:], pairs[..., :1]], axis=-1)
+    return _ops.concatenate([tensor[..., :1], _ops.reshape(pairs, (-1, frames, rows, K - 1))], axis=-1)
+
+
 class JointMixer:
     """The registry's entry; see `train.models.Model`."""
 
     name, reads, output, parameters = "joint_mixer", "keypoints", "keypoints", 38_084
-    loss, switches, peaks = "soft_pck", {}, True
+    loss, switches, peaks = "soft_pck", SWITCHES, True
     unaware = "its recipes are float32, float16 and dynamic_int8"
 
-    def build(self) -> keras.Model:
+    def build(self, **switches: bool) -> keras.Model:
         """Training form: maps (B, 5, 56, 56, 25), peaks (B, 5, 25) -> (B, 5, 25, 3) = x and y in cells, score 0..1.
 
         Its layer `mixer` is the model itself.
         """
         window, peaks = keras.Input((WINDOW, SIZE, SIZE, K), name="window"), keras.Input((WINDOW, K), name="peaks")
-        refined = Mixer(name="mixer")(*Decode(name="decode")(window, peaks))
+        refined = Mixer(switches, name="mixer")(*Decode(name="decode")(window, peaks))
         return keras.Model([window, peaks], refined, name=self.name)
 
     def outputs(self, model: keras.Model, given: dict):
@@ -178,8 +213,8 @@ class JointMixer:
         place = [kept[..., n * K : (n + 1) * K] for n in range(3)]
         return keras.Model([frame, peaks, past], [mixer(*place, frames=frames), kept[:, :, 1:]], name=name)
 
-    def form_parameters(self, form: str, emits: str) -> int:
-        return self.parameters
+    def form_parameters(self, form: str, emits: str, **switches: bool) -> int:
+        return self.parameters + 88_080 * switches.get("wide", False)
 
 
 def _shown(peaks, height):
