@@ -52,7 +52,8 @@ def search(
     """Leave in float the layer that costs most, then the next, until the graph is half as far from float as plain int8.
 
     Every layer is tried alone first (its sensitivity); `windows` are training windows other than the calibration's. A
-    layer whose weights would make the file too large is passed over. `tell` hears what is tried.
+    layer whose weights would make the file too large is passed over. Where plain int8 does not run at all, it begins
+    with every op without weights in float. `tell` hears what is tried.
 
     Raises ClimbEdgeError where nothing can be made.
     """
@@ -69,16 +70,21 @@ def search(
         return distance(plain, content, windows, expected), content
 
     whole, _ = far(())
+    floats, best, content = (), FAR, b""
+    if whole == FAR:
+        floats = tuple(layer for layer in quantization.layers if layer not in weights)
+        best, content = far(floats)
+        whole = best
+    begun, left = floats, [layer for layer in quantization.layers if layer not in floats]
     found = []
-    for number, layer in enumerate(quantization.layers, 1):
-        tell(f"{layer} in float, {number} of {len(quantization.layers)}")
+    for number, layer in enumerate(left, 1):
+        tell(f"{layer} in float, {number} of {len(left)}")
         if weights.get(layer, 0) <= allowed:
             try:
-                found.append({"layer": layer, "cells": far((layer,))[0]})
+                found.append({"layer": layer, "cells": far((*begun, layer))[0]})
             except ClimbEdgeError:  # the quantizer cannot leave this one alone
                 continue
     found.sort(key=lambda row: row["cells"])
-    floats, best, content = (), float("inf"), b""
     for row in found[:MOST]:
         more = (*floats, row["layer"])
         if sum(weights.get(layer, 0) for layer in more) > allowed:
@@ -89,7 +95,7 @@ def search(
             floats, best, content = more, cells, made
         if best <= CLOSE * whole:
             break
-    if not content:
-        raise ClimbEdgeError(f"{recipe.name}: no layer of {plain.model} can be left in float")
-    rows = [{"layer": "none", "cells": whole}, *found, {"layer": "all of those chosen", "cells": best}]
+    if best >= FAR:
+        raise ClimbEdgeError(f"{recipe.name}: whatever layer of {plain.model} is left in float, the file does not run")
+    rows = [{"layer": "all without weights" if begun else "none", "cells": whole}, *found, {"layer": "all of those chosen", "cells": best}]
     return Mixed(floats, content, rows)

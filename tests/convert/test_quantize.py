@@ -111,6 +111,23 @@ def test_mixed_leaves_in_float_what_costs_most(conv3d, windows):
     assert {op.activations for op in ops if op.name in kept} == {"FLOAT32"}
 
 
+@pytest.mark.slow
+def test_mixed_begins_with_weights_alone_where_int8_does_not_run(windows):
+    described, trained = seeded("joint_mixer")
+    plain = build(described, trained, "step", "newest", described.switches)
+    quantization, recipe = Quantization(plain, windows), RECIPES["int8_mixed"]
+    found = search(quantization, recipe, windows[:2])
+    assert found.sensitivity[0]["layer"] == "all without weights"
+    light = {layer for layer in quantization.layers if layer.startswith("all ")}
+    assert light < set(found.floats) and found.sensitivity[-1]["cells"] < found.sensitivity[0]["cells"]
+    ops = read_ops(found.content)[0]
+    assert checks.types(ops, read_ops(plain.content)[0], recipe, found.floats).verdict == "pass"
+    integer = [op for op in ops if op.weights and op.activations == "INT8"]
+    assert len(integer) >= 10
+    apart = np.abs(plain.emitted(Session(found.content), windows[0]) - plain.emitted(Session(plain.content), windows[0]))
+    assert apart[..., :2].max() < 2  # cells
+
+
 def test_saturation_is_counted_at_the_upper_end(conv3d, windows):
     """Calibrated on maps a tenth as high, the quantized graph cuts the real ones off."""
     low = Quantization(conv3d.plain, [Frames(window.maps / 10, window.peaks) for window in windows])
