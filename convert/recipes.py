@@ -100,10 +100,6 @@ SUPPORT = (
         "refused", ("conv3d",), ("window-all", "window-newest", "window-centre", "step-centre"), ("tfmot_int8",),
         "tensorflow-model-optimization trains the newest frame of conv3d, as step-newest",
     ),
-    Support(
-        "warned", ("convlstm_sum", "convlstm_concat"), (), ("qat_int8",),
-        "untrained weights keep 99.3 to 99.8 % of their values within a step, 99.9 are asked; no trained ones were tried",
-    ),
     Support("warned", ("conv3d",), (), ("int4_weights",), "single keypoints fall by 3 points at @0.1; slower than float on x86"),
 )  # fmt: skip
 
