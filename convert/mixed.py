@@ -97,5 +97,9 @@ def search(
             break
     if best >= FAR:
         raise ClimbEdgeError(f"{recipe.name}: whatever layer of {plain.model} is left in float, the file does not run")
-    rows = [{"layer": "all without weights" if begun else "none", "cells": whole}, *found, {"layer": "all of those chosen", "cells": best}]
+    rows = [
+        {"layer": "all without weights" if begun else "none", "cells": whole},
+        *found,
+        {"layer": "all of those chosen", "cells": best},
+    ]
     return Mixed(floats, content, rows)

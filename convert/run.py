@@ -32,7 +32,7 @@ from train.data import open_source
 from train.fake_quant import CALIBRATION
 from train.macs import count_macs
 from train.motion import generated_clips
-from train.noise import get
+from train.noises import get
 from train.runs import Run, load_weights
 from train.splits import Split, digest
 from train.windows import Frames, RecordedWindows, RenderedWindows, unchanged

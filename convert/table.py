@@ -21,7 +21,7 @@ from train import models
 from train.backend import keras
 from train.macs import count_macs
 from train.motion import generated_clips
-from train.noise import NOISES
+from train.noises import NOISES
 from train.windows import Frames, RenderedWindows
 
 TIMED = ("float32", "float16", "dynamic_int8")

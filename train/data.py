@@ -13,7 +13,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.evaluate import VideoFolder, recordings
 from train.augment import Augmentation
 from train.motion import generated_clips, mocap_clips
-from train.noise import get
+from train.noises import get
 from train.store import load_store
 from train.windows import RecordedWindows, RenderedWindows, Source
 

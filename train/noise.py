@@ -1,13 +1,13 @@
 """Noise: what turns true keypoints into the input of a simulated estimator, as named data.
 
 Three kinds. The study's (`1.1` ... `2.3`). `blazepose`: what five frames can tell of BlazePose lite's errors on J-HMDB, kept
-draw for draw. And what `fit_noise` estimates of any estimator, read from a JSON file; the folder `noises` is built in.
+draw for draw. And what `fit_noise` estimates of any estimator, read from a JSON file. `train.noises` names what is built in.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -20,9 +20,7 @@ from climb_edge.skeleton import MIRROR, K
 from train.geometry import along_torso
 
 SCHEMA = "climb-edge/noise/1"
-FOLDER = Path(__file__).parent / "noises"
 CORE = 0.3  # torso diameters: an error from here on is an outlier
-BIASED = "+bias"  # after the name of a fitted noise
 NO_TORSO = SIZE / 4  # torso diameter in cells where the truth does not tell it
 PAIRED = np.arange(K) != MIRROR
 
@@ -65,6 +63,21 @@ class StudyNoise:
         moved = np.round(np.clip(np.round(cells) + np.round(rng.normal(0, self.shift, cells.shape)), 0, SIZE - 1))
         sigma = np.repeat(rng.choice(self.sigmas, (len(cells), 1)), K, axis=1)
         return Drawn.of(moved, sigma, np.zeros(sigma.shape), np.ones(sigma.shape))
+
+
+@dataclass(frozen=True)
+class AnyNoise:
+    """One of several for a window, each as likely: for a refiner that must serve them all."""
+
+    name: str
+    parts: tuple[Noise, ...]
+
+    @property
+    def skip(self) -> int:
+        return self.parts[0].skip
+
+    def __call__(self, cells: np.ndarray, torso: float, rng: np.random.Generator) -> Drawn:
+        return self.parts[rng.integers(len(self.parts))](cells, torso, rng)
 
 
 @dataclass(frozen=True)
@@ -267,33 +280,3 @@ def load(path: str | Path) -> EstimatorNoise:
 def as_tuple(values: np.ndarray) -> float | tuple:
     """An array as nested tuples of floats: figures compare and hash as values do."""
     return tuple(as_tuple(v) for v in values) if np.ndim(values) else float(values)
-
-
-_BLURS = (1.0, 1.5, 2.0, 2.5, 3.0)
-# The study's setups: x = shifting-scalar 1 or 2; .1 blurs, .2 sigma 1, .3 as .1 at half the frame rate.
-# Its text says 3 x, its code 2.95 x.
-NOISES: dict[str, Noise] = {
-    f"{x}.{i}": StudyNoise(f"{x}.{i}", 3.0 * x, sigmas, skip)
-    for x in (1, 2)
-    for i, (sigmas, skip) in enumerate(((_BLURS, 1), ((1.0,), 1), (_BLURS, 2)), start=1)
-} | {"blazepose": WindowNoise(), **{p.stem: load(p) for p in sorted(FOLDER.glob("*.json"))}}
-NAMES: tuple[str, ...] = tuple(NOISES)
-
-
-def get(name: str | Path) -> Noise:
-    """A built-in noise model by its name, or one that fit-noise wrote by its path. Raises ClimbEdgeError for neither.
-
-    With BIASED after it a fitted one draws the estimator's mean offset as well.
-    """
-    if str(name).endswith(BIASED):
-        fitted = get(str(name).removesuffix(BIASED))
-        if not isinstance(fitted, EstimatorNoise):
-            raise ClimbEdgeError(
-                f"noise {str(name)!r}: {fitted.name} was not fitted and has no mean offset; leave {BIASED} away"
-            )
-        return replace(fitted, name=fitted.name + BIASED, biased=True)
-    if str(name) in NOISES:
-        return NOISES[str(name)]
-    if Path(name).suffix.lower() == ".json":
-        return load(name)
-    raise ClimbEdgeError(f"noise {str(name)!r}: expected one of {', '.join(NAMES)}, or a .json that fit-noise wrote")

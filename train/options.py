@@ -33,7 +33,7 @@ ALPHAS = ("0.05", "0.1", "0.2")
 # Name, type or choices, default, metavar, help. A default that differs by command is given where the command is made.
 _TRAINING = (
     ("--model", str, "conv3d", "MODEL", "which refiner; `models` lists them"),
-    ("--noise", str, "blazepose", "NAME|FILE.json", "simulated estimator: a built-in name, the study's 1.1 ... 2.3, or a file of fit-noise; +bias after a fitted one adds its mean offset"),
+    ("--noise", str, "blazepose", "NAME|FILE.json", "simulated estimator: a built-in name, the study's 1.1 ... 2.3, or a file of fit-noise; +bias after a fitted one adds its mean offset; of several, with commas between, a window has one"),
     ("--box", ("sticky", "frame"), "sticky", None, "sticky: as a stream holds it; frame: the study's, each frame's own extent"),
     ("--clips", int, 400, "N", "how many clips to generate"),
     ("--split", str, "auto", "RULE|FILE", "by-video, by-time, by-window, mission, final, or another run's split.json"),

@@ -99,7 +99,7 @@ def measured_report() -> dict:
     from convert.speed import times
     from convert.testset import TestSet, both_decodes
     from train.motion import generated_clips
-    from train.noise import get
+    from train.noises import get
     from train.windows import RenderedWindows
 
     content, contract = read_model(CONV3D)

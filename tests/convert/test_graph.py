@@ -12,7 +12,7 @@ from convert.lint import read_ops
 from convert.testset import FRAMES
 from train import models
 from train.motion import generated_clips
-from train.noise import NOISES
+from train.noises import NOISES
 from train.windows import RenderedWindows
 
 

@@ -17,7 +17,7 @@ from convert.recipes import KEPT, RECIPES, suited
 from train import models
 from train.fake_quant import aware, quantization_aware
 from train.motion import generated_clips
-from train.noise import NOISES
+from train.noises import NOISES
 from train.windows import RenderedWindows
 
 RECIPE = RECIPES["qat_int8"]

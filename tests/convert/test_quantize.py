@@ -25,7 +25,7 @@ from train import models
 from train.backend import keras
 from train.graphs import decoded
 from train.motion import generated_clips
-from train.noise import NOISES
+from train.noises import NOISES
 from train.windows import Frames, RenderedWindows
 
 
@@ -124,7 +124,9 @@ def test_mixed_begins_with_weights_alone_where_int8_does_not_run(windows):
     assert checks.types(ops, read_ops(plain.content)[0], recipe, found.floats).verdict == "pass"
     integer = [op for op in ops if op.weights and op.activations == "INT8"]
     assert len(integer) >= 10
-    apart = np.abs(plain.emitted(Session(found.content), windows[0]) - plain.emitted(Session(plain.content), windows[0]))
+    apart = np.abs(
+        plain.emitted(Session(found.content), windows[0]) - plain.emitted(Session(plain.content), windows[0])
+    )
     assert apart[..., :2].max() < 2  # cells
 
 

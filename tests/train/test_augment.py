@@ -14,7 +14,8 @@ from climb_edge.recording import Recording, record
 from climb_edge.skeleton import INDEX, MIRROR, K
 from train.augment import Augmentation, Change
 from train.motion import clip_set, generated_clips
-from train.noise import NOISES, StudyNoise
+from train.noise import StudyNoise
+from train.noises import NOISES
 from train.windows import RecordedWindows, RenderedWindows, unchanged
 
 EXACT = StudyNoise("exact", 0.0, (1.0,))  # an estimator that is never wrong

@@ -14,7 +14,7 @@ from train.fake_quant import Ranges, aware, parts_of, quantization_aware, rounde
 from train.graphs import to_channels
 from train.losses import taught
 from train.motion import generated_clips
-from train.noise import NOISES
+from train.noises import NOISES
 from train.runs import Run
 from train.windows import RenderedWindows
 

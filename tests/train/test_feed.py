@@ -18,7 +18,7 @@ from train import models
 from train.backend import keras
 from train.feed import Maps, Points, dataset, given_to, inputs_named, made, order
 from train.motion import clip_set, generated_clips
-from train.noise import NOISES
+from train.noises import NOISES
 from train.windows import RecordedWindows, RenderedWindows, batch, heatmaps
 
 SIMULATED = ("points", "sigma", "background")
@@ -210,7 +210,7 @@ from train.__main__ import main
 from train.backend import keras
 from train.feed import dataset
 from train.motion import generated_clips
-from train.noise import NOISES
+from train.noises import NOISES
 from train.windows import RenderedWindows
 
 assert keras.backend.backend() == "jax"

@@ -24,7 +24,8 @@ from train.judge import Judge
 from train.losses import LOSSES, cross_entropy, masked, mse
 from train.models import deciwatch
 from train.motion import generated_clips
-from train.noise import NOISES, StudyNoise
+from train.noise import StudyNoise
+from train.noises import NOISES
 from train.options import parse
 from train.runs import Run
 from train.splits import split

@@ -16,7 +16,7 @@ from train.fit import Recipe, fit, with_truth
 from train.graphs import decoded
 from train.models.joint_mixer import FRAME
 from train.motion import generated_clips
-from train.noise import NOISES
+from train.noises import NOISES
 from train.runs import Run
 from train.splits import split
 from train.windows import RecordedWindows, RenderedWindows

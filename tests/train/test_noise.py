@@ -10,7 +10,8 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.skeleton import FROM_JHMDB15, GROUPS, INDEX, MIRROR, K
 from train import fit_noise, noise_figures
 from train.motion import generated_clips
-from train.noise import CORE, FOLDER, NAMES, NOISES, SHAPES, EstimatorNoise, StudyNoise, as_tuple, get, load
+from train.noise import CORE, SHAPES, EstimatorNoise, StudyNoise, as_tuple, load
+from train.noises import FOLDER, NAMES, NOISES, get
 
 FITTED = "blazepose-lite"
 WRISTS, FINGERS = list(GROUPS["wrist"]), list(GROUPS["index finger"])
@@ -139,6 +140,20 @@ def test_a_fitted_noise_can_have_its_mean_offset_and_no_other():
     np.testing.assert_allclose(moved - plain, expected, atol=0.05)
     with pytest.raises(ClimbEdgeError, match=r"1\.1 was not fitted and has no mean offset; leave \+bias away"):
         get("1.1+bias")
+
+
+def test_of_several_a_window_has_one():
+    both, cells = get("1.1,2.1"), np.full((5, K, 2), 28.0, np.float32)
+    rng = np.random.default_rng(0)
+    sizes = np.array([(both(cells, 14.0, rng).cells - 28).std() for _ in range(400)])
+    near = {shift: np.abs(sizes - shift) < 1 for shift in (3, 6)}
+    assert near[3].mean() == pytest.approx(0.5, abs=0.1) and (near[3] | near[6]).all()
+    assert both.name == "1.1,2.1" and both.skip == 1 and get("1.3,2.3").skip == 2
+    assert get(f"{FITTED}+bias,blazepose").parts == (get(f"{FITTED}+bias"), get("blazepose"))
+    with pytest.raises(ClimbEdgeError, match="halve the frame rate"):
+        get("1.1,1.3")
+    with pytest.raises(ClimbEdgeError, match=r"'1\.9': expected one of"):
+        get("1.1,1.9")
 
 
 def test_every_built_in_has_its_name_and_a_fitted_one_says_what_it_comes_from():

@@ -11,7 +11,7 @@ from edge.scene import Scripted, standing, steady
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.recording import Recording, record
 from train.motion import clip_set, generated_clips
-from train.noise import NOISES
+from train.noises import NOISES
 from train.splits import RULES, Split, digest, split, video_of
 from train.windows import RecordedWindows, RenderedWindows
 

@@ -18,7 +18,7 @@ from train import models, tfmot
 from train.__main__ import main
 from train.data import open_source
 from train.motion import generated_clips
-from train.noise import NOISES
+from train.noises import NOISES
 from train.runs import Run
 from train.splits import Split
 from train.windows import RenderedWindows

@@ -13,7 +13,7 @@ from climb_edge.recording import Recording, record
 from climb_edge.refiner import WindowTrack
 from climb_edge.stream import Stream
 from train.motion import generated_clips
-from train.noise import NOISES
+from train.noises import NOISES
 from train.windows import RecordedWindows, RenderedWindows, batch, heatmaps, targets
 
 
