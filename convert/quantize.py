@@ -40,7 +40,7 @@ class Quantization:
     def _statistics(self):
         """Ranges of every activation: they do not depend on which ops are quantized."""
         with _quietly():
-            return _int8(self.plain.content).calibrate({"serving_default": self.samples})
+            return static_int8(self.plain.content).calibrate({"serving_default": self.samples})
 
     @cached_property
     def layers(self) -> dict[str, tuple[str, str]]:
@@ -86,7 +86,7 @@ class Quantization:
         elif recipe.name == "int4_weights":
             made.load_quantization_recipe(known.dynamic_wi4_afp32())
         else:
-            made = _int8(self.plain.content)
+            made = static_int8(self.plain.content)
             for op in (every.INPUT, every.OUTPUT) if recipe.io == "float32" else ():  # the app keeps its buffers
                 made.update_quantization_recipe(".*", op, algorithm_key="no_quantize")
             for layer in floats:
@@ -95,7 +95,8 @@ class Quantization:
         return bytes(made.quantize(self._statistics if recipe.calibrated else None).quantized_model)
 
 
-def _int8(graph: bytes):
+def static_int8(graph: bytes):
+    """A quantizer of all that a float graph holds to int8, by ranges that it is to be calibrated for."""
     from ai_edge_quantizer import quantizer
     from ai_edge_quantizer import recipe as known
 

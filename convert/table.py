@@ -13,8 +13,8 @@ from climb_edge.runtime import Session
 from climb_edge.skeleton import K
 from convert.graph import Graph, build, convert_function
 from convert.lint import read_ops
-from convert.quantize import Quantization
-from convert.recipes import EDGE, RECIPES
+from convert.quantize import Quantization, static_int8
+from convert.recipes import EDGE, RECIPES, support
 from convert.speed import in_turns, naive
 from convert.testset import FRAMES
 from train import models
@@ -24,10 +24,11 @@ from train.motion import generated_clips
 from train.noises import NOISES
 from train.windows import Frames, RenderedWindows
 
-TIMED = ("float32", "float16", "dynamic_int8")
+TIMED = ("float32", "float16", "dynamic_int8", "int8")
+SIZES = TIMED[:3]
 ON_GPU = ("float32", "float16")
 STREAM, RESET = 200, 50  # frames of the comparison of step and window, and after how many the state starts anew
-LIMIT = 1024  # rows and columns of the matrix product that shows what one core can do
+LIMIT = 512  # rows and columns of the matrix product that shows what one core can do: of 128 to 2048 the fastest
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Row:
 def measure(
     names: list[str], forms: list[str], gpu: bool, step: Callable[[str], object] = lambda what: None
 ) -> tuple[list[Row], dict[str, dict[str, float]]]:
-    """(rows, baselines by model: milliseconds of `naive` and `all`, GMAC/s of `limit`)."""
+    """(rows, baselines by model: milliseconds of `naive` and `all`, GMAC/s of `limit` and `int8_limit`)."""
     rows, baselines = [], {}
     for name in names:
         described, trained = seeded(name)
@@ -68,14 +69,20 @@ def measure(
                 row.gpu[recipe] = on_gpu(graphs[recipe], frames)
         step(f"{name} baselines and times")
         whole = build(described, trained, "window", "all", described.switches).content
-        for label, content in (("naive", naive(trained)), ("all", whole), ("limit", _product())):
+        product = _product()
+        for label, content in (
+            ("naive", naive(trained)),
+            ("all", whole),
+            ("limit", product),
+            ("int8_limit", _integer(product)),
+        ):
             session = Session(content, 1)
             timed[label, ""] = session, [_input(d["shape"], frames) for d in session.inputs]
         taken = {key: ms.median for key, ms in in_turns(timed).items()}
         for row in rows[-len(forms) :]:
             row.ms = {recipe: taken[row.form, recipe] for recipe in row.bytes}
         baselines[name] = {label: taken[label, ""] for label in ("naive", "all")}
-        baselines[name]["limit"] = LIMIT**3 / taken["limit", ""] / 1e6
+        baselines[name] |= {limit: LIMIT**3 / taken[limit, ""] / 1e6 for limit in ("limit", "int8_limit")}
     return rows, baselines
 
 
@@ -115,8 +122,11 @@ def examine(described, trained, form: str, frames: Frames) -> tuple[Row, dict[st
         drift = max(_apart(a, b) for a, b in _both(graph, whole, frames))
     macs = count_macs(described.form(trained, kind, emits))
     row = Row(described.name, form, graph.parameters, macs, len(ops), broken, error, drift)
-    quantized = Quantization(graph, [])
-    graphs = {r: replace(graph, content=quantized.under(RECIPES[r], "none" if r == "float32" else EDGE)) for r in TIMED}
+    quantized = Quantization(graph, [frames[:WINDOW]])
+    supported = [r for r in TIMED if support(described.name, form, r)[0] == "supported"]
+    graphs = {
+        r: replace(graph, content=quantized.under(RECIPES[r], "none" if r == "float32" else EDGE)) for r in supported
+    }
     row.bytes = {recipe: len(made.content) for recipe, made in graphs.items()}
     return row, graphs
 
@@ -156,10 +166,18 @@ def on_gpu(graph: Graph, frames: Frames) -> dict:
 
 
 def _product() -> bytes:
-    """A plain matrix product, 1024 x 1024 by 1024 x 1024: the arithmetic limit of a core."""
+    """A plain matrix product of square matrices that fit in a cache: the arithmetic limit of a core."""
     layer = keras.layers.Dense(LIMIT, use_bias=False)
     layer.build((LIMIT, LIMIT))
     return convert_function(layer, lambda x: layer(x), [((LIMIT, LIMIT), "x")])
+
+
+def _integer(product: bytes) -> bytes:
+    """The same in int8, of inputs and outputs in int8: the integer arithmetic limit of a core."""
+    made = static_int8(product)
+    (entry,) = Session(product).inputs
+    some = np.random.default_rng(0).normal(size=tuple(entry["shape"])).astype(np.float32)
+    return bytes(made.quantize(made.calibrate({"serving_default": [{"x": some}]})).quantized_model)
 
 
 def _input(shape, frames: Frames) -> np.ndarray:
@@ -179,32 +197,37 @@ def markdown(rows: list[Row], baselines: dict[str, dict[str, float]]) -> str:
         f"Seeded random weights, 1 CPU thread, ai-edge-litert; written by `make models`. MMAC, milliseconds: of one run, which is a frame of a stream. GPU: {_backend(rows)}, "
         "partitions, nodes taken of all, largest error against the CPU. Errors are shares of the largest value. step - window: over "
         f"{STREAM} frames with a reset every {RESET}. naive / best: the converter's own graph of the training form against the fastest file here. best / limit: the fastest "
-        "file against the float32 arithmetic limit, its MMAC at the speed of a plain matrix product on the same core (int8 can be under it).",
+        "file against the float32 arithmetic limit, its MMAC at the speed of a plain matrix product on the same core (int8 can be under it). "
+        "int8 / limit: the int8 file against the integer one, the same product in int8.",
         "",
-        "| model | form | parameters | MMAC | ops | GPU float32 | GPU float16 | file - Keras | step - window | kB f32 / f16 / dyn8 | ms f32 | ms f16 | ms dyn8 | naive / best | best / limit |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| model | form | parameters | MMAC | ops | GPU float32 | GPU float16 | file - Keras | step - window | kB f32 / f16 / dyn8 | ms f32 | ms f16 | ms dyn8 | ms int8 | naive / best | best / limit | int8 / limit |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         base = baselines[row.model]
         best = min(row.ms.values())
         stream = "" if row.stream_error is None else f"{row.stream_error:.1e}"
-        least = row.macs / base["limit"] / 1e6
+        least, integer = (row.macs / base[limit] / 1e6 for limit in ("limit", "int8_limit"))
+        slower = f"{row.ms['int8'] / integer:.1f}" if "int8" in row.ms else ""
         lines.append(
             f"| {row.model} | {row.form} | {row.parameters:,} | {row.macs / 1e6:,.0f} | {row.ops}{' BROKEN' if row.broken else ''} | "
             f"{_gpu_cell(row.gpu.get('float32'))} | {_gpu_cell(row.gpu.get('float16'))} | {row.error:.1e} | {stream} | "
-            + " / ".join(f"{size / 1000:.0f}" for size in row.bytes.values())
+            + " / ".join(f"{row.bytes[recipe] / 1000:.0f}" for recipe in SIZES)
             + " | "
-            + " | ".join(f"{ms:.2f}" for ms in row.ms.values())
-            + f" | {base['naive'] / best:.1f} | {best / least:.1f} |"
+            + " | ".join(f"{row.ms[recipe]:.2f}" if recipe in row.ms else "" for recipe in TIMED)
+            + f" | {base['naive'] / best:.1f} | {best / least:.1f} | {slower} |"
         )
     lines += [
         "",
         "Baselines of the same run, 1 thread:",
         "",
-        "| model | naive conversion, ms | window-all, ms | matrix product, GMAC/s |",
-        "|---|---|---|---|",
+        "| model | naive conversion, ms | window-all, ms | matrix product, GMAC/s | in int8, GMAC/s |",
+        "|---|---|---|---|---|",
     ]
-    lines += [f"| {name} | {b['naive']:.1f} | {b['all']:.1f} | {b['limit']:.0f} |" for name, b in baselines.items()]
+    lines += [
+        f"| {name} | {b['naive']:.1f} | {b['all']:.1f} | {b['limit']:.0f} | {b['int8_limit']:.0f} |"
+        for name, b in baselines.items()
+    ]
     return "\n".join(lines)
 
 

@@ -33,7 +33,9 @@ def test_the_table_has_times_beside_its_baselines(tmp_path, capsys):
     found = json.loads(written.read_text())
     (row,), baselines = found["files"], found["baselines"]["conv3d"]
     assert row["parameters"] == 46_925 and row["ops"] == 5 and row["macs"] == 147_000_000
+    assert list(row["ms"]) == ["float32", "float16", "dynamic_int8", "int8"]
     assert all(0 < ms < baselines["naive"] for ms in row["ms"].values())
+    assert min(baselines["limit"], baselines["int8_limit"]) > 0.1  # GMAC/s: a core of 1990 had less
     assert "| conv3d | step-newest | 46,925 | 147 | 5 |" in table.read_text()
 
 
