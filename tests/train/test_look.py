@@ -27,8 +27,9 @@ def measured(truth: np.ndarray, points: np.ndarray, sure: np.ndarray | None = No
 def test_only_the_frame_that_is_asked_for_counts(windows):
     points = windows.copy()
     points[:, 4] += 100
-    assert score(measured(windows, points), "newest").pooled()["0.2"][0] == 0
-    assert score(measured(windows, points), "centre").pooled()["0.2"][0] == 1
+    assert score(measured(windows, points), "newest frame").pooled()["0.2"][0] == 0
+    assert score(measured(windows, points), "centre frame").pooled()["0.2"][0] == 1
+    assert score(measured(windows, points), "all frames").pooled()["0.2"][0] == pytest.approx(0.8)
 
 
 def test_what_moves_faster_than_the_median_keypoint_is_fast(windows):
@@ -62,7 +63,7 @@ def test_runs_of_one_split_are_compared_and_of_another_refused(tmp_path, capsys)
     assert main(["look", str(runs[0]), "--beside", str(runs[1])]) == 0
     told = capsys.readouterr().out.splitlines()
     gains = [[float(c.split(" ")[1]) for c in line.split("|")[2:5]] for line in told if line.startswith("| conv3d")]
-    ours, theirs, over = gains[0], gains[1], gains[4]  # newest frame: over DARK, over DARK, one over the other
+    ours, theirs, over = gains[0], gains[1], gains[6]  # newest frame: over DARK, over DARK, one over the other
     assert max(ours) < min(theirs)  # random weights, and those that give their input back
     np.testing.assert_allclose(over, np.subtract(ours, theirs), atol=0.11)
     assert main(["look", str(runs[0]), "--beside", str(runs[2])]) == 2
