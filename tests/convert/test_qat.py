@@ -1,6 +1,7 @@
 """The promise of quantization-aware training: the int8 file gives what training saw."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from climb_edge.runtime import Session
 from convert import checks
 from convert.graph import build
 from convert.lint import output_step, read_ops
-from convert.parity import promise
+from convert.parity import Compared, numbers, promise
 from convert.quantize import Quantization
 from convert.recipes import KEPT, RECIPES, suited
 from train import models
@@ -66,6 +67,13 @@ def test_a_file_that_does_not_keep_it_is_refused(conv3d, windows):
     _, graph, model = conv3d
     reasons, share = promise(replace(graph, content=spoiled(graph.content, 1.5)), windows[:2], model)
     assert share < 0.999 and "of what training saw, at least 99.9% expected" in reasons[0]
+
+
+def test_what_was_trained_on_may_have_other_values_and_what_was_only_rounded_may_not():
+    compared = Compared(SimpleNamespace(name="test"), slice(4, 5), scale=1.0, gain=1.08)
+    assert numbers(RECIPE, [compared])[0] == []
+    (said,) = numbers(RECIPES["int8"], [compared])[0]
+    assert "1.080 times the Keras model's" in said
 
 
 def test_a_file_without_integers_keeps_no_step(conv3d):
