@@ -134,8 +134,10 @@ class Mixer(keras.layers.Layer):
         for t in frames:
             own = told[..., t * FRAME : (t + 1) * FRAME]
             start = np.where(np.arange(WINDOW) == t, OWN, 0.0).astype(np.float32)
-            gate = own[..., : WINDOW + 1] * float(self.switches["gate"])
-            logits = [gate[..., :WINDOW] + start + hidden, gate[..., WINDOW:] + REGRESSED]
+            gates = [own[..., :WINDOW], own[..., WINDOW : WINDOW + 1]]
+            if not self.switches["gate"]:
+                gates = [0.0 * gate for gate in gates]
+            logits = [gates[0] + start + hidden, gates[1] + REGRESSED]
             weights = _ops.softmax(_ops.concatenate(logits, axis=-1))
             parts, (along, across) = [], (SMALL * own[..., n : n + 1] for n in (WINDOW + 3, WINDOW + 4))
             for n, (offset, mean, up, right) in enumerate(axes, start=WINDOW + 1):
