@@ -79,9 +79,8 @@ def numbers(recipe: Recipe, compared: list[Compared]) -> tuple[list[str], dict]:
             reasons.append(
                 f"{c.tests.name}: {recipe.name} file is {c.error / scale:.2g} of the scale from the Keras model, at most {recipe.error:g}"
             )
-        if (
-            not recipe.aware and not abs(c.gain - 1) <= MAX_GAIN
-        ):  # trained on, a model moves; `promise` holds the file to it
+        moved = not abs(c.gain - 1) <= MAX_GAIN
+        if moved and not recipe.aware:  # what was trained on has moved; `promise` holds its file to that
             reasons.append(
                 f"{c.tests.name}: the file's values are {c.gain:.3f} times the Keras model's, 1 within {MAX_GAIN} expected"
             )

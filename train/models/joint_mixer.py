@@ -177,7 +177,7 @@ class JointMixer:
 
     name, reads, output, parameters = "joint_mixer", "keypoints", "keypoints", 38_084
     loss, switches, peaks = "soft_pck", SWITCHES, True
-    unaware = "its recipes are float32, float16 and dynamic_int8"
+    unaware = "its recipes are float32, float16, dynamic_int8 and int8_mixed"
 
     def build(self, **switches: bool) -> keras.Model:
         """Training form: maps (B, 5, 56, 56, 25), peaks (B, 5, 25) -> (B, 5, 25, 3) = x and y in cells, score 0..1.
