@@ -165,7 +165,7 @@ def test_what_a_model_without_int8_says_of_its_recipes_is_so():
         if "its recipes are" in getattr(described, "unaware", ""):
             made = [
                 r
-                for r in ("float32", "float16", "dynamic_int8", "int8")
+                for r in ("float32", "float16", "dynamic_int8", "int8", "int8_mixed")
                 if support(described.name, "", r)[0] != "refused"
             ]
             assert described.unaware == f"its recipes are {', '.join(made[:-1])} and {made[-1]}"
