@@ -38,11 +38,12 @@ class GateFailed(Exception):
 def whole_file(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it over `path` only when the block ends without an error.
 
-    An interrupted or failed write leaves the old file (or none), never half of a new one.
+    An interrupted or failed write leaves the old file (or none), never half of a new one, nor a folder made for it.
     Raises ClimbEdgeError when the folder cannot be written or the disk is full.
     """
     path = Path(path)
     temporary = None
+    new = [folder for folder in path.parents if not folder.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f".{path.name}")
@@ -58,6 +59,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of the first that holds something
+            for folder in new:
+                folder.rmdir()
 
 
 def write_text(path: str | Path, text: str) -> None:

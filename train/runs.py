@@ -24,6 +24,13 @@ COLUMNS = (
 )
 
 
+def _same(old, new) -> bool:
+    """Equal, or the same file written as another path."""
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(map(_same, old, new))
+    return old == new or (isinstance(old, str) and isinstance(new, str) and Path(old).resolve() == Path(new).resolve())
+
+
 class Run:
     """One training run in a folder of its own. Everything is written to a temporary name and renamed."""
 
@@ -40,7 +47,7 @@ class Run:
         run = cls(path)
         if (run.path / "config.json").is_file():
             old = run.config()
-            changed = sorted(k for k in config.keys() | old.keys() if config.get(k) != old.get(k))
+            changed = sorted(k for k in config.keys() | old.keys() if not _same(old.get(k), config.get(k)))
             if changed:
                 shown = ", ".join(f"{k}: {old.get(k)!r} there, {config.get(k)!r} asked" for k in changed)
                 raise ClimbEdgeError(

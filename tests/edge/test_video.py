@@ -4,7 +4,6 @@ import contextlib
 import subprocess
 import sys
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
@@ -143,14 +142,15 @@ def test_written_video_starts_fast_and_plays_anywhere(tmp_path):
         assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
 
 
-def test_no_camera_is_one_error():
+def test_no_camera_is_one_error_and_no_folder(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "climb_edge", "track", "99"],
         capture_output=True,
         text=True,
         timeout=60,
-        cwd=Path(__file__).parents[2],
+        cwd=tmp_path,
     )
     assert done.returncode == 2
     assert [line for line in done.stderr.splitlines() if line.startswith("error: camera 99")]
     assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())

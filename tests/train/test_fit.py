@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from climb_edge.clips import load_clips, save_clips
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError, write_json
 from climb_edge.heatmaps import decode
 from train import models, training
 from train.__main__ import main
@@ -526,3 +526,13 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys, arguments, said
 
 def test_training_needs_keras_3():
     assert int(keras.__version__.split(".")[0]) == 3
+
+
+def test_a_run_knows_its_files_by_any_way_of_writing_their_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    write_json(tmp_path / "out" / "config.json", {"init": str(tmp_path / "pre"), "data": ["a", "b"], "seed": 0})
+    Run.start("out", {"init": "pre", "data": ["./a", str(tmp_path / "b")], "seed": 0})
+    for other in ({"init": "pre2"}, {"data": ["a"]}, {"data": ["b", "a"]}, {"seed": 1}):
+        with pytest.raises(ClimbEdgeError, match="another config"):
+            Run.start("out", {"init": "pre", "data": ["a", "b"], "seed": 0} | other)
