@@ -30,6 +30,7 @@ class Measured:
     truth: tuple[np.ndarray, ...]  # each (W, 5, 25, 2) exact cells, NaN where nothing counts
     points: dict[str, tuple[np.ndarray, ...]]  # by decode, the same shapes
     sure: tuple[np.ndarray, ...] = ()  # each (W, 5, 25) score 0..1, of a model that gives one
+    clips: tuple[int, ...] = ()  # which clips of the data these are
 
     def score(self, reading: str = "ours") -> Score:
         """PCK by one of DECODES."""
@@ -97,4 +98,4 @@ class Judge:
         columns = [[np.stack(c) for c in zip(*kept, strict=True)] for kept in by_clip.values()]
         truth, *points = zip(*columns, strict=True) if columns else ((),) * (1 + len(DECODES))
         sure = points[len(DECODES)] if len(points) > len(DECODES) else ()
-        return Measured(loss / max(total, 1e-9), truth, dict(zip(DECODES, points, strict=False)), sure)
+        return Measured(loss / max(total, 1e-9), truth, dict(zip(DECODES, points, strict=False)), sure, tuple(by_clip))

@@ -1,4 +1,4 @@
-"""`look`: a run's test windows looked at closely: gains in one frame, by keypoint and pace, and whether its score is true.
+"""`look`: the test windows of a run, or of several seeds, looked at closely: gains in one frame, by keypoint and pace, and whether its score is true.
 
 Gains are paired, over the input as it is decoded, with 95 % intervals over clips; filters are tuned on validation windows.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -32,27 +32,81 @@ EMITTED = {"newest frame": [WINDOW - 1], "centre frame": [WINDOW // 2], "all fra
 BINS = np.linspace(0, 1, 11)
 
 
-def look(path: Path, beside: Sequence[Path] = ()) -> str:
-    """Markdown tables of the run `path`, with gains over it and over the runs `beside` it.
+def look(paths: Sequence[Path], beside: Sequence[Path] = ()) -> str:
+    """Markdown tables of the run `paths[0]`, with gains over it and over the runs `beside` it, or of several together.
 
-    Raises ClimbEdgeError for what is no finished run, has no test windows, or was split otherwise than `path`.
+    Several are seeds of one training: a clip that more than one of them tests is one clip for the intervals.
+    Raises ClimbEdgeError for what is no finished run, has no test windows, or was split otherwise than the run it is
+    beside, and for runs of two models.
     """
-    run = Run.open(path)
-    config = run.config()
-    described, source = models.get(config["model"]), open_source(config)
-    parts, recipe = Split.load(run.split, source), Recipe(**config["recipe"])
-    if not len(parts.test):
-        raise ClimbEdgeError(f"{path}: this run has no test windows; train again on more frames")
-    fps, plain, refined = source.rate or RATE, Judge(source, recipe), _refined(run, source, parts)
-    given, val = plain(parts.test), plain(parts.val)
-    others = {_name(other, path): _refined(Run.open(other), source, parts) for other in beside}
-    filtered = {f.spec: through(given, partial(f, fps=fps)) for f in (tuned(val, grid, fps) for grid in GRIDS.values())}
-    rows = {described.name: refined} | others | filtered
-    about = f"{len(parts.test)} test windows of {len(given.truth)} clips, split {parts.rule}, seed {config['seed']}."
-    tables = [_gains(given, rows, emits) for emits in EMITTED]
-    tables += [_over(described.name, refined, others | filtered, emits) for emits in EMITTED]
-    tables += [_paces(given, rows), _keypoints(given, refined)]
-    return "\n\n".join([about, *tables, *([reliability(refined)] if refined.sure else [])]) + "\n"
+    if len(paths) > 1 and beside:
+        raise ClimbEdgeError(f"--beside {beside[0]}: expected one run to compare it with, found {len(paths)}")
+    seen = [_Looked.at(path, beside) for path in paths]
+    if len(names := sorted({one.name for one in seen})) > 1:
+        raise ClimbEdgeError(f"{paths[0]}: expected runs of one model, found {', '.join(names)}; use --beside")
+    it = seen[0] if len(seen) == 1 else _Looked.pooled(seen)
+    refined, others = it.rows[it.name], {name: m for name, m in it.rows.items() if name != it.name}
+    tables = [_gains(it.given, it.rows, emits) for emits in EMITTED]
+    tables += [_over(it.name, refined, others, emits) for emits in EMITTED]
+    tables += [_paces(it.given, it.rows), _keypoints(it.given, refined)]
+    return "\n\n".join([it.about, *tables, *([reliability(refined)] if refined.sure else [])]) + "\n"
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """Test windows as they are decoded, and what a model, others and filters make of them."""
+
+    name: str  # the model's
+    about: str
+    given: Measured
+    rows: dict[str, Measured]
+    data: object = None  # what tells two runs' clips apart
+
+    @classmethod
+    def at(cls, path: Path, beside: Sequence[Path]) -> _Looked:
+        run = Run.open(path)
+        config = run.config()
+        name, source = config["model"], open_source(config)
+        parts, recipe = Split.load(run.split, source), Recipe(**config["recipe"])
+        if not len(parts.test):
+            raise ClimbEdgeError(f"{path}: this run has no test windows; train again on more frames")
+        fps, plain, refined = source.rate or RATE, Judge(source, recipe), _refined(run, source, parts)
+        given, val = plain(parts.test), plain(parts.val)
+        others = {_name(other, path): _refined(Run.open(other), source, parts) for other in beside}
+        filters = {f.spec: through(given, partial(f, fps=fps)) for f in (tuned(val, g, fps) for g in GRIDS.values())}
+        about = (
+            f"{len(parts.test)} test windows of {len(given.truth)} clips, split {parts.rule}, seed {config['seed']}."
+        )
+        return cls(name, about, given, {name: refined} | others | filters, config.get("data_sha256") or str(path))
+
+    @classmethod
+    def pooled(cls, seen: Sequence[_Looked]) -> _Looked:
+        """All windows together; a filter is one row, however it was tuned in each run."""
+        rows = [{name.split(":")[0]: m for name, m in one.rows.items()} for one in seen]
+        given = _pool([(one.data, one.given) for one in seen])
+        parts = {n: _pool([(one.data, row[n]) for one, row in zip(seen, rows, strict=True)]) for n in rows[0]}
+        windows = sum(len(t) for t in given.truth)
+        about = [f"{len(seen)} runs: {windows} test windows of {len(given.truth)} clips."]
+        return cls(seen[0].name, "\n".join(about + [f"- {one.about}" for one in seen]), given, parts)
+
+
+def _pool(runs: Sequence[tuple[object, Measured]]) -> Measured:
+    """What several runs measured, the windows of one clip together."""
+    places: dict = {}
+    for n, (data, m) in enumerate(runs):
+        for i, clip in enumerate(m.clips):
+            places.setdefault((data, clip), []).append((n, i))
+
+    def together(take) -> tuple[np.ndarray, ...]:
+        of = [take(m) for _, m in runs]
+        return tuple(np.concatenate([of[n][i] for n, i in where]) for where in places.values()) if all(of) else ()
+
+    first = runs[0][1]
+    points = {d: together(lambda m, d=d: m.points[d]) for d in first.points}
+    clips = tuple(range(len(places)))
+    return replace(
+        first, truth=together(lambda m: m.truth), points=points, sure=together(lambda m: m.sure), clips=clips
+    )
 
 
 def _refined(run: Run, source, parts: Split) -> Measured:

@@ -197,9 +197,9 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
 
     look = command(
         "look",
-        "A run's test windows closely: one frame, by pace and keypoint, beside tuned filters; whether its score is true.",
+        "Test windows of a run or of several seeds closely: one frame, by pace and keypoint, beside tuned filters; whether its score is true.",
     )
-    look.add_argument("run", type=Path, metavar="RUN")
+    look.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run, or several that differ in their seeds")
     look.add_argument(
         "--beside",
         action="append",

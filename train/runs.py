@@ -48,17 +48,20 @@ class Run:
         if (run.path / "config.json").is_file():
             old = run.config()
             changed = sorted(k for k in config.keys() | old.keys() if not _same(old.get(k), config.get(k)))
-            if changed:
+            if not changed:
+                return run
+            if run.best.is_file() or run._state.is_file():
                 shown = ", ".join(f"{k}: {old.get(k)!r} there, {config.get(k)!r} asked" for k in changed)
                 raise ClimbEdgeError(
                     f"{run.path}: holds a run with another config ({shown}); choose another --out, or delete it"
                 )
+            run.split.unlink(missing_ok=True)  # it was refused, or stopped, before it had anything to lose
+            run.teacher.unlink(missing_ok=True)
         elif run.path.exists() and any(run.path.iterdir()):
             raise ClimbEdgeError(
                 f"{run.path}: expected an empty folder or a run, found other files; choose another --out"
             )
-        else:
-            write_text(run.path / "config.json", json.dumps(config, indent=1))
+        write_text(run.path / "config.json", json.dumps(config, indent=1))
         return run
 
     @classmethod

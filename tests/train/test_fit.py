@@ -532,7 +532,15 @@ def test_a_run_knows_its_files_by_any_way_of_writing_their_paths(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out").mkdir()
     write_json(tmp_path / "out" / "config.json", {"init": str(tmp_path / "pre"), "data": ["a", "b"], "seed": 0})
+    (tmp_path / "out" / "state.npz").touch()
     Run.start("out", {"init": "pre", "data": ["./a", str(tmp_path / "b")], "seed": 0})
     for other in ({"init": "pre2"}, {"data": ["a"]}, {"data": ["b", "a"]}, {"seed": 1}):
         with pytest.raises(ClimbEdgeError, match="another config"):
             Run.start("out", {"init": "pre", "data": ["a", "b"], "seed": 0} | other)
+
+
+def test_a_run_that_was_refused_does_not_keep_its_folder(tmp_path, tiny, capsys):
+    out = str(tmp_path / "run")
+    assert main(["pretrain", *tiny, "--epochs", "1", "--init", str(tmp_path / "none"), "--out", out]) == 2
+    assert main(["pretrain", *tiny, "--epochs", "1", "--init", "identity", "--seed", "3", "--out", out]) == 0
+    assert Run.open(out).config()["seed"] == 3

@@ -1,5 +1,7 @@
 """A closer look at test windows: only what is meant counts, and a score is held against what happened."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from climb_edge.clips import save_clips
 from climb_edge.skeleton import INDEX, K
 from train.__main__ import main
 from train.judge import Measured
-from train.look import paces, reliability, score
+from train.look import _pool, paces, reliability, score
 from train.motion import generated_clips
 
 
@@ -68,3 +70,21 @@ def test_runs_of_one_split_are_compared_and_of_another_refused(tmp_path, capsys)
     np.testing.assert_allclose(over, np.subtract(ours, theirs), atol=0.11)
     assert main(["look", str(runs[0]), "--beside", str(runs[2])]) == 2
     assert "by-window has other windows" in capsys.readouterr().err
+    assert main(["look", str(runs[0]), str(runs[1])]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("2 runs: ") and told[0].endswith(
+        told[1].split(" of ")[1].split(",")[0] + "."
+    )  # one split
+    gain = [float(c.split(" ")[1]) for c in next(line for line in told if line.startswith("| conv3d")).split("|")[2:5]]
+    np.testing.assert_allclose(gain, np.mean([ours, theirs], axis=0), atol=0.11)
+    assert main(["look", str(runs[0]), str(runs[1]), "--beside", str(runs[1])]) == 2
+    assert "expected one run to compare it with, found 2" in capsys.readouterr().err
+
+
+def test_a_clip_that_two_seeds_test_is_one_clip(windows):
+    one, two = measured(windows, windows), measured(windows + 1, windows)
+    one, two = replace(one, clips=(3, 7)), replace(two, clips=(7, 9))
+    both = _pool([("data", one), ("data", two)])
+    assert [len(t) for t in both.truth] == [100, 200, 100] and both.sure == ()
+    np.testing.assert_array_equal(both.truth[1], np.concatenate([one.truth[1], two.truth[0]]))
+    assert len(_pool([("data", one), ("other", two)]).truth) == 4
