@@ -616,6 +616,13 @@ def test_a_run_with_other_switches_is_refused(run_of):
     models.initial(entry, path, switches={"last_relu": True})
 
 
+def test_a_mirrored_model_takes_weights_of_a_plain_one(run_of):
+    entry, path = models.get("joint_mixer"), run_of("joint_mixer")
+    plain, mirrored = (models.initial(entry, path, switches={"mirrored": on}).get_weights() for on in (False, True))
+    for left, right in zip(plain, mirrored, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
 def test_a_run_from_before_a_switch_was_there_counts_as_it_comes(tmp_path):
     run = Run.start(tmp_path / "run", {"model": "joint_mixer"})
     run.save_weights(built("joint_mixer", **models.get("joint_mixer").switches))

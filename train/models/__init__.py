@@ -23,6 +23,7 @@ class Model(Protocol):
     loss: str  # what trains it where nothing else is asked for; where this is not said, the first of its output's
     peaks: bool  # whether it takes the heights of the native maps after the maps; where this is not said, no
     switches: dict[str, bool]  # what may be switched in `build`, with its default
+    any_weights: tuple[str, ...]  # those of them that weights trained without are good for; where not said, none
 
     def build(self, **switches: bool):
         """Training form: a Keras model (B, 5, 56, 56, 25) -> (B, 5, 56, 56, 25), or (B, 5, 25, 2 or 3) keypoints.
@@ -128,7 +129,8 @@ def initial(model: Model, init: str, seed: int = 0, switches: dict[str, bool] | 
                 f"{init}: expected a float run, found a quantization-aware one; name the run it began from, {config['init']}"
             )
         there = (config["model"], get(config["model"]).switches | config.get("switches", {}))  # older ones say fewer
-        if there != (model.name, switches):
+        same = {name: switches[name] for name in getattr(model, "any_weights", ())}
+        if (there[0], there[1] | same) != (model.name, switches):
             raise ClimbEdgeError(
                 f"{init}: holds {_described(*there)}, asked for {_described(model.name, switches)}; choose the same --model and --switch"
             )

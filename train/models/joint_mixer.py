@@ -176,7 +176,7 @@ class JointMixer:
     """The registry's entry; see `train.models.Model`."""
 
     name, reads, output, parameters = "joint_mixer", "keypoints", "keypoints", 38_084
-    loss, switches, peaks = "soft_pck", SWITCHES, True
+    loss, switches, any_weights, peaks = "soft_pck", SWITCHES, ("mirrored",), True
     unaware = "its recipes are float32, float16, dynamic_int8 and int8_mixed"
 
     def build(self, **switches: bool) -> keras.Model:
