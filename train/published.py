@@ -88,7 +88,7 @@ _PRECISE, _CALM = "deciwatch", ("convlstm_sum", "convlstm_concat")
 RULE = (
     "Rule: confirmed where the largest |change| of deciwatch, in points, is at least twice the largest of the two "
     "bi-ConvLSTMs over the same pairs of setups and all three thresholds; partly where it is larger, but less than twice; "
-    "not confirmed where it is not larger; not shown where no pair of setups has all three models."
+    "not confirmed where it is not larger; not shown where no pair of setups has all three models and those there are do not decide."
 )
 
 Points = Callable[[str, str, str], float]  # (model, setup, threshold) -> PCK in %, NaN where there is none
@@ -113,24 +113,25 @@ def sentences(points: Points) -> Iterator[tuple[str, str, str]]:
     """(observation, verdict, the numbers) for each of the study's observations, by RULE."""
     for factor, pairs in (("the shifting-scalar", SCALAR), ("frame skipping", SKIPPING)):
         observation = f"deciwatch reacts strongly to {factor}, the bi-ConvLSTMs hardly"
-        both = [p for p in pairs if all(math.isfinite(_largest(points, m, [p])[0]) for m in (_PRECISE, *_CALM))]
-        if not both:
-            lacking = {m: [s for s in SETUPS if s in {x for p in pairs for x in p} and not all(math.isfinite(points(m, s, a)) for a in ALPHAS)] for m in (_PRECISE, *_CALM)}  # fmt: skip
+        there = {m: [p for p in pairs if math.isfinite(_largest(points, m, [p])[0])] for m in (_PRECISE, *_CALM)}
+        both = [p for p in pairs if all(p in of for of in there.values())]
+        used = both or [p for p in there[_PRECISE] if any(p in there[m] for m in _CALM)]
+        calm, other, model = max(((*_largest(points, m, [p]), m) for m in _CALM for p in used if p in there[m]), default=(0.0, "", ""))  # fmt: skip
+        most, where = _largest(points, _PRECISE, used) if used else (math.nan, "")
+        if both or calm >= most:
+            verdict = "confirmed" if most >= 2 * calm and most > 0 else "partly" if most > calm else "not confirmed"
+            left = f"; only {len(both)} of {len(pairs)} pairs have all three models" if len(both) < len(pairs) else ""
+            if not both:
+                left = f"; no pair has all three models, and what is missing cannot make {calm:.2f} less"
             yield (
                 observation,
-                "not shown",
-                "missing: " + "; ".join(f"{m} {', '.join(s)}" for m, s in lacking.items() if s),
+                verdict,
+                f"deciwatch moved by {most:.2f} points at most ({where}), the bi-ConvLSTMs by {calm:.2f} ({model}, {other}){left}",
             )
             continue
-        most, where = _largest(points, _PRECISE, both)
-        calm, other, model = max((*_largest(points, m, both), m) for m in _CALM)
-        verdict = "confirmed" if most >= 2 * calm and most > 0 else "partly" if most > calm else "not confirmed"
-        left = f"; only {len(both)} of {len(pairs)} pairs have all three models" if len(both) < len(pairs) else ""
-        yield (
-            observation,
-            verdict,
-            f"deciwatch moved by {most:.2f} points at most ({where}), the bi-ConvLSTMs by {calm:.2f} ({model}, {other}){left}",
-        )
+        lacking = {m: [s for s in SETUPS if s in {x for p in pairs for x in p} and not all(math.isfinite(points(m, s, a)) for a in ALPHAS)] for m in there}  # fmt: skip
+        told = "; ".join(f"{m} {', '.join(s)}" for m, s in lacking.items() if s)
+        yield observation, "not shown", f"missing: {told}"
 
 
 def _largest(points: Points, model: str, pairs) -> tuple[float, str]:

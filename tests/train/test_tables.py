@@ -290,6 +290,9 @@ def test_an_observation_is_judged_by_the_stated_rule():
     (_, scalar, why), (_, skipping, missing) = sentences(points(8.0, 4.0, both))
     assert scalar == "confirmed" and "only 2 of 3 pairs" in why
     assert skipping == "not shown" and missing == "missing: convlstm_sum 1.1, 2.1"
+    alone = {("convlstm_sum", s) for s in published.SETUPS}  # one of the two may decide, against it
+    assert verdicts(4.0, 4.0, alone) == ["not confirmed"] * 2 and verdicts(4.1, 4.0, alone) == ["not shown"] * 2
+    assert verdicts(4.0, 4.0, alone | {("deciwatch", "1.1"), ("deciwatch", "2.3")}) == ["not confirmed", "not shown"]
     _, _, numbers = next(sentences(points(8.0, 4.0)))
     assert "deciwatch moved by 8.00 points" in numbers and "by 4.00 (convlstm_concat" in numbers
 
