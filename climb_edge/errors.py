@@ -42,9 +42,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     Raises ClimbEdgeError when the folder cannot be written or the disk is full.
     """
     path = Path(path)
-    temporary = None
-    new = [folder for folder in path.parents if not folder.exists()]
+    temporary, new = None, []
     try:
+        new = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f".{path.name}")
         os.close(handle)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from climb_edge.__main__ import main
+from climb_edge.errors import ClimbEdgeError, write_text
 from climb_edge.refiner import default_path
 from climb_edge.results import read_lines
 from climb_edge.skeleton import KEYPOINTS, K
@@ -358,6 +359,14 @@ def small_disk(tmp_path):
         pytest.skip("needs the right to mount a small file system (root)")
     yield place
     subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_folder_that_cannot_be_made_is_one_error(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / ("x" * 300) / "f", tmp_path / "file" / "f", tmp_path / "new" / ("x" * 300)):
+        with pytest.raises(ClimbEdgeError):
+            write_text(path, "it")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_really_full_disk(small_disk, tmp_path, heatmaps):

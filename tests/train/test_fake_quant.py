@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from climb_edge.errors import ClimbEdgeError
-from convert.recipes import support
+from convert.recipes import RECIPES, support
 from train import models
 from train.__main__ import main
 from train.backend import keras
@@ -163,9 +163,5 @@ def test_what_a_model_without_int8_says_of_its_recipes_is_so():
         kinds = [hasattr(described, name) for name in ("ranges", "rounded_weights", "unaware")]
         assert sum(kinds) == 1, described.name
         if "its recipes are" in getattr(described, "unaware", ""):
-            made = [
-                r
-                for r in ("float32", "float16", "dynamic_int8", "int8", "int8_mixed")
-                if support(described.name, "", r)[0] != "refused"
-            ]
+            made = [recipe for recipe in RECIPES if support(described.name, "", recipe)[0] == "supported"]
             assert described.unaware == f"its recipes are {', '.join(made[:-1])} and {made[-1]}"
