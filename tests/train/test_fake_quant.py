@@ -71,8 +71,11 @@ def test_ranges_follow_their_data_until_they_are_settled():
     assert ranges.values()["a"] == (low, high)
 
 
-@pytest.mark.parametrize("name", ["conv3d", pytest.param("convlstm_concat", marks=pytest.mark.slow)])
-def test_the_training_form_computes_what_the_deploy_form_does(windows, name):
+@pytest.mark.parametrize(
+    ("name", "most"), [("conv3d", 0.04), pytest.param("convlstm_concat", 0.15, marks=pytest.mark.slow)]
+)
+def test_the_training_form_computes_what_the_deploy_form_does(windows, name, most):
+    """`most`: how far 8 bits may be from float, both as a root mean square. Four seeds give 0.033 to 0.034 and 0.130 to 0.134."""
     described = models.get(name)
     plain = models.initial(described, "none")
     model = quantization_aware(described, plain)
@@ -82,10 +85,8 @@ def test_the_training_form_computes_what_the_deploy_form_does(windows, name):
     assert parts_of(model)[0] is plain
     seen, deployed = np.asarray(model(windows[:1])), described.form(model, "window", "newest")
     np.testing.assert_array_equal(np.asarray(deployed(to_channels(windows[:1])))[0], seen[0, -1])
-    apart = np.abs(seen - np.asarray(plain(windows[:1])))
-    assert (
-        apart.max() > 0 and np.quantile(apart, 0.999) < 0.1 * seen.max()
-    )  # single cells of untrained gates go further
+    exact = np.asarray(plain(windows[:1]))
+    assert 0 < np.sqrt(np.mean((seen - exact) ** 2) / np.mean(exact**2)) < most
 
 
 def test_of_deciwatch_the_kernels_alone_are_rounded_and_its_seeds_move(windows):

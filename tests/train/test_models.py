@@ -579,11 +579,14 @@ def test_init_identity_gives_the_input_back_or_is_refused(name):
             models.initial(entry, "identity")
 
 
-def test_init_none_follows_the_seed():
-    entry = models.get("conv3d")
-    first, same, other = (models.initial(entry, "none", seed).get_weights()[0] for seed in (3, 3, 4))
-    np.testing.assert_array_equal(first, same)
-    assert (first != other).any()
+@every_model
+def test_init_none_follows_the_seed_and_gives_no_two_kernels_alike(name):
+    first, same, other = (models.initial(models.get(name), "none", seed).get_weights() for seed in (3, 3, 4))
+    for left, right in zip(first, same, strict=True):
+        np.testing.assert_array_equal(left, right)
+    drawn = [(a, b) for a, b in zip(first, other, strict=True) if a.ndim > 1 and len(np.unique(a)) > 2]
+    assert all((a != b).any() for a, b in drawn)
+    assert len({a.tobytes() for a, _ in drawn}) == len(drawn)
 
 
 @pytest.fixture

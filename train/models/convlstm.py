@@ -23,7 +23,6 @@ _TRUNK = 9 * K * FEATURES + FEATURES + 2 * (9 * FEATURES * FEATURES + FEATURES)
 _END = FEATURES * K + K
 _SUM_END = FEATURES * FEATURES + FEATURES + _END
 _CONCAT_END = 2 * FEATURES * FEATURES + FEATURES + _END
-_GLOROT = keras.initializers.VarianceScaling(2.5, "fan_avg", "uniform")  # of each gate's kernel alone, not of the fused
 
 
 @keras.saving.register_keras_serializable("climb_edge")
@@ -42,7 +41,9 @@ class ConvLSTM(keras.layers.Layer):
     def build(self, shape):
         _, _, rows, columns, channels = shape
         for name in ("input", "hidden"):
-            kernel = self.add_weight(shape=(3, 3, channels, 4 * channels), initializer=_GLOROT, name=f"{name}_kernel")
+            # Glorot's of each gate's kernel alone, not of the fused; an initializer that is used twice gives the same twice
+            glorot = keras.initializers.VarianceScaling(2.5, "fan_avg", "uniform")
+            kernel = self.add_weight(shape=(3, 3, channels, 4 * channels), initializer=glorot, name=f"{name}_kernel")
             bias = self.add_weight(shape=(4 * channels,), initializer="zeros", name=f"{name}_bias")
             setattr(self, f"{name}_kernel", kernel)
             setattr(self, f"{name}_bias", bias)
