@@ -9,12 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.heatmaps import SIZE
+from climb_edge.skeleton import K
 from convert.graph import Graph, build, to_tflite
+from convert.mixed import apart
 from convert.quantize import Quantization
+from convert.testset import both_decodes
 from train import tfmot
-from train.fake_quant import float_form, quantization_aware
+from train.fake_quant import RANGELESS, Live, float_form, quantization_aware
+from train.fake_quant import aware as aware_layer
 from train.runs import Run, load_weights
 from train.splits import Split
+from train.windows import Frames
 
 TFMOT = "tfmot"
 
@@ -87,3 +93,29 @@ def quantization(aware: Aware, described, plain: Graph, kind: str, emits: str) -
         return Quantization(replace(plain, content=to_tflite(unrounded, plain.parameters), keras_form=rounded), [])
     own = build(described, float_form(aware.model), kind, emits, switches)
     return Quantization(replace(own, keras_form=described.form(aware.model, kind, emits)), [])
+
+
+def error_table(model, windows: list[Frames]) -> list[dict]:
+    """What each tensor's 8 bits cost, as rows of `Mixed.sensitivity`: cells from float with this one alone in float.
+
+    `model`: a training form that computes in 8 bits. Of one whose activations are not rounded there are no rows, nor is
+    there one of what changes nothing.
+    """
+    layer = aware_layer(model)
+    if layer is None:
+        return []
+    maps = np.stack([w.maps for w in windows])
+
+    def keypoints(outputs) -> np.ndarray:
+        return both_decodes(np.asarray(outputs).reshape(-1, SIZE, SIZE, K))[0]
+
+    exact = keypoints(layer.plain(maps))
+
+    def cells(spared: str | None) -> float:
+        parts = Live(layer.ranges, spared=spared)
+        return apart(keypoints(layer.described.arithmetic(layer.plain, maps, parts)), exact)
+
+    whole = cells(None)
+    found = [{"layer": name, "cells": cells(name)} for name in (*layer.ranges.of, *RANGELESS)]
+    found = sorted((row for row in found if row["cells"] != whole), key=lambda row: row["cells"])
+    return [{"layer": "none", "cells": whole}, *found]

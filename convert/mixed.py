@@ -30,14 +30,16 @@ class Mixed:
     sensitivity: list[dict]  # layer, cells: mean distance from float with this layer alone left in float
 
 
+def apart(found: np.ndarray, points: np.ndarray) -> float:
+    """Mean cells between keypoints (..., 25, 2), jumps cut at 5."""
+    return float(np.minimum(np.nan_to_num(np.linalg.norm(found - points, axis=-1), nan=FAR), FAR).mean())
+
+
 def distance(graph, content: bytes, windows: list[Frames], expected: list[np.ndarray] | None = None) -> float:
-    """Mean cells between the decoded keypoints of a graph's `content` and of the float graph, jumps cut at 5."""
-    session, apart = Session(content), []
-    expected = expected or decoded(graph, windows)
-    for window, points in zip(windows, expected, strict=True):
-        found = both_decodes(graph.emitted(session, window))[0]
-        apart.append(np.minimum(np.nan_to_num(np.linalg.norm(found - points, axis=-1), nan=FAR), FAR).mean())
-    return float(np.mean(apart))
+    """How far `apart` the decoded keypoints of a graph's `content` are from the float graph's, the mean over windows."""
+    session, expected = Session(content), expected or decoded(graph, windows)
+    found = [both_decodes(graph.emitted(session, window))[0] for window in windows]
+    return float(np.mean([apart(*pair) for pair in zip(found, expected, strict=True)]))
 
 
 def decoded(graph, windows: list[Frames]) -> list[np.ndarray]:

@@ -90,7 +90,7 @@ def _file(made: Made, model: str) -> dict:
     return described(
         made.file, made.checks, made.graph.content, written=made.written, model=model, form=made.graph.form, emits=made.graph.emits,
         recipe=made.recipe.name, quantizer=made.recipe.quantizers[0], candidates=made.candidates,
-        left_in_float=list(made.mixed.floats) if made.mixed else [], sensitivity=made.mixed.sensitivity if made.mixed else [],
+        left_in_float=list(made.mixed.floats) if made.mixed else [], sensitivity=made.sensitivity,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.refiner import TFLiteRefiner
 from climb_edge.runtime import Session
 from convert import checks
-from convert.aware import Aware, quantization, together
+from convert.aware import Aware, error_table, quantization, together
 from convert.checks import Check
 from convert.claim import claims
 from convert.graph import Graph, build
@@ -54,6 +54,7 @@ class Made:
     checks: list[Check] = field(default_factory=list)
     candidates: list[dict] = field(default_factory=list)
     mixed: Mixed | None = None
+    sensitivity: list[dict] = field(default_factory=list)  # what 8 bits cost where: layer, cells
     written: bool = False
 
     @property
@@ -227,7 +228,8 @@ def _make(recipe: Recipe, quantization: Quantization, windows: list[Frames], tel
         row["cells"] = distance(plain, content, windows) if held[2].verdict == "pass" else None
         rank = (row["reason"] is not None, row["cells"] is None, row["cells"] or 0.0, len(content))
         if best is None or rank < best[0]:
-            best = rank, row, Made(replace(recipe, quantizers=(by,)), graph, held, found.candidates, mixed)
+            tried = mixed.sensitivity if mixed else []
+            best = rank, row, Made(replace(recipe, quantizers=(by,)), graph, held, found.candidates, mixed, tried)
     if best is None:
         return found
     best[1]["kept"] = True
@@ -250,6 +252,8 @@ def _check(made: Made, run: Conversion, whole: Graph) -> None:
     made.checks.append(Check("cpu", "fail" if reasons else "pass", reasons, figures))
     _unless_skipped(made, run, "gpu", lambda: checks.on_gpu(graph, recipe, window))
     made.checks.append(Check("parity", *parity(graph, recipe, compared)))
+    if recipe.aware and made.checks[-1].verdict != "pass":
+        made.sensitivity = error_table(run.aware[recipe.aware].model, run.training[CALIBRATION:] or run.training)
     if graph.form == "step":  # a window graph keeps no state
         _unless_skipped(made, run, "stream", lambda: checks.stream(graph, recipe, whole, *run.clip))
     _unless_skipped(made, run, "second", lambda: checks.second(graph, recipe, run.sets[0].inputs))

@@ -43,6 +43,8 @@ def reach_of(value):
     return _ops.stop_gradient(_ops.stack([_ops.minimum(_ops.min(value), 0.0), _ops.maximum(_ops.max(value), LEAST)]))
 
 
+WEIGHTS, GATES = "weights and constants", "sigmoid and tanh"  # what is rounded without a range that data set
+RANGELESS = (WEIGHTS, GATES)
 SIGMOID, TANH = (0.0, 255 / 256), (-1.0, 127 / 128)  # what the runtime's int8 sigmoid and tanh are bound to
 
 
@@ -71,16 +73,20 @@ class Ranges(keras.layers.Layer):
 
 
 class Live:
-    """The parts of a deploy form as functions of a training form's variables, rounded; `follow`: ranges move."""
+    """The parts of a deploy form as functions of a training form's variables, rounded; `follow`: ranges move.
 
-    def __init__(self, ranges: Ranges, follow: bool):
-        self._ranges, self._follow = ranges, follow
+    `spared`: a tensor by the name of its range, or one of RANGELESS, that stays in float, to see what its rounding costs.
+    """
+
+    def __init__(self, ranges: Ranges, follow: bool = False, spared: str | None = None):
+        self._ranges, self._follow, self._spared = ranges, follow, spared
 
     def value(self, weight):
         return _ops.convert_to_tensor(weight)
 
     def convolution(self, kernel, bias=None, activation: str | None = None):
-        kernel, act = rounded_kernel(kernel), keras.activations.get(activation)
+        kernel = kernel if self._spared == WEIGHTS else rounded_kernel(kernel)
+        act = keras.activations.get(activation)
 
         def convolve(x):
             x = _ops.conv(x, kernel, padding="same")
@@ -89,20 +95,23 @@ class Live:
         return convolve
 
     def constant(self, value, multiply: bool = False, of=None):
-        value = rounded(value, *_ops.unstack(reach_of(value if of is None else of), 2))
+        if self._spared != WEIGHTS:
+            value = rounded(value, *_ops.unstack(reach_of(value if of is None else of), 2))
         return lambda x: x * value if multiply else x + value
 
     def held(self, name: str, x):
+        if name == self._spared:
+            return x
         if self._follow:
             self._ranges.follow(name, x)
         low, high = _ops.unstack(self._ranges.of[name], 2)
         return rounded(x, low, high)
 
     def sigmoid(self, x):
-        return rounded(_ops.sigmoid(x), *SIGMOID)
+        return _ops.sigmoid(x) if self._spared == GATES else rounded(_ops.sigmoid(x), *SIGMOID)
 
     def tanh(self, x):
-        return rounded(_ops.tanh(x), *TANH)
+        return _ops.tanh(x) if self._spared == GATES else rounded(_ops.tanh(x), *TANH)
 
 
 @_register

@@ -10,6 +10,7 @@ from sabotage import spoiled
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.runtime import Session
 from convert import checks
+from convert.aware import error_table
 from convert.graph import build
 from convert.lint import output_step, read_ops
 from convert.parity import Compared, numbers, promise
@@ -67,6 +68,19 @@ def test_a_file_that_does_not_keep_it_is_refused(conv3d, windows):
     _, graph, model = conv3d
     reasons, share = promise(replace(graph, content=spoiled(graph.content, 1.5)), windows[:2], model)
     assert share < 0.999 and "of what training saw, at least 99.9% expected" in reasons[0]
+
+
+def test_the_error_table_says_which_tensor_costs_what(conv3d, windows):
+    model = conv3d[2]
+    held = aware(model).ranges.of["kept"]
+    low, high = np.asarray(held)
+    held.assign([40 * low, 40 * high])  # steps 40 times as wide
+    whole, *rows = error_table(model, windows[:3])
+    held.assign([low, high])
+    names = {"maps", "convolved", "kept", "refined", "weights and constants"}
+    assert whole["layer"] == "none" and {row["layer"] for row in rows} == names
+    assert rows[0]["layer"] == "kept" and rows[0]["cells"] < 0.5 * whole["cells"]
+    assert error_table(models.initial(models.get("conv3d"), "shipped"), windows[:1]) == []
 
 
 def test_what_was_trained_on_may_have_other_values_and_what_was_only_rounded_may_not():
