@@ -212,7 +212,7 @@ def _metrics(
         if len(indices := parts.some(part, recipe.test))
     }
     return heading(config, source, parts) | {
-        "model": described.name, "parameters": described.parameters,
+        "model": described.name, "parameters": described.build(**config["switches"]).count_params(),
         "best_epoch": int(max(history, key=lambda r: (r[f"val_pck_{recipe.select}"], -r["epoch"]))["epoch"]),
         "epochs": int(history[-1]["epoch"]), "minutes": sum(r["seconds"] for r in history) / 60,
         "ms_per_window": _milliseconds(model), "parts": measured,

@@ -324,6 +324,12 @@ def test_a_run_folder_holds_what_it_promises_and_is_not_mixed_up(tmp_path, tiny,
         Run.open(out).load_weights(models.get("conv3d").build())
 
 
+def test_metrics_count_the_parameters_of_what_was_trained(tmp_path, tiny):
+    wide = ["--model", "joint_mixer", "--switch", "wide=on", "--epochs", "0", "--out", str(tmp_path / "wide")]
+    assert main(["pretrain", *tiny, *wide]) == 0
+    assert json.loads((tmp_path / "wide" / "metrics.json").read_text())["parameters"] == 38_084 + 88_080
+
+
 @pytest.mark.slow
 def test_another_run_takes_a_runs_split_and_weights(tmp_path, tiny, capsys):
     first, second, other = (tmp_path / name for name in ("first", "second", "other"))
