@@ -35,7 +35,12 @@ class Observation:
 
     @classmethod
     def of(cls, native: np.ndarray, affine: np.ndarray, **rest) -> Observation:
-        """Decode a native map (H, W, 25) and keep everything that follows from it."""
+        """Decode a native map (H, W, 25) and keep everything that follows from it.
+
+        A keypoint's map with a value that is no number shows nothing: it becomes zero, and no later frame sees it.
+        """
+        if not np.isfinite(native.sum((0, 1))).all():
+            native = np.where(np.isfinite(native).all((0, 1)), native, np.float32(0))
         cells, peaks = decode(native)
         points = transform(affine, cells)
         keypoints = np.concatenate([points, np.clip(peaks, 0, 1)[:, None]], axis=1).astype(np.float32)

@@ -5,8 +5,10 @@ import pytest
 
 from climb_edge.boxes import STICKY, STUDY
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.estimator import Observation
 from climb_edge.heatmaps import to_pixels
 from climb_edge.refiner import Identity, load_refiner, to_keypoints
+from climb_edge.skeleton import K
 from climb_edge.stream import Stream, window_of
 from climb_edge.video import Frame
 from edge.scene import BLANK, Late, Scripted, frames_at, observe, standing, steady, through
@@ -32,6 +34,27 @@ def test_time_must_increase(time):
         stream.push(Frame(1, time, BLANK))
     stream.reset()
     assert stream.push(Frame(0, 0.0, BLANK))[0].state == "warming up"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_map_of_no_numbers_shows_nothing_and_is_in_no_later_result(number):
+    class Broken(Scripted):
+        def __call__(self, frame):
+            (seen,) = super().__call__(frame)
+            if frame.index != 7:
+                return [seen]
+            native = seen.native.copy()
+            native[3, 4, 3] = number
+            return [Observation.of(native, seen.affine)]
+
+    def refined(estimator):
+        return np.stack([r.refined for r in run(Stream(estimator, load_refiner("default", 1)), steady(12))])
+
+    found, clean = refined(Broken(everybody)), refined(Scripted(everybody))
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found[7, 3, :2], clean[7, 3, :2], atol=15)  # out of the four frames that show it
+    others = np.arange(K) != 3
+    np.testing.assert_allclose(found[:, others, :2], clean[:, others, :2], atol=3)
 
 
 @pytest.mark.parametrize("refiner", [Identity(), Late()])

@@ -243,11 +243,13 @@ def joint_mixer(
     what the mirror image gives. Without `time` every frame stands alone. `parts`: see `mixed`.
     """
     if mirrored:
-        other = [0] + [k + 1 if k % 2 else k - 1 for k in range(1, KEYPOINTS)]
+        taught = np.asarray(next(v for n, v in weights.items() if n.endswith("taught/value"))).reshape(1, -1, 1)
+        plain, other = joint_mixer(weights, cells, peaks, standard, time=time, **parts), [0]
+        other += [k + 1 if k % 2 else k - 1 for k in range(1, KEYPOINTS)]
         image = (cells * [-1, 1] + [COLUMNS, 0])[:, other]
         again = joint_mixer(weights, image, peaks[:, other], standard, time=time, **parts)[:, other]
         again = again * [-1, 1, 1] + [COLUMNS, 0, 0]
-        return (again + joint_mixer(weights, cells, peaks, standard, time=time, **parts)) / 2
+        return plain + taught * (again - plain) / 2
     if time:
         return mixed(weights, cells, peaks, standard, **parts)
     alone = [np.repeat(v[None], FRAMES, axis=0) for t in range(FRAMES) for v in (cells[t], peaks[t])]

@@ -77,6 +77,17 @@ def test_a_joint_that_was_never_taught_passes_through_and_tells_nothing(model, s
     np.testing.assert_array_equal(np.asarray(model([other, peaks]))[..., :23, :], refined[..., :23, :])
 
 
+def test_nor_does_one_whose_other_side_was_taught_where_the_mirror_image_is_asked_too(model, scene):
+    maps, peaks, cells = scene
+    both = MIXER.build(mirrored=True)
+    both.set_weights(model.get_weights())
+    (taught,) = both.get_layer("mixer").taught.weights
+    taught.assign((np.arange(25) < 20).astype(np.float32).reshape(taught.shape) * (np.arange(25) != LEFT_HIP))
+    refined = np.asarray(both([maps, peaks]))
+    np.testing.assert_allclose(refined[..., LEFT_HIP, :2], cells[..., LEFT_HIP, :], atol=1e-4)
+    np.testing.assert_allclose(refined[..., LEFT_HIP, 2], peaks[..., LEFT_HIP], atol=1e-6)
+
+
 def test_maps_without_anything_give_the_middle_and_no_score(model, scene):
     maps, peaks, _ = scene
     for given in ([0 * maps, peaks], [maps, 0 * peaks]):

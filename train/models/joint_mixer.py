@@ -96,12 +96,14 @@ class Mixer(keras.layers.Layer):
         return {**super().get_config(), "switches": self.switches}
 
     def call(self, x, y, peak, frames=EMITTED["all"]):
+        plain = self._timed(x, y, peak, frames)
         if not self.switches["mirrored"]:
-            return self._timed(x, y, peak, frames)
+            return plain
         mirrored = self._timed(2 * CENTRE - _exchanged(x), _exchanged(y), _exchanged(peak), frames)
         mirrored = _turned(_exchanged(_turned(mirrored)))
         mirrored = _ops.concatenate([2 * CENTRE - mirrored[..., :1], mirrored[..., 1:]], axis=-1)
-        return (self._timed(x, y, peak, frames) + mirrored) / 2
+        other = _turned(self.taught(_turned(mirrored - plain)))  # 0 of what is not taught, be its other side so or not
+        return plain + other / 2
 
     def _timed(self, x, y, peak, frames):
         if self.switches["time"]:
