@@ -102,8 +102,9 @@ def load_clips(path: str | Path) -> ClipSet:
     offsets = a["offsets"].astype(np.int64)
     if not c or offsets[0] != 0 or offsets[-1] != n or (np.diff(offsets) < 0).any():
         raise ClimbEdgeError(f"{path}: offsets must rise from 0 to {n} (the number of frames) over at least one clip")
-    if len(set(a["clip"].tolist())) != c:
-        raise ClimbEdgeError(f"{path}: two clips have the same name; give each its own")
+    names, times = np.unique(a["clip"], return_counts=True)
+    if len(names) != c:
+        raise ClimbEdgeError(f"{path}: two clips have the same name, {names[times > 1][0]}; give each its own")
     if not np.isfinite(a["keypoints"]).all(-1).any():
         raise ClimbEdgeError(
             f"{path}: no keypoint is annotated (all are NaN); nothing can be learned or measured from it"

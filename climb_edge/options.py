@@ -20,11 +20,24 @@ _EXAMPLES = """examples:
 
 exit codes: 0 done, 1 a gate failed, 2 usage or input, 130 Ctrl-C"""
 
-_BENCHMARKS = """examples:
+_BENCHMARKS = """
   climb-edge benchmark climb.mp4 --out B.json                 B.json and B.csv
   climb-edge benchmark --refiner default --refiner mine.tflite --threads 1
   climb-edge benchmark --mediapipe .venv-mediapipe/bin/python
   climb-edge benchmark --soak 100000 --recorded               exit code 1 where memory, open files or threads grow"""
+
+
+def lend_examples(commands: dict[str, argparse.ArgumentParser], examples: str, default: str = "") -> None:
+    """Give every command its lines of `examples` for its own --help; those that name no command are the `default`'s."""
+    lines: dict[str, list[str]] = {}
+    for line in examples.splitlines():
+        if line.startswith("  "):
+            words = line.split()
+            word = words[3 if words[0] == "python" else 1]
+            lines.setdefault(word if word in commands else default, []).append(line)
+    for name, own in lines.items():
+        commands[name].epilog = "\n".join(["examples:", *own])
+        commands[name].formatter_class = argparse.RawDescriptionHelpFormatter
 
 
 def positive(text: str) -> int:
@@ -68,8 +81,8 @@ def parser() -> argparse.ArgumentParser:
                                   formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, text: str, **options) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text, **options)
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
         return sub
 
@@ -159,9 +172,8 @@ def parser() -> argparse.ArgumentParser:
     inspect.add_argument("model", type=Path, metavar="M.tflite")
 
     benchmark = command(
-        "benchmark", "Time every stage of the chain, in turns with the estimator alone and MediaPipe's pose solution.",
-        epilog=_BENCHMARKS, formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+        "benchmark", "Time every stage of the chain, in turns with the estimator alone and MediaPipe's pose solution."
+    )
     benchmark.add_argument("source", nargs="?", metavar="VIDEO", help="a video file (default: the clip of the demo)")
     benchmark.add_argument("--frames", type=positive, default=200, metavar="N", help="frames to time (default: 200)")
     benchmark.add_argument(
@@ -183,4 +195,5 @@ def parser() -> argparse.ArgumentParser:
         help="one file, by name; demo.mp4 is the clip of the demo; vulkan is the software GPU of the GPU checks (Debian "
         "x86-64, needs apt-get; fetched only when it is named)",
     )
+    lend_examples(commands.choices, _EXAMPLES + _BENCHMARKS)
     return top

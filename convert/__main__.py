@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError, GateFailed, run_command, write_json, write_text
+from climb_edge.options import lend_examples
 from convert.recipes import DEFAULT, RECIPES
 
 _EXAMPLES = """examples:
@@ -16,6 +17,7 @@ _EXAMPLES = """examples:
   python -m convert runs/mine --out out/mine --skip gpu --skip second
   python -m convert diff main/report.json branch/report.json     has anything got worse?
   python -m convert check refiner.tflite --out out/theirs    somebody else's file: what can be checked of it
+  python -m convert matrix a/report.json b/report.json --out docs/conversions.md    several runs' files in one table
   python -m convert show out/mine                            the report's tables again
   python -m convert models --out docs/models.md              what each model costs as a file, on CPU and GPU
 
@@ -81,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument("--json", type=Path, metavar="FILE", help="write what was measured as JSON")
     for sub in (run, check, diff, matrix, show, table):
         sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    lend_examples(commands.choices, _EXAMPLES, default="run")
     return top
 
 

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError, existing_file
+from climb_edge.options import lend_examples
 
 _EXAMPLES = """examples:
   python -m train annotate climb.mp4 --out clips.npz                         targets from the heaviest estimator
@@ -21,6 +22,7 @@ _EXAMPLES = """examples:
   python -m train fit-noise store --out mine.json                            the estimator's noise, to pretrain with
   python -m train study --config quick --out runs/quick                      models x setups x seeds
   python -m train tables runs/quick --out docs/quick                         and their tables
+  python -m train look runs/mine2                                            its test windows closely
   python -m train models                                                     what can be trained, and what it costs
 an interrupted run goes on when the same command is given again
 
@@ -221,6 +223,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         help="measure how fast its windows are read and trained on instead",
     )
     models.add_argument("--noise", default="blazepose", metavar="NAME|FILE.json", help="for --data without heatmaps")
+    lend_examples(commands.choices, _EXAMPLES, default="finetune")
     return top, commands.choices
 
 

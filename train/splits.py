@@ -104,10 +104,10 @@ def split(source: Source, rule: str = "auto", seed: int = 0) -> Split:
 
 def by_video(source: Source, seed: int):
     """60/20/20 of the videos, whole. What was cut from one video stays together."""
-    videos = np.array([video_of(str(c)) for c in source.clips.clip])
-    order = np.random.default_rng((seed, 0x5917)).permutation(np.unique(videos[np.unique(source.clip)]))
+    videos = _videos(source)
+    order = np.random.default_rng((seed, 0x5917)).permutation(np.unique(videos))
     groups = np.split(order, [round(0.6 * len(order)), round(0.8 * len(order))])
-    train, val, test = (np.flatnonzero(np.isin(videos[source.clip], g)) for g in groups)
+    train, val, test = (np.flatnonzero(np.isin(videos, g)) for g in groups)
     return train, _disjoint(source, val), _disjoint(source, test)
 
 
@@ -140,22 +140,29 @@ def mission(source: Source, seed: int):
 
 
 def final(source: Source, seed: int):
-    """The longest clip held out whole; of the rest the first 60 % of windows train, and what shares a frame with them.
+    """The longest video held out whole; of the rest the first 60 % of windows train, and what shares a frame with them.
 
     What is left is thinned to windows that share no frame, then dealt in turn to validation and test.
     """
-    longest = np.bincount(source.clip).argmax()
-    rest = np.flatnonzero(source.clip != longest)
+    videos = _videos(source)
+    names, windows = np.unique(videos, return_counts=True)
+    held = videos == names[windows.argmax()]
+    rest = np.flatnonzero(~held)
     if not len(rest):
         raise ClimbEdgeError(
-            f"{source.clips.source}: split final holds the longest of at least two clips out, found one"
+            f"{source.clips.source}: split final holds the longest of at least two videos out, found one"
         )
     train, later = np.split(rest, [round(0.6 * len(rest))])
     moved = _touching(source, later, train)
     train, later = np.concatenate([train, later[moved]]), later[~moved]
     # What was moved reaches further: windows that share a frame with it are left out, else everything would be moved.
     apart = _disjoint(source, later[~_touching(source, later, train)])
-    return train, apart[::2], apart[1::2], np.flatnonzero(source.clip == longest)
+    return train, apart[::2], apart[1::2], np.flatnonzero(held)
+
+
+def _videos(source: Source) -> np.ndarray:
+    """(windows,) the video that each window's clip was cut from."""
+    return np.array([video_of(str(c)) for c in source.clips.clip])[source.clip]
 
 
 def _touching(source: Source, indices: np.ndarray, train: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
+import sys
 import time
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -56,6 +57,7 @@ def train(options: argparse.Namespace) -> dict:
     if options.qat:  # a float run's config does not know the word, and runs of before it do not change
         own = {"shrink": options.shrink} if options.qat == "tfmot" else {"distil": options.distil}
         config["qat"] = {"scheme": options.qat} | own
+    _tell_of_short_clips(source)
     config |= {"recipe": asdict(recipe), "data_sha256": digest(source), "truth": source.clips.truth}
     run = Run.start(options.out, config)
     parts = _split(options, run, source)
@@ -197,6 +199,18 @@ def _arithmetic(options: argparse.Namespace):
                 yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def _tell_of_short_clips(source: Source) -> None:
+    """Name the clips that no window was cut from."""
+    names = [str(source.clips.clip[c]) for c in np.setdiff1d(np.arange(len(source.clips)), source.clip)]
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        print(
+            f"note: {len(names)} of {len(source.clips)} clips give no window, they have no {source.span} frames in a row with "
+            f"somebody to see: {', '.join(names[:3])}{more}",
+            file=sys.stderr,
+        )
 
 
 def _metrics(

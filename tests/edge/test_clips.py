@@ -89,7 +89,7 @@ def written(tmp_path, **changes):
         ({"offsets": np.array([0, 6, 11])}, "offsets must rise"),
         ({"offsets": np.array([0, 11, 10])}, "offsets must rise"),
         ({"offsets": np.array([0, 2**64 - 1, 10], np.uint64)}, "offsets must rise"),
-        ({"clip": np.array(["a", "a"])}, "same name"),
+        ({"clip": np.array(["a", "a"])}, "same name, a; give"),
         ({"clip": np.array([b"a", b"b"])}, "expected of kind"),
         ({"keypoint_names": np.array(KEYPOINTS[::-1])}, "keypoint_names differ"),
         ({"weight": np.full((10, 25), 1.5, np.float32)}, "0..1"),

@@ -324,6 +324,21 @@ def test_a_run_folder_holds_what_it_promises_and_is_not_mixed_up(tmp_path, tiny,
         Run.open(out).load_weights(models.get("conv3d").build())
 
 
+def test_clips_too_short_for_a_window_are_named(tmp_path, tiny, capsys):
+    clips = generated_clips(12, 5, frames=12)
+    long = np.flatnonzero((np.arange(144) < 108) | (np.arange(144) % 12 < 4))  # four frames of the last three
+    ends = np.concatenate([[0], np.cumsum([12] * 9 + [4] * 3)])
+    short = {name: getattr(clips, name)[long] for name in ("keypoints", "visible")}
+    save_clips(tmp_path / "short.npz", dataclasses.replace(clips, **short, offsets=ends))
+    given = ["--data", str(tmp_path / "short.npz"), *tiny[2:], "--epochs", "0", "--out", str(tmp_path / "run")]
+    assert main(["pretrain", "--model", "conv3d", *given]) == 0
+    last = ", ".join(map(str, clips.clip[9:]))
+    assert (
+        f"note: 3 of 12 clips give no window, they have no 5 frames in a row with somebody to see: {last}\n"
+        in capsys.readouterr().err
+    )
+
+
 def test_metrics_count_the_parameters_of_what_was_trained(tmp_path, tiny):
     wide = ["--model", "joint_mixer", "--switch", "wide=on", "--epochs", "0", "--out", str(tmp_path / "wide")]
     assert main(["pretrain", *tiny, *wide]) == 0

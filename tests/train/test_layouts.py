@@ -413,6 +413,14 @@ def test_own_heatmaps_with_keypoints_are_clips_and_without_are_refused(tmp_path)
     assert "nothing to train towards" in got.skipped[0] and "25" in got.skipped[1] and "never unpickled" in got.skipped[2]  # fmt: skip
 
 
+def test_boxes_without_a_size_are_told_of(tmp_path):
+    ends = boxes(3)
+    ends[1, 3], ends[2, 0] = ends[1, 1], np.nan
+    np.savez(tmp_path / "a.npz", bboxes=ends, heatmaps=maps(3), keypoints=targets(3)[:, 0], frame_size=[640, 900])
+    (said,) = read("heatmaps", tmp_path).warnings
+    assert "a.npz: 2 boxes without a size, the first of frame 1; nobody is seen there" in said
+
+
 # --- COCO ---
 
 

@@ -5,7 +5,9 @@ from importlib.resources import files
 
 import pytest
 
+from climb_edge.__main__ import main as edge
 from climb_edge.errors import ClimbEdgeError
+from convert.__main__ import main as convert
 from train import study
 from train.__main__ import main
 from train.options import load_config, parse
@@ -30,6 +32,23 @@ def preset(tmp_path):
 
 def given(options) -> dict:
     return {name: value for name, value in vars(options).items() if name not in ("out", "preset", "command", "data")}
+
+
+@pytest.mark.parametrize(
+    ("program", "run"), [("climb-edge", edge), ("python -m train", main), ("python -m convert", convert)]
+)
+def test_every_commands_help_has_an_example_of_it(program, run, capsys):
+    def help_of(*command):
+        with pytest.raises(SystemExit) as ended:
+            run([*command, "--help"])
+        assert ended.value.code == 0
+        return capsys.readouterr().out
+
+    commands = re.findall(r"^    ([a-z][a-z-]+)\b", help_of(), re.MULTILINE)
+    assert len(commands) >= 6
+    for command in commands:
+        own = help_of(command).split("examples:\n")[1]
+        assert f"  {program} {command} " in own or (command in ("finetune", "run") and f"  {program} " in own)
 
 
 def test_no_command_is_finetune_and_commands_have_their_own_defaults():

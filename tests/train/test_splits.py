@@ -153,6 +153,13 @@ def test_final_holds_the_longest_clip_out_and_trains_on_the_first_windows_of_the
     np.testing.assert_array_equal(parts.test, dealt[1::2])
 
 
+def test_final_holds_out_every_cut_of_the_longest_video():
+    source = rendered((30, 40, 25, 28), names=["wall/a_0.avi", "wall/b.avi", "wall/a_1.avi", "wall/c.avi"])
+    parts = split(source, "final")
+    np.testing.assert_array_equal(parts.held_out, np.flatnonzero(np.isin(source.clip, [0, 2])))
+    assert not shared(source, np.concatenate([parts.train, parts.val, parts.test]), parts.held_out)
+
+
 @every_frame_rate
 def test_by_window_is_a_shuffled_partition_of_60_20_20(noise):
     source = rendered(noise=noise)
@@ -302,6 +309,6 @@ def test_data_that_is_too_little_for_a_rule_is_refused(rule, lengths):
         split(source, rule)
 
 
-def test_final_needs_a_second_clip():
-    with pytest.raises(ClimbEdgeError, match="at least two clips"):
+def test_final_needs_a_second_video():
+    with pytest.raises(ClimbEdgeError, match="at least two videos"):
         split(rendered((60, 4)), "final")

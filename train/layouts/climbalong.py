@@ -9,7 +9,7 @@ import numpy as np
 from climb_edge.arrays import expect_shape, read_npz
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.skeleton import K
-from train.layouts.heatmaps import read_boxes, shorter
+from train.layouts.heatmaps import flat, read_boxes, shorter
 from train.layouts.imported import Imported, Log, Take, annotated, existing_folder, find, join
 
 
@@ -47,8 +47,8 @@ def _take(observed: Path, wanted: Path, frame_size: tuple[int, int], fps: float,
     target = read_npz(wanted, {"keypoints": "fiu"}, "ClimbAlong targets (.npz)")["keypoints"]
     expect_shape(wanted, "keypoints", target, ("N", 1, K, 3))
     frames = shorter(observed, len(boxes), len(target), log)
-    flat = ~(np.isfinite(boxes).all(-1) & (boxes[:, 2:] > boxes[:, :2]).all(-1))
-    end = int(np.argmax(flat)) if flat.any() else len(boxes)
+    empty = flat(boxes)
+    end = int(np.argmax(empty)) if empty.any() else len(boxes)
     if end < frames:
         log.warnings.append(f"{observed}: frame {end} has no box (zero width or height); the clip ends before it")
     if not min(frames, end):

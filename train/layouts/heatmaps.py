@@ -54,6 +54,8 @@ def _take(path: Path, name: str, frame_size: tuple[int, int], fps: float, split:
             f"{path}: keypoints expected of shape (N, 25, 2 or 3), found {points.shape}; rearrange them"
         )
     frames = shorter(path, len(boxes), len(points), log)
+    if (empty := flat(boxes)).any():
+        log.warnings.append(f"{path}: {empty.sum()} boxes without a size, the first of frame {empty.argmax()}; nobody is seen there")  # fmt: skip
     keypoints, visible = annotated(points[:frames])
     if "frame_size" in found:
         expect_shape(path, "frame_size", found["frame_size"], (2,))
@@ -70,6 +72,11 @@ def read_boxes(path: Path) -> np.ndarray:
     expect_shape(path, "heatmaps", found["heatmaps"], ("N", K, SIZE, SIZE))
     expect_shape(path, "bboxes", found["bboxes"], (len(found["heatmaps"]), 4))
     return found["bboxes"].astype(np.float64)
+
+
+def flat(boxes: np.ndarray) -> np.ndarray:
+    """(N,) which boxes hold no place: their sides are zero, negative or no numbers."""
+    return ~(np.isfinite(boxes).all(-1) & (boxes[:, 2:] > boxes[:, :2]).all(-1))
 
 
 def shorter(path: Path, heatmaps: int, targets: int, log: Log) -> int:
