@@ -123,7 +123,7 @@ def _tables(options: argparse.Namespace) -> None:
 def _look(options: argparse.Namespace) -> None:
     from train.look import look
 
-    print(look(options.runs, options.beside), end="")
+    print(look(options.runs, options.beside, options.plot), end="")
 
 
 def _models(options: argparse.Namespace) -> None:

@@ -16,31 +16,31 @@ import numpy as np
 from climb_edge.contract import WINDOW
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.filters import GRIDS
-from climb_edge.pck import ALPHAS, Score, correct, drop, torso
+from climb_edge.pck import ALPHAS, Score, drop, torso
 from climb_edge.stream import RATE
-from train import models
+from train import models, reliability
 from train.data import open_source
 from train.filtering import tuned
 from train.fit import Recipe
 from train.judge import Judge, Measured
-from train.losses import SURE
 from train.runs import Run
 from train.splits import Split
 from train.training import through
 
 EMITTED = {"newest frame": [WINDOW - 1], "centre frame": [WINDOW // 2], "all frames": list(range(WINDOW))}
-BINS = np.linspace(0, 1, 11)
 
 
-def look(paths: Sequence[Path], beside: Sequence[Path] = ()) -> str:
+def look(paths: Sequence[Path], beside: Sequence[Path] = (), plot: Path | None = None) -> str:
     """Markdown tables of the run `paths[0]`, with gains over it and over the runs `beside` it, or of several together.
 
-    Several are seeds of one training: a clip that more than one of them tests is one clip for the intervals.
-    Raises ClimbEdgeError for what is no finished run, has no test windows, or was split otherwise than the run it is
-    beside, and for runs of two models.
+    Several are seeds of one training: a clip that more than one of them tests is one clip for the intervals. `plot`: a
+    PNG of how true the model's score is. Raises ClimbEdgeError for what is no finished run, has no test windows, or was
+    split otherwise than the run it is beside, for runs of two models, and for the plot of a model that gives no score.
     """
     if len(paths) > 1 and beside:
         raise ClimbEdgeError(f"--beside {beside[0]}: expected one run to compare it with, found {len(paths)}")
+    if plot and (described := models.get(Run.open(paths[0]).config()["model"])).build().output_shape[-1] != 3:
+        raise ClimbEdgeError(f"--plot {plot}: {described.name} gives no score to plot; leave it away")
     seen = [_Looked.at(path, beside) for path in paths]
     if len(names := sorted({one.name for one in seen})) > 1:
         raise ClimbEdgeError(f"{paths[0]}: expected runs of one model, found {', '.join(names)}; use --beside")
@@ -49,7 +49,14 @@ def look(paths: Sequence[Path], beside: Sequence[Path] = ()) -> str:
     tables = [_gains(it.given, it.rows, emits) for emits in EMITTED]
     tables += [_over(it.name, refined, others, emits) for emits in EMITTED]
     tables += [_paces(it.given, it.rows), _keypoints(it.given, refined)]
-    return "\n\n".join([it.about, *tables, *([reliability(refined)] if refined.sure else [])]) + "\n"
+    if refined.sure:  # the model gives a score
+        rows = reliability.tenths(refined)
+        tables.append(reliability.table(rows))
+        if plot:
+            reliability.plot(
+                plot, rows, f"{it.name}: {sum(map(len, refined.truth))} windows of {len(refined.truth)} clips"
+            )
+    return "\n\n".join([it.about, *tables]) + "\n"
 
 
 @dataclass(frozen=True)
@@ -178,20 +185,6 @@ def _keypoints(given: Measured, refined: Measured) -> str:
     for name, shares in before.items():
         lines.append([name, *(f"{100 * v:.1f}, {100 * after[name][a]:.1f}" for a, v in shares.items())])
     return _table(lines)
-
-
-def reliability(measured: Measured) -> str:
-    """Scores in tenths against the share that lay within SURE torso diameters; all frames of the windows."""
-    right = np.concatenate([correct(p, t)[ALPHAS.index(SURE)].ravel() for p, t in zip(measured.points["ours"], measured.truth, strict=True)])  # fmt: skip
-    sure = np.concatenate([s.ravel() for s in measured.sure])
-    sure, right = sure[np.isfinite(right)], right[np.isfinite(right)]
-    part = np.clip(np.digitize(sure, BINS) - 1, 0, len(BINS) - 2)
-    lines, apart = [["score", "keypoints", "mean score", f"within {SURE} torso diameters"]], 0.0
-    for i in np.unique(part):
-        own = part == i
-        apart += own.mean() * abs(sure[own].mean() - right[own].mean())
-        lines.append([f"{BINS[i]:.1f} to {BINS[i + 1]:.1f}", f"{own.sum()}", f"{sure[own].mean():.2f}", f"{right[own].mean():.2f}"])  # fmt: skip
-    return _table(lines) + f"\n\nExpected calibration error: {100 * apart:.1f} points."
 
 
 def _shares(score: Score) -> list[str]:

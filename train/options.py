@@ -210,6 +210,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         metavar="RUN",
         help="another run of this split, may be repeated",
     )
+    look.add_argument("--plot", type=Path, metavar="FILE.png", help="draw how true the model's score is")
 
     tables = command("tables", "Markdown, CSV and HTML tables and plots of studies or single runs.")
     tables.add_argument("runs", nargs="+", type=Path, metavar="RUN|STUDY")

@@ -196,18 +196,18 @@ def colour(name: str, number: int) -> str:
     return _COLOURS.get(name, _OTHERS[number % len(_OTHERS)])
 
 
-def _figure(width: float, height: float):
+def new_figure(width: float, height: float):
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _plain(axes) -> None:
+def plain_axes(axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=7)
 
 
-def _save(figure, path: Path) -> Path:
+def save_png(figure, path: Path) -> Path:
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=120, format="png")
     return path
@@ -218,7 +218,7 @@ def curves(path: Path, model: str, cells: dict[str, list]) -> Path:
 
     cells: by setup, cells with `history`, `metrics`, `seed`, `state`.
     """
-    figure = _figure(max(2.6 * len(cells), 4), 4.8)
+    figure = new_figure(max(2.6 * len(cells), 4), 4.8)
     rows = figure.subplots(2, len(cells), squeeze=False)
     for column, (setup, members) in enumerate(cells.items()):
         upper, lower = rows[0][column], rows[1][column]
@@ -245,7 +245,7 @@ def curves(path: Path, model: str, cells: dict[str, list]) -> Path:
         upper.set_title(f"{model}, {setup}", fontsize=9)
         lower.set_xlabel("epoch", fontsize=8)
         for axes in (upper, lower):
-            _plain(axes)
+            plain_axes(axes)
             axes.xaxis.get_major_locator().set_params(integer=True)
             if shown:
                 axes.legend(frameon=False, fontsize=6)
@@ -254,12 +254,12 @@ def curves(path: Path, model: str, cells: dict[str, list]) -> Path:
                 axes.text(0.5, 0.5, "no history" if state == "done" else state, ha="center", transform=axes.transAxes)
     rows[0][0].set_ylabel("loss", fontsize=8)
     rows[1][0].set_ylabel("validation PCK, %", fontsize=8)
-    return _save(figure, path)
+    return save_png(figure, path)
 
 
 def points(path: Path, setups: tuple[str, ...], rows: list) -> Path:
     """PCK of every row and setup at each threshold, with its interval over clips; every seed is a point of its own."""
-    figure = _figure(max(1.5 * len(setups) + 2, 9), 4.2)
+    figure = new_figure(max(1.5 * len(setups) + 2, 9), 4.2)
     panels, step = figure.subplots(1, 3), 0.8 / max(len(rows), 1)
     filters = [row.label for row in rows if row.kind == "filter"]
     for axes, alpha in zip(panels, ("0.05", "0.1", "0.2"), strict=True):
@@ -281,8 +281,8 @@ def points(path: Path, setups: tuple[str, ...], rows: list) -> Path:
         axes.set_xlim(-0.5, len(setups) - 0.5)
         axes.set_title(f"PCK@{alpha}, %", fontsize=9)
         axes.grid(axis="y", color="#eee")
-        _plain(axes)
+        plain_axes(axes)
     figure.legend(
         *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False, fontsize=7
     )
-    return _save(figure, path)
+    return save_png(figure, path)

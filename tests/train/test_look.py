@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -9,8 +10,9 @@ from climb_edge.clips import save_clips
 from climb_edge.skeleton import INDEX, K
 from train.__main__ import main
 from train.judge import Measured
-from train.look import _pool, paces, reliability, score
+from train.look import _pool, paces, score
 from train.motion import generated_clips
+from train.reliability import plot, table, tenths
 
 
 @pytest.fixture
@@ -48,10 +50,18 @@ def test_a_score_that_is_the_chance_has_no_error_and_one_that_is_not_has(windows
     chance = rng.uniform(0.05, 0.95, windows.shape[:-1])
     points = windows + 100.0 * (rng.random(chance.shape) > chance)[..., None]
     for sure, low, high in ((chance, 0, 2), (np.full_like(chance, 0.9), 38, 42)):
-        told = reliability(measured(windows, points, sure))
+        told = table(tenths(measured(windows, points, sure)))
         assert low <= float(told.split("error: ")[1].split()[0]) <= high
     points[0, 0, 0], windows[0, 0, 0] = 0, np.nan  # without truth it says nothing
-    assert f"| {windows[..., 0].size - 1} |" in reliability(measured(windows, points, np.full_like(chance, 0.9)))
+    assert f"| {windows[..., 0].size - 1} |" in table(tenths(measured(windows, points, np.full_like(chance, 0.9))))
+
+
+def test_a_plot_of_scores_is_drawn(windows, tmp_path):
+    rng = np.random.default_rng(1)
+    rows = tenths(measured(windows, windows, rng.uniform(0.2, 0.95, windows.shape[:-1])))
+    assert [r.low for r in rows] == pytest.approx(np.arange(0.2, 0.95, 0.1)) and {r.right for r in rows} == {1.0}
+    image = cv2.imread(str(plot(tmp_path / "plot.png", rows, "all right")))
+    assert image.shape[0] > 400 and image.std() > 10
 
 
 @pytest.mark.slow
@@ -79,6 +89,8 @@ def test_runs_of_one_split_are_compared_and_of_another_refused(tmp_path, capsys)
     np.testing.assert_allclose(gain, np.mean([ours, theirs], axis=0), atol=0.11)
     assert main(["look", str(runs[0]), str(runs[1]), "--beside", str(runs[1])]) == 2
     assert "expected one run to compare it with, found 2" in capsys.readouterr().err
+    assert main(["look", str(runs[0]), "--plot", str(tmp_path / "plot.png")]) == 2
+    assert "conv3d gives no score to plot" in capsys.readouterr().err
 
 
 def test_a_clip_that_two_seeds_test_is_one_clip(windows):

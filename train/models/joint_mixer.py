@@ -1,11 +1,12 @@
 """Joint mixer: a gate over five decoded positions of every joint, a regressed point and a small correction.
 
 It sees the decoded positions of five frames and the height of the estimator's own map in each: nothing else was found
-to help. Three blocks mix over joints, then over features (the MLP-Mixer of Tolstikhin et al., NeurIPS 2021). Per joint
-and frame it gives six logits, whose softmax weighs the five positions and a regressed point, a correction added to
-that mean, and a score: the chance that the keypoint lies within 0.2 torso diameters of the truth. The gate starts at
-the joint's own frame, so that an untrained model hardly changes its input. The correction is along and across the torso,
-in its lengths: so a mean offset of the estimator is one number whichever way a person lies, how far away he stands.
+to help for what it costs. Three blocks mix over joints, then over features (the MLP-Mixer of Tolstikhin et al., NeurIPS
+2021). Per joint and frame it gives six logits, whose softmax weighs the five positions and a regressed point, a
+correction added to that mean, and a score: the chance that the keypoint lies within 0.2 torso diameters of the truth.
+The gate starts at the joint's own frame, so that an untrained model hardly changes its input. The correction is along
+and across the torso, in its lengths: so a mean offset of the estimator is one number whichever way a person lies, how
+far away he stands.
 
 What each part is worth is measured by switching it (docs/results.md): `gate` off, it stays where it starts; `peaks` off, a
 frame shows a joint or does not, however well; `time` off, every frame is refined alone; `wide` on, features are twice
