@@ -79,6 +79,6 @@ class Change:
     @property
     def cells(self) -> np.ndarray:
         """Affine (2, 3) from cells of the changed box to cells of the box as it was; both have the same middle, but for `shift`."""
-        back = np.linalg.inv(self.turn) * self.scale
+        back = self.turn.T * self.scale  # it turns and mirrors: its inverse is its transpose
         middle = np.full(2, SIZE / 2)
         return np.hstack([back, (middle + SIZE * np.array(self.shift) - back @ middle)[:, None]])

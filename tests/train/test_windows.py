@@ -14,7 +14,7 @@ from climb_edge.refiner import WindowTrack
 from climb_edge.stream import Stream
 from train.motion import generated_clips
 from train.noises import NOISES
-from train.windows import RecordedWindows, RenderedWindows, batch, heatmaps, targets
+from train.windows import RecordedWindows, RenderedWindows, _medians, batch, heatmaps, targets
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +154,13 @@ def test_the_studys_subset_of_penn_action_has_the_published_counts(data_folder):
     source = open_source(config | {"noise": "1.1", "seed": 0, "box": "frame"})
     assert (len(source.clips), len(source.clips.keypoints), len(source)) == (307, 26_036, 24_808)
     assert 0.05 * np.nanmean(torso(source._in_frame)) == pytest.approx(0.924, abs=0.001)
+
+
+def test_medians_are_those_of_numpy():
+    rng = np.random.default_rng(0)
+    rows = rng.random((100, 25))
+    rows[rng.random(rows.shape) < rng.random((100, 1))] = np.nan
+    rows[:2] = [[1.0], [np.nan]]
+    rows[1, 7] = 3.0
+    np.testing.assert_array_equal(_medians(rows), np.nanmedian(rows, axis=1))
+    assert np.isnan(_medians(np.full((1, 25), np.nan))).all()
