@@ -7,7 +7,7 @@ truth, and a frame without all four torso points, does not count. A missing pred
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -65,6 +65,11 @@ class Score:
         )
         means = shares.mean(0) if len(shares) else np.full(len(ALPHAS), np.nan)
         return _named([(m, m, m) for m in means])
+
+    def groups(self) -> dict[str, Score]:
+        """A score for each report group of keypoints; what never counts is left out."""
+        parts = {name: tuple(c[..., list(members)] for c in self.by_clip) for name, members in GROUPS.items()}
+        return {n: replace(self, by_clip=p) for n, p in parts.items() if any(np.isfinite(c).any() for c in p)}
 
     def keypoints(self) -> dict[str, dict[str, float]]:
         """Pooled share per keypoint and per report group; what never counts is left out."""

@@ -247,13 +247,16 @@ def _figures(given: dict) -> dict:
     result = {k: _number(given[k]) for k in ("jitter", "truth_jitter", "lag_ms")}
     for reading in ("ours", "study"):
         there = given[reading]
-        result[reading] = {
-            a: {x: tuple(_share(v) for v in (*there[a][x], None, None)[:3]) for x in ALPHAS}
-            for a in ("pooled", "study")
-        }
+        result[reading] = _averaged(there)
+        result[reading]["groups"] = {g: _averaged(v) for g, v in there.get("groups", {}).items()}  # older runs have none
         result[reading]["keypoints"] = {k: {x: _share(v[x]) for x in ALPHAS} for k, v in there["keypoints"].items()}
         result[reading]["threshold"] = _number(there["threshold"])
     return result
+
+
+def _averaged(there: dict) -> dict:
+    """By averaging and threshold (share, low, high)."""
+    return {a: {x: tuple(_share(v) for v in (*there[a][x], None, None)[:3]) for x in ALPHAS} for a in ("pooled", "study")}
 
 
 def _number(value) -> float:

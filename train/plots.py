@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from climb_edge.errors import whole_file, write_text
-from climb_edge.skeleton import GROUPS
 
 ALPHAS = ("0.05", "0.1", "0.2")
 OURS, THEIRS = ("ours", "pooled"), ("study", "study")  # (reading, averaging): what is shown, and the study's own
@@ -125,39 +124,6 @@ def bold(columns: Sequence[Sequence[float]], texts: Sequence[Sequence[str]]) -> 
         yield [Mark(t, bold=math.isfinite(v) and t in top) for v, t, top in every]
 
 
-def group_table(rows: list, setups: tuple[str, ...]) -> Table:
-    """Tables 3 and 4: by setup and row the best epoch, PCK@0.2 of each keypoint group, and in total."""
-    lines = []
-    for setup in setups:
-        means, texts = [], []
-        for row in rows:
-            shown = [e for e in row.entries.get(setup, ()) if e.figures]
-            of = [
-                [e.figures["ours"]["keypoints"].get(f"group {g}", {}).get("0.2", math.nan) for e in shown]
-                for g in GROUPS
-            ]
-            of = [*([v for v in vs if math.isfinite(v)] for vs in of), row.values(setup, OURS, "0.2")]
-            means.append([sum(v) / len(v) if v else math.nan for v in of])
-            texts.append([percent(m) if math.isfinite(m) else "–" for m in means[-1]])
-            texts[-1][-1] = texts[-1][-1] if shown else row.state(setup)
-        for row, marks in zip(rows, bold(means, texts), strict=True):
-            epochs = [str(e.epoch) for e in row.entries.get(setup, ()) if e.epoch is not None]
-            lines.append((Mark(setup), Mark(row.label), Mark(", ".join(epochs) or "–"), *marks))
-    return Table(("setup", "row", "best epoch", *GROUPS, "total"), tuple(lines))
-
-
-def group_lines(rows: list, setups: tuple[str, ...]) -> Iterator[dict]:
-    """Tables 3 and 4 as lines of a CSV: every seed, both readings, every threshold, in %; `total` is pooled."""
-    for row, setup in ((r, s) for r in rows for s in setups):
-        for e, reading, alpha in (
-            (e, r, a) for e in row.entries.get(setup, ()) for r in ("ours", "study") for a in ALPHAS if e.figures
-        ):
-            there = e.figures[reading]
-            groups = {g: 100 * there["keypoints"].get(f"group {g}", {}).get(alpha, math.nan) for g in GROUPS}
-            yield {"setup": setup, "row": row.label, "seed": e.seed, "best_epoch": e.epoch, "reading": reading, "alpha": alpha,
-                   **groups, "total": 100 * there["pooled"][alpha][0]}  # fmt: skip
-
-
 def detail_lines(rows: list, setups: tuple[str, ...]) -> Iterator[dict]:
     """Every seed of every row: PCK in % with its interval over clips, ours and pooled; jitter; lag."""
     for row, setup in ((r, s) for s in setups for r in rows):
@@ -174,18 +140,18 @@ def detail_table(rows: list, setups: tuple[str, ...]) -> Table:
     lines, forms = [], {"jitter": ".3f", "truth_jitter": ".3f", "lag_ms": "+.1f"}
     for row, setup in ((r, s) for s in setups for r in rows):
         for line in detail_lines([row], (setup,)):
-            told = (_interval(line[f"@{a}"], line[f"@{a} low"], line[f"@{a} high"], "to") for a in ALPHAS)
+            told = (with_bounds(line[f"@{a}"], line[f"@{a} low"], line[f"@{a} high"], "to") for a in ALPHAS)
             moves = (number(line[k], form) for k, form in forms.items())
             lines.append((setup, row.label, str(line["seed"]), *told, *moves))
         spread = [row.values(setup, OURS, a) for a in ALPHAS]
         if len(spread[0]) > 1:
-            told = (_interval(*(100 * v for v in (sum(vs) / len(vs), min(vs), max(vs))), "..") for vs in spread)
+            told = (with_bounds(*(100 * v for v in (sum(vs) / len(vs), min(vs), max(vs))), "..") for vs in spread)
             lines.append((setup, row.label, f"mean of {len(spread[0])} (min .. max)", *told, "", "", ""))
     names = ("setup", "row", "seed", *(f"@{a}" for a in ALPHAS), "jitter", "truth's jitter", "lag, ms")
     return Table(names, tuple(tuple(map(Mark, line)) for line in lines))
 
 
-def _interval(value: float, low: float, high: float, word: str) -> str:
+def with_bounds(value: float, low: float, high: float, word: str) -> str:
     if not math.isfinite(value):
         return "–"
     around = f" ({percent(low / 100)} {word} {percent(high / 100)})" if math.isfinite(low) else ""

@@ -19,6 +19,7 @@ from climb_edge.errors import write_text
 from climb_edge.filters import DEFAULTS as FILTERS
 from train import plots, published
 from train.cells import Cell, Section, read
+from train.groups import group_lines, group_table
 from train.plots import OURS, THEIRS, Page
 
 TRUTH = {"human": "human truth", "pseudo": "pseudo ground truth", "generated": "generated truth"}
@@ -146,8 +147,11 @@ def _part(page: Page, section: Section, part: str, out: Path, slug: str) -> Iter
         page.heading(
             f"{f'Table {groups}' if name in _SCALARS else 'Keypoint groups'}: {of}, PCK@0.2 by keypoint group", 3
         )
-        page.table(plots.group_table(rows, setups))
-        yield _csv(out / f"{slug}-table{groups}{'-groups' * (groups == 'other')}.csv", plots.group_lines(rows, setups))
+        page.text("Ours: sub-pixel, exact truth, pooled. Of several seeds the mean (least .. most).")
+        page.table(group_table(rows, setups, OURS))
+        page.text("The study's own way: argmax, whole cells, mean over batches.")
+        page.table(group_table(rows, setups, THEIRS))
+        yield _csv(out / f"{slug}-table{groups}{'-groups' * (groups == 'other')}.csv", group_lines(rows, setups))
     if part == "held_out":
         page.heading("Best setup of each model", 3)
         page.table(published.best_table(rows, section.setups))

@@ -260,7 +260,8 @@ def figures(measured: Measured, fps: float) -> dict:
     scores = {reading: measured.score(reading) for reading in DECODES}
     windows = [w for clip in measured.points["ours"] for w in clip], [w for clip in measured.truth for w in clip]
     return {
-        **{reading: {"pooled": s.pooled(), "study": s.study(), "keypoints": s.keypoints(), "threshold": s.threshold}
+        **{reading: {"pooled": s.pooled(), "study": s.study(), "keypoints": s.keypoints(), "threshold": s.threshold,
+                     "groups": {name: {"pooled": g.pooled(), "study": g.study()} for name, g in s.groups().items()}}
            for reading, s in scores.items()},
         "loss": measured.loss, "jitter": acceleration(windows[0]), "truth_jitter": acceleration(windows[1]),
         "lag_ms": _lag(*windows, fps),

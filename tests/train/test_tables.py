@@ -226,6 +226,38 @@ def test_groups_epochs_jitter_and_lag_are_the_runs(small):
     assert f"| {value:.1f} ({low:.1f} to {high:.1f}) | {kept['jitter']:.3f} | {kept['truth_jitter']:.3f} |" in text
 
 
+def test_groups_are_averaged_both_ways_with_intervals(small):
+    folder, out, _ = small
+    kept = stored(folder, "conv3d.1.2.0")["refined"]
+    lines = [r for r in lines_of(out / "pretrain-test-table3.csv") if (r["row"], r["setup"]) == ("conv3d", "1.2")]
+    assert len(lines) == 12
+    for line in lines:
+        three = kept[line["reading"]]["groups"]["wrist"][line["averaging"]][line["alpha"]]
+        ends = [f"{100 * v}" for v in three[1:]] if line["averaging"] == "pooled" else ["", ""]
+        assert [line["wrist"], line["wrist low"], line["wrist high"]] == [f"{100 * three[0]}", *ends]
+    assert {(r["reading"], r["averaging"]) for r in lines} == {
+        (r, a) for r in ("ours", "study") for a in ("pooled", "study")
+    }
+    told = (out / "tables.md").read_text().split("### Table 3")[1].split("own way")[1]
+    row = next(x for x in told.splitlines() if x.startswith("| 1.2 | conv3d |"))
+    assert row.split("|")[8].strip(" *") == f"{100 * kept['study']['groups']['wrist']['study']['0.2'][0]:.1f}"
+
+
+def test_a_run_of_before_groups_had_intervals_keeps_its_figures(tmp_path):
+    old = metrics()
+    for reading in DECODES:
+        del old["parts"]["test"]["refined"][reading]["groups"]
+    run(tmp_path / "run", old)
+    write([tmp_path / "run"], tmp_path / "out")
+    value = 100 * old["parts"]["test"]["refined"]["ours"]["keypoints"]["group wrist"]["0.2"]
+    line = next(
+        r
+        for r in lines_of(tmp_path / "out" / "pretrain-test-table3.csv")
+        if (r["row"], r["alpha"]) == ("conv3d", "0.2")
+    )
+    assert float(line["wrist"]) == pytest.approx(value) and line["wrist low"] == ""
+
+
 def test_cost_is_told_by_model_beside_theirs(small):
     rows = table((small[1] / "tables.md").read_text(), "cost and curves")
     assert rows["conv3d"] == ["78,150", "4.25", "3", "1.5", "60", "2", "*78,150*", "*0.39*"]

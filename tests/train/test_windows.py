@@ -160,6 +160,7 @@ def test_medians_are_those_of_numpy():
     rng = np.random.default_rng(0)
     rows = rng.random((100, 25))
     rows[rng.random(rows.shape) < rng.random((100, 1))] = np.nan
+    rows[:, 3] = rng.random(100)
     rows[:2] = [[1.0], [np.nan]]
     rows[1, 7] = 3.0
     np.testing.assert_array_equal(_medians(rows), np.nanmedian(rows, axis=1))
