@@ -63,13 +63,18 @@ def recordings(
     """What the estimator saw in each clip's video, cached by the video's content; `step` after each clip."""
     result = []
     for name in clips.clip:
-        content = videos.read(str(name))
-        try:
-            result.append(cached_recording(content, hashlib.sha256(content).hexdigest(), estimator))
-        except ClimbEdgeError as error:  # bytes have no name: say whose they are
-            raise ClimbEdgeError(f"{videos.path}, clip {name}: {error}") from error
+        result.append(seen_in(videos, str(name), estimator))
         step()
     return result
+
+
+def seen_in(videos: VideoFolder, clip: str, estimator: Estimator) -> Recording:
+    """What the estimator saw in one clip's video, cached by its content. Raises ClimbEdgeError naming the clip."""
+    content = videos.read(clip)
+    try:
+        return cached_recording(content, hashlib.sha256(content).hexdigest(), estimator)
+    except ClimbEdgeError as error:  # bytes have no name: say whose they are
+        raise ClimbEdgeError(f"{videos.path}, clip {clip}: {error}") from error
 
 
 def streamed(

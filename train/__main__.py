@@ -31,6 +31,7 @@ def _annotate(options: argparse.Namespace) -> None:
 
     from climb_edge.clips import save_clips
     from train.annotate import annotate
+    from train.data import tell_skipped
 
     with tqdm(unit="frame", desc="teacher") as bar:
 
@@ -38,7 +39,8 @@ def _annotate(options: argparse.Namespace) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        clips = annotate(options.videos, options.weights, step=step)
+        clips, skipped = annotate(options.videos, options.weights, step=step, strict=options.strict)
+    tell_skipped(skipped)
     if not clips.visible.any():
         raise ClimbEdgeError(
             f"{', '.join(options.videos)}: the teacher saw nobody; nothing to train on, choose another video"
@@ -52,6 +54,7 @@ def _annotate(options: argparse.Namespace) -> None:
 def _extract(options: argparse.Namespace) -> None:
     from climb_edge.clips import load_clips
     from climb_edge.evaluate import VideoFolder
+    from train.data import tell_skipped
     from train.store import extract
 
     clips = load_clips(options.clips)
@@ -63,31 +66,25 @@ def _extract(options: argparse.Namespace) -> None:
         options.jobs,
         options.strict,
     )
-    _skipped(seen.skipped)
+    tell_skipped(seen.skipped)
     print(f"{options.out}: {seen.clips} of {len(clips)} clips, {seen.frames} frames")
 
 
 def _import(options: argparse.Namespace) -> None:
     from train import layouts
+    from train.data import tell_skipped
     from train.store import from_heatmaps
 
     settings = layouts.parse(options.layout, options.option) | {"strict": options.strict}
     found = layouts.read(options.layout, options.folder, **settings)
     for line in found.warnings:
         print(f"note: {line}", file=sys.stderr)
-    _skipped(found.skipped)
+    tell_skipped(found.skipped)
     if found.heatmaps is not None:
         from_heatmaps(found.clips, found.heatmaps, options.out)
     else:
         found.save(options.out)
     print(f"{options.out}: {found}")
-
-
-def _skipped(lines: tuple[str, ...]) -> None:
-    for line in lines[:20]:
-        print(f"skipped: {line}", file=sys.stderr)
-    if len(lines) > 20:
-        print(f"skipped: {len(lines) - 20} more", file=sys.stderr)
 
 
 def _fit_noise(options: argparse.Namespace) -> None:

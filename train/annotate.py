@@ -55,10 +55,11 @@ def smooth(points: np.ndarray, confidence: np.ndarray, reach: int = REACH) -> tu
 
 
 def annotate(videos: Sequence[str | Path], weights: str | Path | None = None, threads: int | None = None,
-             step: Callable[[int, int], object] = lambda done, total: None) -> ClipSet:  # fmt: skip
-    """Pseudo ground truth of the first person of each video; a clip's name is its file's name.
+             step: Callable[[int, int], object] = lambda done, total: None, strict: bool = False) -> tuple[ClipSet, list[str]]:  # fmt: skip
+    """Pseudo ground truth of the first person of each video, and what was left out; a clip's name is its file's name.
 
-    `step(frames done, frames in all)` is called as the teacher goes on.
+    `step(frames done, frames in all)` is called as the teacher goes on. A video that cannot be used is left out, a line
+    of the second result says why; with `strict` it is an error. Raises ClimbEdgeError where no video is left.
     """
     from climb_edge.blazepose import BlazePose
 
@@ -67,8 +68,25 @@ def annotate(videos: Sequence[str | Path], weights: str | Path | None = None, th
         raise ClimbEdgeError(
             f"two videos have the same file name among {', '.join(names)}; rename one: clips are named by it"
         )
-    infos = [video_info(v) for v in videos]
-    total, done = sum(i.frames for i in infos), 0
+    skipped: list[str] = []
+
+    def each(of: Sequence, use: Callable) -> dict:
+        """What `use` makes of every video that it can use."""
+        made = {}
+        for v in of:
+            try:
+                made[v] = use(v)
+            except ClimbEdgeError as error:
+                if strict:
+                    raise
+                skipped.append(str(error))
+        if not made:
+            only = "" if len(videos) == 1 else f"none of {len(videos)} videos could be used; the first: "
+            raise ClimbEdgeError(only + skipped[0])
+        return made
+
+    infos = each(videos, video_info)
+    total, done = sum(i.frames for i in infos.values()), 0
 
     def tick() -> None:
         nonlocal done
@@ -77,17 +95,19 @@ def annotate(videos: Sequence[str | Path], weights: str | Path | None = None, th
 
     variant = heaviest(weights)
     teacher = BlazePose(variant, weights, threads=threads)
-    recordings = [cached_recording(Path(v), sha256_of(v), teacher, tick) for v in videos]
-    parts = [_targets(r) for r in recordings]
+    recordings = each(list(infos), lambda v: cached_recording(Path(v), sha256_of(v), teacher, tick))
+    names, rates = [Path(v).name for v in recordings], [infos[v].fps or np.nan for v in recordings]
+    parts = [_targets(r) for r in recordings.values()]
     lengths = [len(points) for points, _ in parts]
     points, confidence = (np.concatenate(column).astype(np.float32) for column in zip(*parts, strict=True))
-    return ClipSet(
+    clips = ClipSet(
         keypoints=points, visible=(confidence >= TRUSTED).astype(np.uint8), weight=confidence,
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        frame_size=np.array([r.size for r in recordings], np.int32), fps=np.array([i.fps or np.nan for i in infos], np.float32),
+        frame_size=np.array([r.size for r in recordings.values()], np.int32), fps=np.array(rates, np.float32),
         clip=np.array(names), group=np.array(["annotated"] * len(names)), split=np.array(["train"] * len(names)),
         source=f"pseudo ground truth: {teacher.name}, smoothed over {2 * REACH + 1} frames",
     )  # fmt: skip
+    return clips, skipped
 
 
 def _targets(recording: Recording) -> tuple[np.ndarray, np.ndarray]:

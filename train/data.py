@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from tqdm import tqdm
 
 from climb_edge.clips import ClipSet, join_clips, load_clips, select_clips
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.evaluate import VideoFolder, recordings
+from climb_edge.evaluate import VideoFolder, seen_in
 from train.augment import Augmentation
 from train.motion import generated_clips, mocap_clips
 from train.noises import get
@@ -20,8 +22,11 @@ from train.windows import RecordedWindows, RenderedWindows, Source
 GENERATED = "generated"
 
 
-def open_source(config: dict) -> Source:
-    """The windows that a run's config describes: data, videos, group, noise, box, augmentation, clips, seed, estimator."""
+def open_source(config: dict, strict: bool = False) -> Source:
+    """The windows that a run's config describes: data, videos, group, noise, box, augmentation, clips, seed, estimator.
+
+    A video that cannot be used is left out and told of; with `strict` it is an error.
+    """
     paths, box = config["data"], config.get("box", "sticky")
     augmentation = Augmentation(**config.get("augmentation", {}))
     recorded = config.get("videos") or any(Path(p).is_dir() for p in paths if p != GENERATED)
@@ -40,9 +45,27 @@ def open_source(config: dict) -> Source:
 
     clips, videos = _grouped(load_clips(paths[0]), config), VideoFolder(config["videos"])
     estimator = BlazePose(config["estimator"], config.get("weights"))
-    with tqdm(total=len(clips), unit="clip", desc=f"estimator {config['estimator']}") as bar:
-        seen = recordings(clips, videos, estimator, bar.update)
-    return RecordedWindows(clips, seen, box, config["seed"], augmentation)
+    seen, skipped = {}, []
+    for name in tqdm(map(str, clips.clip), total=len(clips), unit="clip", desc=f"estimator {config['estimator']}"):
+        try:
+            seen[name] = seen_in(videos, name, estimator)
+        except ClimbEdgeError as error:
+            if strict:
+                raise
+            skipped.append(str(error))
+    tell_skipped(skipped)
+    if not seen:
+        raise ClimbEdgeError(f"{videos.path}: none of {len(clips)} videos could be used; the first: {skipped[0]}")
+    clips = select_clips(clips, np.isin(clips.clip, list(seen)))
+    return RecordedWindows(clips, list(seen.values()), box, config["seed"], augmentation)
+
+
+def tell_skipped(lines: Sequence[str]) -> None:
+    """Say what was left out, a line each of the first twenty."""
+    for line in lines[:20]:
+        print(f"skipped: {line}", file=sys.stderr)
+    if len(lines) > 20:
+        print(f"skipped: {len(lines) - 20} more", file=sys.stderr)
 
 
 def _coordinates(path: str, config: dict) -> ClipSet:

@@ -164,6 +164,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
 
     annotate = command("annotate", "Make targets for unlabelled videos with an offline teacher (pseudo ground truth).")
     annotate.add_argument("videos", nargs="+", metavar="VIDEO")
+    annotate.add_argument("--strict", action="store_true", help="stop at the first video that cannot be used")
     _out(annotate, "CLIPS.npz")
     _weights(annotate)
 
@@ -233,6 +234,7 @@ def _trains(sub: argparse.ArgumentParser, **defaults) -> None:
                      help="a store, a clip set (with --videos: through the estimator; without: through --noise), "
                      "3D motion capture through virtual cameras, or generated climbing; may be repeated")  # fmt: skip
     sub.add_argument("--videos", metavar="FOLDER|ZIP", help="videos of the clip set")
+    sub.add_argument("--strict", action="store_true", help="with --videos: stop at the first that cannot be used")
     sub.add_argument(
         "--group", action="append", default=[], metavar="NAME", help="only the clips of this group; may be repeated"
     )

@@ -53,7 +53,7 @@ def train(options: argparse.Namespace) -> dict:
     switches = models.switched(described, options.switch)
     config = _config(options) | {"switches": switches}
     recipe = _recipe(options, described)
-    source = open_source(config)
+    source = open_source(config, options.strict)
     if options.qat:  # a float run's config does not know the word, and runs of before it do not change
         own = {"shrink": options.shrink} if options.qat == "tfmot" else {"distil": options.distil}
         config["qat"] = {"scheme": options.qat} | own

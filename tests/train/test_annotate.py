@@ -1,5 +1,8 @@
 """The offline teacher's smoothing, and targets from a real clip."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,3 +65,30 @@ def test_annotate_extract_and_finetune_on_a_real_clip(tmp_path, person_video, ca
     assert main(["--data", store, "--epochs", "1", "--out", str(tmp_path / "run2")]) == 2
     assert shard.name in capsys.readouterr().err
     assert main(["extract", clips, "--videos", videos, "--out", store]) == 0, "a damaged shard is made anew"
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_a_video_that_cannot_be_used_is_left_out_and_told_of_unless_strict(tmp_path, person_video, capsys):
+    from climb_edge.clips import join_clips, load_clips, save_clips
+    from train.__main__ import main
+
+    broken, clips = tmp_path / "broken.mp4", str(tmp_path / "clips.npz")
+    broken.write_bytes(b"no video at all")
+    shutil.copy(person_video, tmp_path / "good.mp4")
+    videos = [str(broken), str(tmp_path / "good.mp4")]
+    assert main(["annotate", *videos, "--out", clips]) == 0
+    assert "skipped: " in (said := capsys.readouterr().err) and "broken.mp4" in said
+    made = load_clips(clips)
+    assert made.clip.tolist() == ["good.mp4"]
+    assert main(["annotate", *videos, "--strict", "--out", str(tmp_path / "none.npz")]) == 2
+    assert main(["annotate", videos[0], "--out", str(tmp_path / "none.npz")]) == 2
+    assert "broken.mp4" in capsys.readouterr().err and not (tmp_path / "none.npz").exists()
+
+    save_clips(tmp_path / "both.npz", join_clips([made, replace(made, clip=np.array(["broken.mp4"]))]))
+    run = ["--data", str(tmp_path / "both.npz"), "--videos", str(tmp_path), "--model", "conv3d", "--epochs", "0"]
+    assert main([*run, "--out", str(tmp_path / "run")]) == 0
+    told = capsys.readouterr()
+    assert "skipped: " in told.err and "broken.mp4" in told.err and " of 1 clips" in told.out
+    assert main([*run, "--strict", "--out", str(tmp_path / "strict")]) == 2
+    assert "broken.mp4" in capsys.readouterr().err
