@@ -248,7 +248,8 @@ def _figures(given: dict) -> dict:
     for reading in ("ours", "study"):
         there = given[reading]
         result[reading] = _averaged(there)
-        result[reading]["groups"] = {g: _averaged(v) for g, v in there.get("groups", {}).items()}  # older runs have none
+        groups = there.get("groups", {})  # runs of before have none
+        result[reading]["groups"] = {g: _averaged(v) for g, v in groups.items()}
         result[reading]["keypoints"] = {k: {x: _share(v[x]) for x in ALPHAS} for k, v in there["keypoints"].items()}
         result[reading]["threshold"] = _number(there["threshold"])
     return result
@@ -256,7 +257,11 @@ def _figures(given: dict) -> dict:
 
 def _averaged(there: dict) -> dict:
     """By averaging and threshold (share, low, high)."""
-    return {a: {x: tuple(_share(v) for v in (*there[a][x], None, None)[:3]) for x in ALPHAS} for a in ("pooled", "study")}
+
+    def three(a: str, x: str) -> tuple[float, ...]:
+        return tuple(_share(v) for v in (*there[a][x], None, None)[:3])
+
+    return {a: {x: three(a, x) for x in ALPHAS} for a in ("pooled", "study")}
 
 
 def _number(value) -> float:

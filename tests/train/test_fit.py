@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -306,6 +307,16 @@ def test_a_run_that_was_killed_within_an_epoch_goes_on_to_the_same_result(tmp_pa
 
 
 @pytest.mark.slow
+def test_a_bi_convlstm_repeats_in_another_process(tmp_path, tiny):
+    command = ["pretrain", *tiny[:2], "--model", "convlstm_sum", "--steps", "1", "--batch", "1", "--epochs", "1"]
+    command += ["--validation", "2", "--test", "2", "--seed", "5"]
+    assert main([*command, "--out", str(tmp_path / "here")]) == 0
+    apart = [sys.executable, "-m", "train", *command, "--out", str(tmp_path / "there")]
+    assert subprocess.run(apart, capture_output=True, timeout=300, check=False).returncode == 0
+    assert_same_run(tmp_path / "here", tmp_path / "there", "convlstm_sum")
+
+
+@pytest.mark.slow
 def test_a_run_folder_holds_what_it_promises_and_is_not_mixed_up(tmp_path, tiny, capsys):
     out = tmp_path / "run"
     assert main(["pretrain", *tiny, "--epochs", "2", "--init", "identity", "--out", str(out)]) == 0
@@ -316,7 +327,8 @@ def test_a_run_folder_holds_what_it_promises_and_is_not_mixed_up(tmp_path, tiny,
     assert list(metrics["parts"]) == ["test"] and list(metrics["parts"]["test"]) == ["identity", "refined"]
     assert 0 < metrics["parts"]["test"]["identity"]["ours"]["pooled"]["0.1"][0] < 1
     assert [int(r["epoch"]) for r in history(out)] == [0, 1, 2]
-    capsys.readouterr()
+    assert list((out / "tensorboard").rglob("events*"))
+    assert re.search(r"4/4 .*epoch 2 .*PCK \d+\.\d/", capsys.readouterr().err), "the bar shows PCK"
     assert main(["pretrain", *tiny, "--epochs", "2", "--seed", "7", "--out", str(out)]) == 2
     assert "another config" in capsys.readouterr().err
     (out / "best.weights.h5").write_bytes(b"damaged")

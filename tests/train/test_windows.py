@@ -156,6 +156,22 @@ def test_the_studys_subset_of_penn_action_has_the_published_counts(data_folder):
     assert 0.05 * np.nanmean(torso(source._in_frame)) == pytest.approx(0.924, abs=0.001)
 
 
+@pytest.mark.slow
+def test_the_studys_noise_alone_gives_the_known_figures_of_its_subset(data_folder):
+    from climb_edge.pck import Score
+    from train.data import open_source
+    from train.judge import whole
+
+    config = {"data": [str(data_folder / "penn_action.npz")], "group": ["baseball_pitch", "bench_press"]}
+    source = open_source(config | {"noise": "1.1", "seed": 0, "box": "frame"})
+    windows = [source.window(i, maps=False) for i in range(len(source))]
+    points = np.concatenate([w.given["points"][..., :2] for w in windows])
+    truth = np.concatenate([w.cells for w in windows])
+    for given, known in ((whole(truth), (3.78, 17.36, 53.78)), (truth, (4.86, 17.39, 53.42))):
+        found = [100 * value for value, *_ in Score.of([points], [given]).pooled().values()]
+        np.testing.assert_allclose(found, known, atol=0.5)  # one draw of 26,036 frames is within 0.3 or so
+
+
 def test_medians_are_those_of_numpy():
     rng = np.random.default_rng(0)
     rows = rng.random((100, 25))
