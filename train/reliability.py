@@ -63,7 +63,9 @@ def plot(path: Path, rows: Sequence[Tenth], title: str) -> Path:
     upper.set_title(title, fontsize=9)
     upper.legend(frameon=False, fontsize=7)
     lower.bar([(r.low + r.high) / 2 for r in rows], [r.keypoints for r in rows], width=0.09, color="#bbb")
-    lower.set(ylabel="keypoints", xlabel="score", xlim=(0, 1))
+    lower.set_ylabel("keypoints", fontsize=8)
+    lower.set_xlabel("score", fontsize=8)
+    lower.set_xlim(0, 1)
     for axes in (upper, lower):
         plain_axes(axes)
     return save_png(figure, path)
