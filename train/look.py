@@ -5,6 +5,7 @@ Gains are paired, over the input as it is decoded, with 95 % intervals over clip
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from climb_edge.contract import WINDOW
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.filters import GRIDS
 from climb_edge.pck import ALPHAS, Score, drop, torso
 from climb_edge.stream import RATE
@@ -33,17 +34,15 @@ EMITTED = {"newest frame": [WINDOW - 1], "centre frame": [WINDOW // 2], "all fra
 def look(paths: Sequence[Path], beside: Sequence[Path] = (), plot: Path | None = None) -> str:
     """Markdown tables of the run `paths[0]`, with gains over it and over the runs `beside` it, or of several together.
 
-    Several are seeds of one training: a clip that more than one of them tests is one clip for the intervals. `plot`: a
-    PNG of how true the model's score is. Raises ClimbEdgeError for what is no finished run, has no test windows, or was
+    Several are seeds of one training: a clip that more than one of them tests is one clip for the intervals, and what is
+    beside them stands beside the one whose split it has. `plot`: a PNG of how true the model's score is. Raises ClimbEdgeError for what is no finished run, has no test windows, or was
     split otherwise than the run it is beside, for runs of two models, and for the plot of a model that gives no score.
     """
-    if len(paths) > 1 and beside:
-        raise ClimbEdgeError(f"--beside {beside[0]}: expected one run to compare it with, found {len(paths)}")
     if plot and (described := models.get(Run.open(paths[0]).config()["model"])).build().output_shape[-1] != 3:
         raise ClimbEdgeError(f"--plot {plot}: {described.name} gives no score to plot; leave it away")
-    seen = [_Looked.at(path, beside) for path in paths]
-    if len(names := sorted({one.name for one in seen})) > 1:
+    if len(names := sorted({Run.open(path).config()["model"] for path in paths})) > 1:
         raise ClimbEdgeError(f"{paths[0]}: expected runs of one model, found {', '.join(names)}; use --beside")
+    seen = [_Looked.at(path, others) for path, others in zip(paths, _dealt(paths, beside), strict=True)]
     it = seen[0] if len(seen) == 1 else _Looked.pooled(seen)
     refined, others = it.rows[it.name], {name: m for name, m in it.rows.items() if name != it.name}
     tables = [_gains(it.given, it.rows, emits) for emits in EMITTED]
@@ -57,6 +56,36 @@ def look(paths: Sequence[Path], beside: Sequence[Path] = (), plot: Path | None =
                 plot, rows, f"{it.name}: {sum(map(len, refined.truth))} windows of {len(refined.truth)} clips"
             )
     return "\n\n".join([it.about, *tables]) + "\n"
+
+
+def _dealt(paths: Sequence[Path], beside: Sequence[Path]) -> list[list[Path]]:
+    """For each run those beside it: of several runs, those of its split, one of every model."""
+    if len(paths) == 1:
+        return [list(beside)]
+    splits = [_split_of(path) for path in paths]
+    for other in beside:
+        if _split_of(other) not in splits:
+            raise ClimbEdgeError(
+                f"--beside {other}: has the split of none of the {len(paths)} runs; train it with the --split of one"
+            )
+    dealt = [[other for other in beside if _split_of(other) == split] for split in splits]
+    every = {Run.open(other).config()["model"] for other in beside}
+    for path, others in zip(paths, dealt, strict=True):
+        if sorted(Run.open(other).config()["model"] for other in others) != sorted(every):
+            raise ClimbEdgeError(
+                f"{path}: expected one run of {', '.join(sorted(every))} with its split beside it, found {len(others)} runs"
+            )
+    return dealt
+
+
+def _split_of(path: Path) -> str:
+    run = Run.open(path)
+    try:
+        return json.loads(run.split.read_text(encoding="utf-8"))["sha256"]
+    except DAMAGED as error:
+        raise ClimbEdgeError(
+            f"{run.split}: expected a run's split, found none or a damaged file ({error}); train again"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -89,7 +118,12 @@ class _Looked:
     @classmethod
     def pooled(cls, seen: Sequence[_Looked]) -> _Looked:
         """All windows together; a filter is one row, however it was tuned in each run."""
-        rows = [{name.split(":")[0]: m for name, m in one.rows.items()} for one in seen]
+
+        def shared(name: str) -> str:
+            model, apart, _ = name.partition(" (")
+            return f"{model} (beside)" if apart else name.split(":")[0]
+
+        rows = [{shared(name): m for name, m in one.rows.items()} for one in seen]
         given = _pool([(one.data, one.given) for one in seen])
         parts = {n: _pool([(one.data, row[n]) for one, row in zip(seen, rows, strict=True)]) for n in rows[0]}
         windows = sum(len(t) for t in given.truth)

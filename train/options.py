@@ -209,7 +209,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         type=Path,
         default=[],
         metavar="RUN",
-        help="another run of this split, may be repeated",
+        help="another run of this split, may be repeated; of several runs, one for each",
     )
     look.add_argument("--plot", type=Path, metavar="FILE.png", help="draw how true the model's score is")
 

@@ -87,8 +87,17 @@ def test_runs_of_one_split_are_compared_and_of_another_refused(tmp_path, capsys)
     )  # one split
     gain = [float(c.split(" ")[1]) for c in next(line for line in told if line.startswith("| conv3d")).split("|")[2:5]]
     np.testing.assert_allclose(gain, np.mean([ours, theirs], axis=0), atol=0.11)
-    assert main(["look", str(runs[0]), str(runs[1]), "--beside", str(runs[1])]) == 2
-    assert "expected one run to compare it with, found 2" in capsys.readouterr().err
+    both = ["look", str(runs[0]), str(runs[2])]  # two splits: what is beside them goes to the run of its own
+    again = tmp_path / "again"
+    assert main([*common, "--split", str(runs[2] / "split.json"), "--init", "identity", "--out", str(again)]) == 0
+    capsys.readouterr()
+    assert main([*both, "--beside", str(again), "--beside", str(runs[1])]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("2 runs: ") and "| conv3d (beside) |" in told
+    assert main([*both, "--beside", str(runs[1])]) == 2
+    assert "expected one run of conv3d with its split beside it, found 0 runs" in capsys.readouterr().err
+    assert main(["look", str(runs[0]), str(runs[1]), "--beside", str(runs[2])]) == 2
+    assert "has the split of none of the 2 runs" in capsys.readouterr().err
     assert main(["look", str(runs[0]), "--plot", str(tmp_path / "plot.png")]) == 2
     assert "conv3d gives no score to plot" in capsys.readouterr().err
 
