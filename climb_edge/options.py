@@ -14,14 +14,13 @@ _EXAMPLES = """examples:
   climb-edge track climb.mp4 --compare default,one_euro,gaussian:sigma=2   side by side, a track each
   climb-edge plot track-climb/track.jsonl --joint left_wrist --out wrist.png
   climb-edge evaluate clips.npz --videos videos.zip --estimator lite --refiner default --refiner one_euro
-  climb-edge benchmark climb.mp4 --out B.json                 milliseconds of every stage
+  climb-edge benchmark climb.mp4 --out B.json                 milliseconds of every stage, B.csv beside it
   climb-edge inspect model.tflite                             what a file needs and promises
   climb-edge fetch                                            estimator weights, from package registries
 
 exit codes: 0 done, 1 a gate failed, 2 usage or input, 130 Ctrl-C"""
 
 _BENCHMARKS = """
-  climb-edge benchmark climb.mp4 --out B.json                 B.json and B.csv
   climb-edge benchmark --refiner default --refiner mine.tflite --threads 1
   climb-edge benchmark --mediapipe .venv-mediapipe/bin/python
   climb-edge benchmark --soak 100000 --recorded               exit code 1 where memory, open files or threads grow"""

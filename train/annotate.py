@@ -18,6 +18,7 @@ from climb_edge.recording import Recording, cached_recording
 from climb_edge.skeleton import K
 from climb_edge.video import video_info
 from climb_edge.weights import available, sha256_of
+from train.data import usable
 
 REACH = 3  # frames on either side
 TRUSTED = 0.3  # confidence from which a target is called visible
@@ -68,24 +69,7 @@ def annotate(videos: Sequence[str | Path], weights: str | Path | None = None, th
         raise ClimbEdgeError(
             f"two videos have the same file name among {', '.join(names)}; rename one: clips are named by it"
         )
-    skipped: list[str] = []
-
-    def each(of: Sequence, use: Callable) -> dict:
-        """What `use` makes of every video that it can use."""
-        made = {}
-        for v in of:
-            try:
-                made[v] = use(v)
-            except ClimbEdgeError as error:
-                if strict:
-                    raise
-                skipped.append(str(error))
-        if not made:
-            only = "" if len(videos) == 1 else f"none of {len(videos)} videos could be used; the first: "
-            raise ClimbEdgeError(only + skipped[0])
-        return made
-
-    infos = each(videos, video_info)
+    infos, unread = usable(videos, video_info, strict)
     total, done = sum(i.frames for i in infos.values()), 0
 
     def tick() -> None:
@@ -95,7 +79,7 @@ def annotate(videos: Sequence[str | Path], weights: str | Path | None = None, th
 
     variant = heaviest(weights)
     teacher = BlazePose(variant, weights, threads=threads)
-    recordings = each(list(infos), lambda v: cached_recording(Path(v), sha256_of(v), teacher, tick))
+    recordings, unseen = usable(infos, lambda v: cached_recording(Path(v), sha256_of(v), teacher, tick), strict)
     names, rates = [Path(v).name for v in recordings], [infos[v].fps or np.nan for v in recordings]
     parts = [_targets(r) for r in recordings.values()]
     lengths = [len(points) for points, _ in parts]
@@ -107,7 +91,7 @@ def annotate(videos: Sequence[str | Path], weights: str | Path | None = None, th
         clip=np.array(names), group=np.array(["annotated"] * len(names)), split=np.array(["train"] * len(names)),
         source=f"pseudo ground truth: {teacher.name}, smoothed over {2 * REACH + 1} frames",
     )  # fmt: skip
-    return clips, skipped
+    return clips, unread + unseen
 
 
 def _targets(recording: Recording) -> tuple[np.ndarray, np.ndarray]:

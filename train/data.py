@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,19 +45,30 @@ def open_source(config: dict, strict: bool = False) -> Source:
 
     clips, videos = _grouped(load_clips(paths[0]), config), VideoFolder(config["videos"])
     estimator = BlazePose(config["estimator"], config.get("weights"))
-    seen, skipped = {}, []
-    for name in tqdm(map(str, clips.clip), total=len(clips), unit="clip", desc=f"estimator {config['estimator']}"):
+    names = tqdm(clips.clip.tolist(), unit="clip", desc=f"estimator {config['estimator']}")
+    seen, skipped = usable(names, lambda name: seen_in(videos, name, estimator), strict)
+    tell_skipped(skipped)
+    clips = select_clips(clips, np.isin(clips.clip, list(seen)))
+    return RecordedWindows(clips, list(seen.values()), box, config["seed"], augmentation)
+
+
+def usable(videos: Iterable, use: Callable, strict: bool) -> tuple[dict, list[str]]:
+    """What `use` makes of each video, and a line for each that it refuses; with `strict` the first refused is an error.
+
+    Raises ClimbEdgeError where none is left.
+    """
+    made, skipped = {}, []
+    for video in videos:
         try:
-            seen[name] = seen_in(videos, name, estimator)
+            made[video] = use(video)
         except ClimbEdgeError as error:
             if strict:
                 raise
             skipped.append(str(error))
-    tell_skipped(skipped)
-    if not seen:
-        raise ClimbEdgeError(f"{videos.path}: none of {len(clips)} videos could be used; the first: {skipped[0]}")
-    clips = select_clips(clips, np.isin(clips.clip, list(seen)))
-    return RecordedWindows(clips, list(seen.values()), box, config["seed"], augmentation)
+    if not made:
+        every = f"none of {len(skipped)} videos could be used; the first: " if len(skipped) > 1 else ""
+        raise ClimbEdgeError(every + skipped[0])
+    return made, skipped
 
 
 def tell_skipped(lines: Sequence[str]) -> None:

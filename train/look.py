@@ -35,8 +35,10 @@ def look(paths: Sequence[Path], beside: Sequence[Path] = (), plot: Path | None =
     """Markdown tables of the run `paths[0]`, with gains over it and over the runs `beside` it, or of several together.
 
     Several are seeds of one training: a clip that more than one of them tests is one clip for the intervals, and what is
-    beside them stands beside the one whose split it has. `plot`: a PNG of how true the model's score is. Raises ClimbEdgeError for what is no finished run, has no test windows, or was
-    split otherwise than the run it is beside, for runs of two models, and for the plot of a model that gives no score.
+    beside them stands beside the one whose split it has. `plot`: a PNG of how true the model's score is.
+
+    Raises ClimbEdgeError for what is no finished run, has no test windows, or was split otherwise than the run it is
+    beside, for runs of two models, and for the plot of a model that gives no score.
     """
     if plot and (described := models.get(Run.open(paths[0]).config()["model"])).build().output_shape[-1] != 3:
         raise ClimbEdgeError(f"--plot {plot}: {described.name} gives no score to plot; leave it away")

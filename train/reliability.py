@@ -33,11 +33,11 @@ def tenths(measured: Measured) -> list[Tenth]:
     sure = np.concatenate([s.ravel() for s in measured.sure])
     sure, right = sure[np.isfinite(right)], right[np.isfinite(right)]
     part = np.clip(np.digitize(sure, EDGES) - 1, 0, len(EDGES) - 2)
-    return [
-        Tenth(EDGES[i], EDGES[i + 1], int(own.sum()), float(sure[own].mean()), float(right[own].mean()))
-        for i in np.unique(part)
-        if (own := part == i).any()
-    ]
+    rows = []
+    for i in np.unique(part):
+        own = part == i
+        rows.append(Tenth(EDGES[i], EDGES[i + 1], int(own.sum()), float(sure[own].mean()), float(right[own].mean())))
+    return rows
 
 
 def calibration_error(rows: Sequence[Tenth]) -> float:

@@ -1,5 +1,6 @@
 """The promise of quantization-aware training: the int8 file gives what training saw."""
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -7,9 +8,11 @@ import numpy as np
 import pytest
 from sabotage import spoiled
 
+from climb_edge.clips import save_clips
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.runtime import Session
 from convert import checks
+from convert.__main__ import main as convert
 from convert.aware import error_table
 from convert.graph import build
 from convert.lint import output_step, read_ops
@@ -17,6 +20,7 @@ from convert.parity import Compared, numbers, promise
 from convert.quantize import Quantization
 from convert.recipes import KEPT, RECIPES, suited
 from train import models
+from train.__main__ import main as train
 from train.fake_quant import aware, quantization_aware
 from train.motion import generated_clips
 from train.noises import NOISES
@@ -81,6 +85,22 @@ def test_the_error_table_says_which_tensor_costs_what(conv3d, windows):
     assert whole["layer"] == "none" and {row["layer"] for row in rows} == names
     assert rows[0]["layer"] == "kept" and rows[0]["cells"] < 0.5 * whole["cells"]
     assert error_table(models.initial(models.get("conv3d"), "shipped"), windows[:1]) == []
+
+
+@pytest.mark.slow
+def test_a_file_that_does_not_pass_says_in_its_report_what_costs_what(tmp_path):
+    save_clips(tmp_path / "clips.npz", generated_clips(12, 5, frames=12))
+    runs = [str(tmp_path / name) for name in ("float", "int8", "out")]
+    data = ["--data", str(tmp_path / "clips.npz"), "--model", "conv3d", "--steps", "1", "--batch", "2"]
+    assert train([*data, "--epochs", "0", "--out", runs[0]]) == 0
+    assert train([*data, "--init", runs[0], "--qat", "int8", "--epochs", "2", "--out", runs[1]]) == 0
+    skipped = [word for name in ("gpu", "stream", "second", "speed") for word in ("--skip", name)]
+    told = ["--form", "step-newest", "--recipe", "float32", "--recipe", "qat_int8", *skipped, "--out", runs[2]]
+    assert convert([runs[1], *told]) == 1  # two test clips show nothing
+    files = {f["recipe"]: f for f in json.loads((tmp_path / "out" / "report.json").read_text())["files"]}
+    assert files["qat_int8"]["sensitivity"][0]["layer"] == "none"
+    assert {"maps", "refined"} < {row["layer"] for row in files["qat_int8"]["sensitivity"]}
+    assert files["float32"]["sensitivity"] == []
 
 
 def test_what_was_trained_on_may_have_other_values_and_what_was_only_rounded_may_not():
