@@ -44,13 +44,15 @@ def test_a_map_of_no_numbers_shows_nothing_and_is_in_no_later_result(number):
             if frame.index != 7:
                 return [seen]
             native = seen.native.copy()
-            native[3, 4, 3] = number
+            native[32, 32, 3] = number  # within the box
             return [Observation.of(native, seen.affine)]
 
-    def refined(estimator):
-        return np.stack([r.refined for r in run(Stream(estimator, load_refiner("default", 1)), steady(12))])
+    def through_the_default(estimator):
+        results = run(Stream(estimator, load_refiner("default", 1)), steady(12))
+        assert all(np.isfinite(r.raw).all() for r in results)
+        return np.stack([r.refined for r in results])
 
-    found, clean = refined(Broken(everybody)), refined(Scripted(everybody))
+    found, clean = through_the_default(Broken(everybody)), through_the_default(Scripted(everybody))
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found[7, 3, :2], clean[7, 3, :2], atol=15)  # out of the four frames that show it
     others = np.arange(K) != 3
