@@ -1,10 +1,14 @@
 """Fixtures that every layer's tests share: the data folder, and what is fetched from package registries."""
 
 import os
+import signal
 import threading
 from pathlib import Path
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell starts what runs in its background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _threads() -> list[str]:

@@ -199,7 +199,6 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_result(tmp_path, tiny):
         [sys.executable, "-m", "train", *command, "--out", str(tmp_path / "stopped")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell in the background ignores Ctrl-C
     )
     deadline = time.monotonic() + 120
     while not (tmp_path / "stopped" / "state.npz").exists() and time.monotonic() < deadline:
