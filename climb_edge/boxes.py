@@ -91,11 +91,12 @@ def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
 
 
 def invert(affine: np.ndarray) -> np.ndarray:
-    """The inverse of an affine (2, 3)."""
-    linear = np.linalg.inv(affine[:, :2])
-    return np.hstack([linear, -linear @ affine[:, 2:]])
+    """The inverse of affines (..., 2, 3)."""
+    linear = np.linalg.inv(affine[..., :2])
+    return np.concatenate([linear, -linear @ affine[..., 2:]], axis=-1)
 
 
 def transform(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Map (..., 2) points by an affine (2, 3); the same shape, float64."""
-    return np.asarray(points, np.float64) @ affine[:, :2].T + affine[:, 2]
+    """Map (..., 2) points by an affine (2, 3), or (..., N, 2) by (..., 2, 3); the same shape, float64."""
+    moved = affine[:, 2] if affine.ndim == 2 else affine[..., None, :, 2]
+    return np.asarray(points, np.float64) @ np.swapaxes(affine[..., :2], -1, -2) + moved

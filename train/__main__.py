@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 
 from climb_edge.errors import ClimbEdgeError, run_command, write_json
 from train.options import parse
@@ -125,11 +126,7 @@ def _look(options: argparse.Namespace) -> None:
 
 def _models(options: argparse.Namespace) -> None:
     if options.data:
-        from train import models, speed
-        from train.data import open_source
-
-        source = open_source({"data": [options.data], "noise": options.noise, "clips": 50, "seed": 0})
-        print(speed.table(speed.paces(source, models.names())))
+        print(_paces(options))
         return
     from train.macs import described, table
 
@@ -138,6 +135,19 @@ def _models(options: argparse.Namespace) -> None:
     if options.json:
         write_json(options.json, {"schema": "climb-edge/models/1", "models": rows})
         print(options.json)
+
+
+def _paces(options: argparse.Namespace) -> str:
+    """How fast windows are read and trained on: of every model, or as a preset trains its own."""
+    from train import models, speed
+    from train.augment import Augmentation
+    from train.data import open_source
+
+    preset = [f"--preset={options.preset}"] if options.preset else []
+    trained = parse(["finetune", f"--data={options.data}", "--out=.", *preset])
+    config = vars(options) | {"data": [options.data], "clips": 50, "seed": 0}
+    source = open_source(config | {"augmentation": asdict(Augmentation.of(vars(trained)))})
+    return speed.table(speed.paces(source, [trained.model] if preset else models.names(), trained.batch))
 
 
 _COMMANDS = {

@@ -6,7 +6,9 @@ resampled twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import partial
 
 import numpy as np
@@ -31,20 +33,33 @@ class Augmentation:
     )
     hasten: int = 1  # simulated: up to so many times as fast
 
+    @classmethod
+    def of(cls, options: Mapping) -> Augmentation:
+        """The one that a command line or a config asks for."""
+        return cls(*(options[f.name] for f in fields(cls)))
+
     def __bool__(self) -> bool:
         return self != Augmentation()
 
     def draw(self, rng: np.random.Generator) -> Change:
         """The change of one window."""
-        angle = np.deg2rad(rng.uniform(-self.rotate, self.rotate))
-        scale = np.exp(rng.uniform(-self.scale, self.scale))
-        mirrored, reversed_ = rng.random(2) < 0.5
-        right, down = rng.normal(0, self.shift, 2).tolist()
-        hidden = (rng.random((1, K)) < self.drop) | (rng.random((WINDOW, K)) < self.drop)
-        displaced = rng.normal(0, 1, (K, 2)) * rng.uniform(0, self.deform)
-        faster = int(rng.integers(1, self.hasten + 1))
-        mirrored, reversed_ = bool(self.mirror and mirrored), bool(self.reverse and reversed_)
-        return Change(angle, scale, mirrored, reversed_, (right, down), faster, hidden, displaced)
+        angle, scale, mirrored, reversed_ = rng.random(4).tolist()  # few calls: a small model waits for them
+        right, down = (self.shift * rng.standard_normal(2)).tolist()
+        unseen = rng.random((1 + WINDOW, K)) < self.drop
+        faster, displaced = 1, np.zeros((K, 2))
+        if self.deform or self.hasten > 1:
+            displaced = rng.standard_normal((K, 2)) * rng.uniform(0, self.deform)
+            faster = int(rng.integers(1, self.hasten + 1))
+        return Change(
+            math.radians(self.rotate) * (2 * angle - 1),
+            math.exp(self.scale * (2 * scale - 1)),
+            self.mirror and mirrored < 0.5,
+            self.reverse and reversed_ < 0.5,
+            (right, down),
+            faster,
+            unseen[:1] | unseen[1:],
+            displaced,
+        )
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,8 @@ class Change:
     @property
     def cells(self) -> np.ndarray:
         """Affine (2, 3) from cells of the changed box to cells of the box as it was; both have the same middle, but for `shift`."""
-        back = self.turn.T * self.scale  # it turns and mirrors: its inverse is its transpose
-        middle = np.full(2, SIZE / 2)
-        return np.hstack([back, (middle + SIZE * np.array(self.shift) - back @ middle)[:, None]])
+        cos, sin = self.scale * math.cos(self.angle), self.scale * math.sin(self.angle)
+        across = -cos if self.mirrored else cos, -sin if self.mirrored else sin
+        down = -sin, cos  # the turn transposed, which is its inverse: it turns and mirrors
+        rows = zip((across, down), self.shift, strict=True)
+        return np.array([[x, y, SIZE / 2 * (1 - x - y) + SIZE * moved] for (x, y), moved in rows])

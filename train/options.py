@@ -24,6 +24,7 @@ _EXAMPLES = """examples:
   python -m train tables runs/quick --out docs/quick                         and their tables
   python -m train look runs/mine2                                            its test windows closely
   python -m train models                                                     what can be trained, and what it costs
+  python -m train models --data store --preset joint_mixer                   is reading ever the bottleneck?
 an interrupted run goes on when the same command is given again
 
 exit codes: 0 done, 2 usage or input, 130 Ctrl-C"""
@@ -63,7 +64,7 @@ _TRAINING = (
     ("--hasten", int, 1, "N", "augmentation of simulated windows: up to so many times as fast"),
     ("--precision", ("float32", "mixed_float16", "mixed_bfloat16"), "float32", None, "of the arithmetic in training"),
     ("--distribute", ("none", "mirrored"), "none", None, "tf.distribute strategy over this machine's devices"),
-    ("--seed", int, 0, "N", "of data, order and weights; 0 or more"),
+    ("--seed", int, 0, "N", "of data, order and weights; 0 to 4294967295"),
 )  # fmt: skip
 _SWITCHES = (
     ("--mirror", "augmentation: exchange left and right in every second window"),
@@ -225,6 +226,11 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         help="measure how fast its windows are read and trained on instead",
     )
     models.add_argument("--noise", default="blazepose", metavar="NAME|FILE.json", help="for --data without heatmaps")
+    models.add_argument(
+        "--preset",
+        metavar="NAME|FILE.toml",
+        help="with --data: only its model, in its batches and with its augmentation",
+    )
     lend_examples(commands.choices, _EXAMPLES, default="finetune")
     return top, commands.choices
 

@@ -7,7 +7,7 @@ import contextlib
 import math
 import sys
 import time
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,6 @@ _AT_LEAST = {
     "clip_norm": 0,
     "hold": 0,
     "distil": 0,
-    "seed": 0,
     "hasten": 1,
 }
 
@@ -92,6 +91,7 @@ def _check(options: argparse.Namespace) -> None:
             raise ClimbEdgeError(f"--{name.replace('_', '-')} {value}: expected at least {least}")
     for name, low, high in (
         ("target_sigma", 0.5, 5),
+        ("seed", 0, 2**32 - 1),
         ("rotate", 0, 180),
         ("scale", 0, 1),
         ("shift", 0, 0.5),
@@ -148,7 +148,7 @@ def _config(options: argparse.Namespace) -> dict:
     for name in ("noise", "split"):
         if Path(config[name]).is_file():
             config[name] = str(Path(config[name]).resolve())
-    config["augmentation"] = asdict(Augmentation(*(getattr(options, f.name) for f in fields(Augmentation))))
+    config["augmentation"] = asdict(Augmentation.of(vars(options)))
     return config
 
 

@@ -179,7 +179,8 @@ def _jittered(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _change(augmentation: Augmentation, seed: int, epoch: int, index: int) -> Change:
     """Drawn apart from the noise, so that the same window has the same noise with and without augmentation."""
-    return augmentation.draw(np.random.default_rng((seed, epoch, index, 1))) if augmentation else Change()
+    key = np.array([seed, epoch, index, 1], np.uint32)  # as (seed, epoch, index, 1), in half the time
+    return augmentation.draw(np.random.default_rng(key)) if augmentation else Change()
 
 
 @dataclass(eq=False)
@@ -202,8 +203,9 @@ class RecordedWindows:
             raise ClimbEdgeError(
                 f"{self.clips.source}: no person was seen in {WINDOW} frames in a row; check the videos, or use a heavier --estimator"
             )
-        clip, position, self._rows, self._boxes = zip(*found, strict=True)
-        self.clip, self.position = np.array(clip), np.array(position)
+        self.clip, self.position, self._rows, self._boxes = (np.array(a) for a in zip(*found, strict=True))
+        self._seen = np.concatenate([r.keypoints for r in self.recordings])  # (frames, 25, 3) of them all
+        self._first = np.cumsum([0, *(len(r.keypoints) for r in self.recordings)])  # row of each recording's first
 
     def _of_clip(self, c: int):
         """Yield (clip, first frame, rows of the recording (5,), boxes (5, 4)) of every window of clip `c`."""
@@ -227,41 +229,56 @@ class RecordedWindows:
 
     def window(self, index: int, epoch: int = 0, maps: bool = True) -> Window:
         """Window `index` as epoch `epoch` sees it; without maps only the decoded points are read."""
-        change = _change(self.augmentation, self.seed, epoch, index)
-        recording, rows, boxes = self.recordings[self.clip[index]], self._rows[index], self._boxes[index]
-        frames = self.clips.offsets[self.clip[index]] + self.position[index] + np.arange(WINDOW)
-        seen = recording.keypoints[rows]
-        cells = to_cells(self.clips.keypoints[frames], boxes[:, None]).astype(np.float32)
-        points = np.concatenate([to_cells(seen[..., :2], boxes[:, None]), seen[..., 2:]], axis=-1).astype(np.float32)
-        weight = self.clips.weights(int(self.clip[index]))[self.position[index] + np.arange(WINDOW)].astype(np.float32)
+        one = self.windows(np.array([index]), epoch, maps)
+        return Window({name: a[0] for name, a in one.given.items()}, one.cells[0], one.weight[0])
+
+    def windows(self, indices: np.ndarray, epoch: int = 0, maps: bool = True) -> Window:
+        """The windows `indices` (B,) stacked, computed as one: window by window a small model would wait for its points."""
+        clip, rows, boxes = self.clip[indices], self._rows[indices], self._boxes[indices]
+        frames = (self.clips.offsets[clip] + self.position[indices])[:, None] + np.arange(WINDOW)
+        truth, seen = self.clips.keypoints[frames], self._seen[self._first[clip][:, None] + rows]
+        cells = to_cells(truth, boxes[:, :, None]).astype(np.float32)
+        points = np.concatenate([to_cells(seen[..., :2], boxes[:, :, None]), seen[..., 2:]], axis=-1).astype(np.float32)
+        weight = np.isfinite(truth).all(-1).astype(np.float32)
+        if self.clips.weight is not None:
+            weight *= self.clips.weight[frames]
         # Two people in a video: a target far from everything the estimator saw is somebody else's.
         apart = np.where(weight > 0, np.hypot(*np.moveaxis(cells - points[..., :2], -1, 0)), np.nan)
         other = _medians(apart) > SIZE / 4
         cells[other], weight[other] = np.nan, 0
-        if change != Change():
-            back = invert(change.cells)
-            cells = transform(back, cells).astype(np.float32)
-            points[..., :2] = transform(back, points[..., :2])
-        given = {"points": points[change.frames][:, change.order]}
-        given["points"][change.hidden] = np.nan
+        changes = [_change(self.augmentation, self.seed, epoch, int(i)) for i in indices]
+        if self.augmentation:
+            cells, points, weight = _changed(changes, cells, points, weight)
+        given = {"points": points}
         if maps:
-            warped = np.stack([self._map(recording, int(rows[t]), boxes[t], change) for t in change.frames])
-            given["maps"] = warped[..., change.order] if change.mirrored else warped
-            if change.hidden.any():
-                given["maps"] = given["maps"] * ~change.hidden[:, None, None]
-        return Window(given, cells[change.frames][:, change.order], weight[change.frames][:, change.order])
+            given["maps"] = np.stack([self._maps(*one) for one in zip(clip, rows, boxes, changes, strict=True)])
+        return Window(given, cells, weight)
 
-    def _map(self, recording: Recording, row: int, box: np.ndarray, change: Change) -> np.ndarray:
-        """Native map `row` sampled once, in the frame of reference of `box` after `change`."""
-        observation = recording.observation(row)
-        return warp(observation.native, observation.affine, compose(box_affine(box), change.cells))
+    def _maps(self, clip: int, rows: np.ndarray, boxes: np.ndarray, change: Change) -> np.ndarray:
+        """One window's maps (5, 56, 56, 25): native ones sampled once, in the boxes' frame of reference after `change`."""
+        seen = [(self.recordings[clip].observation(int(rows[t])), boxes[t]) for t in change.frames]
+        warped = np.stack([warp(o.native, o.affine, compose(box_affine(box), change.cells)) for o, box in seen])
+        warped = warped[..., change.order] if change.mirrored else warped
+        return warped * ~change.hidden[:, None, None] if change.hidden.any() else warped
+
+
+def _changed(changes: list[Change], cells: np.ndarray, points: np.ndarray, weight: np.ndarray):
+    """Windows (B, 5, 25, ...) after a change each: in its frame of reference and order, and what it hides NaN."""
+    back = invert(np.stack([c.cells for c in changes]))[:, None]
+    cells, points[..., :2] = transform(back, cells).astype(np.float32), transform(back, points[..., :2])
+    frames, order = (np.stack([getattr(c, name) for c in changes]) for name in ("frames", "order"))
+    place = np.arange(len(changes))[:, None, None], frames[..., None], order[:, None]
+    cells, points, weight = cells[place], points[place], weight[place]
+    points[np.stack([c.hidden for c in changes])] = np.nan
+    return cells, points, weight
 
 
 def _medians(rows: np.ndarray) -> np.ndarray:
-    """The median of what is no NaN in each row (N, M), NaN of nothing: np.nanmedian, which is slow on short rows."""
-    ranked = np.sort(rows, axis=1)  # NaN last
-    known, each = np.isfinite(rows).sum(1), np.arange(len(rows))
-    return (ranked[each, np.maximum(known - 1, 0) // 2] + ranked[each, known // 2]) / 2
+    """The median of what is no NaN in each row (..., M), NaN of nothing: np.nanmedian, which is slow on short rows."""
+    ranked = np.sort(rows, axis=-1)  # NaN last
+    known = np.isfinite(rows).sum(-1, keepdims=True)
+    middle = [np.take_along_axis(ranked, at, -1)[..., 0] for at in (np.maximum(known - 1, 0) // 2, known // 2)]
+    return (middle[0] + middle[1]) / 2
 
 
 Source = RenderedWindows | RecordedWindows
@@ -274,6 +291,8 @@ def unchanged(source: Source) -> Source:
 
 def batch(source: Source, indices: np.ndarray, epoch: int = 0, maps: bool = True) -> Window:
     """The windows `indices` stacked: (B, ...) arrays."""
+    if isinstance(source, RecordedWindows):
+        return source.windows(np.asarray(indices), epoch, maps)
     made = [source.window(int(i), epoch, maps) for i in indices]
     given = {name: np.stack([w.given[name] for w in made]) for name in made[0].given}
     return Window(given, np.stack([w.cells for w in made]), np.stack([w.weight for w in made]))

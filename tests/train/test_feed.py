@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from edge.scene import Scripted, standing, steady
 from climb_edge.clips import save_clips
 from climb_edge.heatmaps import PEAK, SIZE, decode
 from climb_edge.recording import Recording, record
-from train import models
+from train import models, speed
+from train.__main__ import main
+from train.augment import Augmentation, Change
 from train.backend import keras
 from train.feed import Maps, Points, dataset, given_to, inputs_named, made, order
 from train.motion import clip_set, generated_clips
@@ -32,10 +35,15 @@ def source() -> RenderedWindows:
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory) -> RecordedWindows:
     """A person who walks, and is not always there."""
-    path, poses = tmp_path_factory.mktemp("recorded") / "r.zip", [standing(x=200 + 4 * t) for t in range(20)]
-    record(steady(20), Scripted({t: {0: p} for t, p in enumerate(poses) if t != 9}), path)
+    return walking(tmp_path_factory.mktemp("recorded"), 4)
+
+
+def walking(folder, pace: int) -> RecordedWindows:
+    """By so many pixels a frame; the estimator is never wrong."""
+    poses = [standing(x=200 + pace * t) for t in range(20)]
+    record(steady(20), Scripted({t: {0: p} for t, p in enumerate(poses) if t != 9}), folder / "r.zip")
     clips = clip_set([("video", "walk", np.stack(poses).astype(np.float32))], 30.0, "human: for a test")
-    return RecordedWindows(clips, [Recording(path)])
+    return RecordedWindows(clips, [Recording(folder / "r.zip")])
 
 
 def batches(source, names, count, **options) -> list:
@@ -73,6 +81,32 @@ def test_batches_are_the_windows_in_the_order_of_seed_and_epoch(source):
 def test_batches_of_recorded_windows_are_the_windows(recorded, names):
     for n, each in enumerate(batches(recorded, names, 4)):
         assert_same(each, expected(recorded, names, n // 3, n % 3))
+
+
+@pytest.mark.parametrize(
+    "augmentation", [Augmentation(), Augmentation(40, 0.3, True, True, 0.05, 0.2)], ids=["as it is", "changed"]
+)
+def test_windows_read_together_are_those_read_alone(recorded, tmp_path, augmentation):
+    """Of two recordings of other lengths, in any order, twice the same; weights count."""
+    both = recorded, walking(tmp_path, -3)
+    takes = [(f"clip {n}", "walk", b.clips.keypoints[:n]) for n, b in zip((20, 14), both, strict=True)]
+    clips = clip_set(takes, 30.0, "human: for a test")
+    clips = replace(clips, weight=np.linspace(0.1, 1, clips.keypoints[..., 0].size, dtype=np.float32).reshape(-1, 25))
+    source = RecordedWindows(clips, [b.recordings[0] for b in both], augmentation=augmentation)
+    chosen = np.random.default_rng(0).permutation(len(source))[[0, 3, 3, *range(5, len(source))]]
+    together = batch(source, chosen, epoch=2)
+    assert len(set(source.clip[chosen])) == 2 and together.given["maps"].shape == (len(chosen), 5, 56, 56, 25)
+    for b, index in enumerate(chosen):
+        alone = source.window(int(index), epoch=2)
+        for name, values in alone.given.items():
+            np.testing.assert_array_equal(together.given[name][b], values)
+        np.testing.assert_array_equal(together.cells[b], alone.cells)
+        np.testing.assert_array_equal(together.weight[b], alone.weight)
+        seen = alone.given["points"][..., :2]
+        np.testing.assert_allclose(seen, np.where(np.isnan(seen), seen, alone.cells), atol=1e-3)
+        frames = source.clips.offsets[source.clip[index]] + source.position[index] + np.arange(5)
+        change = augmentation.draw(np.random.default_rng((0, 2, int(index), 1))) if augmentation else Change()
+        np.testing.assert_array_equal(alone.weight, clips.weight[frames][change.frames][:, change.order])
 
 
 def test_every_epoch_sees_every_window_and_another_noise(source):
@@ -250,3 +284,20 @@ def test_a_run_on_keras_with_jax_needs_no_tensorflow_and_sees_the_same_windows(t
     assert seen.hexdigest() == found["seen"]
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["epochs"] == 1 and metrics["parts"]["test"]["refined"]["loss"] > 0
+
+
+def test_paces_are_measured_of_every_model_or_as_a_preset_trains_its_own(tmp_path, capsys, monkeypatch):
+    asked = []
+    monkeypatch.setattr(speed, "SECONDS", 0.01)
+    pace = speed._pace
+    monkeypatch.setattr(speed, "_pace", lambda s, m, batch: asked.append((s.augmentation, batch)) or pace(s, m, batch))
+    clips = tmp_path / "clips.npz"
+    save_clips(clips, generated_clips(3, 5, frames=20))
+    preset = tmp_path / "mine.toml"
+    preset.write_text('[finetune]\nmodel = "joint_mixer"\nbatch = 4\nrotate = 30.0\n')
+    assert main(["models", "--data", str(clips), "--preset", str(preset)]) == 0
+    head, _, row = capsys.readouterr().out.strip().splitlines()
+    assert head == "| model | windows a second read | trained | ratio |"
+    model, read, trained, ratio = row.strip("| ").split(" | ")
+    assert model == "joint_mixer" and float(read) / float(trained) == pytest.approx(float(ratio), abs=0.06)
+    assert asked == [(Augmentation(rotate=30.0), 4)]

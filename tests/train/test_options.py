@@ -217,7 +217,7 @@ def test_a_value_that_the_command_line_would_refuse_is_refused_in_a_preset(prese
         ("--epochs", "-1"), ("--batch", "0"), ("--steps", "0"), ("--validation", "0"), ("--test", "0"),
         ("--learning-rate", "nan"), ("--learning-rate", "0"), ("--weight-decay", "-1"), ("--weight-decay", "inf"), ("--target-sigma", "0.1"),
         ("--clip-norm", "-1"), ("--average", "1"), ("--schedule", "cosine"), ("--shift", "0.6"), ("--drop", "1"),
-        ("--rotate", "181"), ("--scale", "-0.1"), ("--seed", "-1"), ("--switch", "unknown=on"), ("--loss", "coordinate_mse"),
+        ("--rotate", "181"), ("--scale", "-0.1"), ("--seed", "-1"), ("--seed", "4294967296"), ("--switch", "unknown=on"), ("--loss", "coordinate_mse"),
         ("--precision", "float64"), ("--box", "round"), ("--select", "0.3"), ("--split", "by-magic"),
     ],
 )  # fmt: skip
