@@ -17,6 +17,8 @@ from climb_edge.boxes import SIZE
 from climb_edge.contract import WINDOW
 from climb_edge.skeleton import MIRROR, K
 
+_STRAIGHT, _FORWARD = np.arange(K), np.arange(WINDOW)
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -78,12 +80,12 @@ class Change:
     @property
     def order(self) -> np.ndarray:
         """(25,) the keypoint that stands in each place: a mirror exchanges left and right."""
-        return MIRROR if self.mirrored else np.arange(K)
+        return MIRROR if self.mirrored else _STRAIGHT
 
     @property
     def frames(self) -> np.ndarray:
         """(5,) the frame that stands in each place."""
-        return np.arange(WINDOW)[::-1] if self.reversed else np.arange(WINDOW)
+        return _FORWARD[::-1] if self.reversed else _FORWARD
 
     @property
     def turn(self) -> np.ndarray:

@@ -96,7 +96,8 @@ def dataset(source: Source, names: tuple[str, ...], indices, batch_size: int, se
 
     signature = (tf.TensorSpec((batch_size,), tf.int64), tf.TensorSpec((), tf.int64))
     stream = tf.data.Dataset.from_generator(begin, output_signature=signature)
-    return stream.map(make, num_parallel_calls=2, deterministic=True).prefetch(2)
+    calls = 2 if "maps" in names else 1  # points are made under Python's lock: a second thread would only wait for it
+    return stream.map(make, num_parallel_calls=calls, deterministic=True).prefetch(2)
 
 
 def _named(names: tuple[str, ...], arrays):

@@ -124,7 +124,7 @@ class RenderedWindows:
     def window(self, index: int, epoch: int = 0, maps: bool = True) -> Window:
         """Window `index` as epoch `epoch` sees it. `maps` changes nothing: they are rendered later."""
         rng = np.random.default_rng((self.seed, epoch, index))
-        change = _change(self.augmentation, self.seed, epoch, index)
+        change = _change(self.augmentation, self.seed, epoch, index) if self.augmentation else Change()
         first, end = (
             self.clips.offsets[self.clip[index]] + self.position[index],
             self.clips.offsets[self.clip[index] + 1],
@@ -180,7 +180,7 @@ def _jittered(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _change(augmentation: Augmentation, seed: int, epoch: int, index: int) -> Change:
     """Drawn apart from the noise, so that the same window has the same noise with and without augmentation."""
     key = np.array([seed, epoch, index, 1], np.uint32)  # as (seed, epoch, index, 1), in half the time
-    return augmentation.draw(np.random.default_rng(key)) if augmentation else Change()
+    return augmentation.draw(np.random.default_rng(key))
 
 
 @dataclass(eq=False)
@@ -246,8 +246,9 @@ class RecordedWindows:
         apart = np.where(weight > 0, np.hypot(*np.moveaxis(cells - points[..., :2], -1, 0)), np.nan)
         other = _medians(apart) > SIZE / 4
         cells[other], weight[other] = np.nan, 0
-        changes = [_change(self.augmentation, self.seed, epoch, int(i)) for i in indices]
+        changes = [Change()] * len(indices)
         if self.augmentation:
+            changes = [_change(self.augmentation, self.seed, epoch, int(i)) for i in indices]
             cells, points, weight = _changed(changes, cells, points, weight)
         given = {"points": points}
         if maps:
@@ -264,12 +265,12 @@ class RecordedWindows:
 
 def _changed(changes: list[Change], cells: np.ndarray, points: np.ndarray, weight: np.ndarray):
     """Windows (B, 5, 25, ...) after a change each: in its frame of reference and order, and what it hides NaN."""
-    back = invert(np.stack([c.cells for c in changes]))[:, None]
+    back = invert(np.array([c.cells for c in changes]))[:, None]
     cells, points[..., :2] = transform(back, cells).astype(np.float32), transform(back, points[..., :2])
-    frames, order = (np.stack([getattr(c, name) for c in changes]) for name in ("frames", "order"))
+    frames, order = np.array([c.frames for c in changes]), np.array([c.order for c in changes])
     place = np.arange(len(changes))[:, None, None], frames[..., None], order[:, None]
     cells, points, weight = cells[place], points[place], weight[place]
-    points[np.stack([c.hidden for c in changes])] = np.nan
+    points[np.array([c.hidden for c in changes])] = np.nan
     return cells, points, weight
 
 
