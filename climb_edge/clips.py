@@ -72,10 +72,10 @@ class ClipSet:
         first = self.source.split(":")[0].strip().lower()
         return {"pseudo ground truth": "pseudo", "generated": "generated"}.get(first, "human")
 
-    def weights(self, i: int) -> np.ndarray:
-        """Weight (T, 25) of every target of clip i: 0 where there is no annotation."""
-        present = np.isfinite(self.keypoints[self.rows(i)]).all(-1).astype(np.float32)
-        return present if self.weight is None else present * self.weight[self.rows(i)]
+    def weights(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Weight (..., 25) of every target of these rows: 0 where there is no annotation."""
+        present = np.isfinite(self.keypoints[rows]).all(-1).astype(np.float32)
+        return present if self.weight is None else present * self.weight[rows]
 
 
 def save_clips(path: str | Path, clips: ClipSet) -> None:

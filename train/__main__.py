@@ -128,6 +128,8 @@ def _models(options: argparse.Namespace) -> None:
     if options.data:
         print(_paces(options))
         return
+    if options.preset:
+        raise ClimbEdgeError(f"--preset {options.preset}: says how windows are trained on; name some with --data")
     from train.macs import described, table
 
     rows = described()

@@ -239,9 +239,7 @@ class RecordedWindows:
         truth, seen = self.clips.keypoints[frames], self._seen[self._first[clip][:, None] + rows]
         cells = to_cells(truth, boxes[:, :, None]).astype(np.float32)
         points = np.concatenate([to_cells(seen[..., :2], boxes[:, :, None]), seen[..., 2:]], axis=-1).astype(np.float32)
-        weight = np.isfinite(truth).all(-1).astype(np.float32)
-        if self.clips.weight is not None:
-            weight *= self.clips.weight[frames]
+        weight = self.clips.weights(frames).astype(np.float32)
         # Two people in a video: a target far from everything the estimator saw is somebody else's.
         apart = np.where(weight > 0, np.hypot(*np.moveaxis(cells - points[..., :2], -1, 0)), np.nan)
         other = _medians(apart) > SIZE / 4

@@ -39,9 +39,9 @@ def test_rows_truth_and_weights_of_one_clip():
     truth = clips.visible_truth(1)
     assert truth.shape == (4, 25, 2)
     assert np.isnan(truth[1, 3]).all() and np.isnan(truth).sum() == 4
-    weights = clips.weights(1)
+    weights = clips.weights(clips.rows(1))
     assert weights[2, 5] == 0 and weights[1, 3] == 0.5 and weights.sum() == pytest.approx(99 * 0.5)
-    assert clip_set().weights(0).sum() == 150
+    assert clip_set().weights(clip_set().rows(0)).sum() == 150
     assert [name for name, _ in clips] == ["clip0.mp4", "clip1.mp4"]
 
 
@@ -60,7 +60,7 @@ def test_join_shifts_offsets_renames_doubles_and_fills_weights():
     assert both.clip.tolist() == ["0/clip0.mp4", "0/clip1.mp4", "1/clip0.mp4"]
     assert both.source == "somebody's labels; other"
     np.testing.assert_array_equal(both.keypoints[both.rows(2)], b.keypoints)
-    assert both.weights(0).min() == 1 and both.weights(2).max() == 0.25
+    assert both.weights(both.rows(0)).min() == 1 and both.weights(both.rows(2)).max() == 0.25
     assert join_clips([a]) is a
     named = join_clips([a, clip_set((3,), clip=np.array(["z"]))])
     assert named.clip.tolist() == ["clip0.mp4", "clip1.mp4", "z"] and named.weight is None

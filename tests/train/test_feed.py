@@ -301,3 +301,5 @@ def test_paces_are_measured_of_every_model_or_as_a_preset_trains_its_own(tmp_pat
     model, read, trained, ratio = row.strip("| ").split(" | ")
     assert model == "joint_mixer" and float(read) / float(trained) == pytest.approx(float(ratio), abs=0.06)
     assert asked == [(Augmentation(rotate=30.0), 4)]
+    assert main(["models", "--preset", str(preset)]) == 2
+    assert "--data" in capsys.readouterr().err
