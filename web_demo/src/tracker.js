@@ -55,12 +55,15 @@ export class Tracker {
   }
 }
 
-/** The 25 maps of 39, and everything that follows from them. */
-function observed(heatmaps, affine, score) {
+/** The 25 maps of 39, and everything that follows from them. A map with a value that is no number becomes empty: no later frame sees it. */
+export function observed(heatmaps, affine, score) {
   const data = new Float32Array(GRID * GRID * K);
   for (let cell = 0; cell < GRID * GRID; cell++) {
     for (let k = 0; k < K; k++) data[cell * K + k] = heatmaps[cell * COUNT + FROM_BLAZEPOSE33[k]];
   }
+  const bad = new Set();
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) bad.add(i % K);
+  for (const k of bad) for (let i = k; i < data.length; i += K) data[i] = 0;
   const cells = decode(data, GRID, GRID), keypoints = new Float32Array(3 * K);
   for (let i = 0; i < 3 * K; i += 3) {
     keypoints.set([...transform(affine, cells[i], cells[i + 1]), Math.min(cells[i + 2], 1)], i);

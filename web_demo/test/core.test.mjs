@@ -14,6 +14,7 @@ import {People} from "../src/people.js";
 import {crop, regionAround} from "../src/region.js";
 import {BONES, FROM_BLAZEPOSE33, KEYPOINTS} from "../src/skeleton.js";
 import {Steady} from "../src/steady.js";
+import {observed} from "../src/tracker.js";
 import {inRows, near, vector} from "./vectors.mjs";
 
 test("the skeleton is Python's", () => {
@@ -35,6 +36,20 @@ test("affines: composing with the inverse changes nothing", () => {
   const affine = [4.1, -1.2, 60, 1.2, 4.1, -40];
   near(compose(affine, invert(affine)), [1, 0, 0, 0, 1, 0], 1e-12);
   near(boxAffine([10, 20, 66, 132]), [1, 0, 10, 0, 2, 20], 1e-12);
+});
+
+test("a map of no numbers shows nothing, and the others what they did", () => {
+  const heatmaps = new Float32Array(64 * 64 * 39), affine = [4, 0, 0, 0, 4, 0];
+  FROM_BLAZEPOSE33.forEach((from, k) => { heatmaps[(20 * 64 + 10 + k) * 39 + from] = 0.9; });
+  const good = observed(heatmaps, affine, 1);
+  for (const bad of [NaN, Infinity]) {
+    const broken = heatmaps.slice();
+    broken[FROM_BLAZEPOSE33[3]] = bad;
+    const seen = observed(broken, affine, 1);
+    assert.ok(seen.native.data.every(Number.isFinite) && seen.keypoints.every(Number.isFinite));
+    assert.equal(seen.keypoints[3 * 3 + 2], 0);
+    good.keypoints.forEach((value, i) => Math.floor(i / 3) === 3 || assert.equal(seen.keypoints[i], value));
+  }
 });
 
 test("maxima, ties, borders and empty maps are decoded", () => {

@@ -9,7 +9,7 @@ import java.nio.channels.FileChannel
 
 /** The models inside the APK: stored uncompressed there, so that they are mapped into memory and not read. */
 class AssetLibrary(private val assets: AssetManager) : Library {
-    override fun refiners(): List<String> = assets.list(FOLDER).orEmpty().filter { it.endsWith(".tflite") }.sorted().map { "$FOLDER/$it" }
+    override fun refiners(): List<String> = assets.list(FOLDER).orEmpty().filter { it.endsWith(".tflite") }.map { "$FOLDER/$it" }
 
     override fun map(path: String): ByteBuffer = try {
         assets.openFd(path).use { file ->

@@ -12,6 +12,7 @@ interface Library {
     companion object {
         const val DETECTION = "estimator/pose_detection.tflite"
         const val LANDMARKS = "estimator/pose_landmark_lite.tflite"
+        const val DEFAULT = "refiners/default.tflite"
     }
 }
 
@@ -20,7 +21,8 @@ data class Choice(val model: String, val wish: Wish) {
     companion object {
         const val OFF = "identity"
 
-        /** All that can be chosen as a model. */
-        fun models(library: Library): List<String> = library.refiners() + FilterSpec.NAMES + OFF
+        /** All that can be chosen as a model; the first is what the app opens on, the default refiner where there is one. */
+        fun models(library: Library): List<String> =
+            library.refiners().sortedWith(compareBy({ it != Library.DEFAULT }, { it })) + FilterSpec.NAMES + OFF
     }
 }

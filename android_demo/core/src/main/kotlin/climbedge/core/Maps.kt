@@ -20,6 +20,13 @@ class Maps(val rows: Int, val columns: Int, val depth: Int, val values: FloatArr
         return this
     }
 
+    /** The same with every map empty that holds a value that is no number; itself where none does. */
+    fun emptied(): Maps {
+        val bad = BooleanArray(depth)
+        for (i in values.indices) if (!values[i].isFinite()) bad[i % depth] = true
+        return if (bad.none { it }) this else Maps(rows, columns, depth, FloatArray(values.size) { if (bad[it % depth]) 0f else values[it] })
+    }
+
     companion object {
         /** Cells a side of what enters a model. */
         const val SIZE = 56

@@ -14,8 +14,12 @@ class Observation private constructor(
     fun of(person: Int) = Observation(native, affine, keypoints, extent, person)
 
     companion object {
-        /** Decodes the maps; null where no keypoint is a number. */
-        fun of(native: Maps, affine: Affine): Observation? {
+        /**
+         * Decodes the maps; null where no keypoint is a number. A map with a value that is none shows nothing: it becomes empty, and no
+         * later frame sees it.
+         */
+        fun of(seen: Maps, affine: Affine): Observation? {
+            val native = seen.emptied()
             val places = Decode.places(native)
             val keypoints = FloatArray(places.size) {
                 val k = it / 3 * 3

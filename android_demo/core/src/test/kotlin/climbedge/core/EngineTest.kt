@@ -87,6 +87,13 @@ class EngineTest {
         assertTrue(shown.isNotEmpty() && shown.all { it.status.model == "identity" })
     }
 
+    @Test fun theDefaultRefinerIsTheFirstChoiceBesideThoseOfABundle() {
+        val library = object : Library by ChainFrames.Assets {
+            override fun refiners() = listOf("refiners/step-newest.tflite", "refiners/default.tflite", "refiners/conv3d.tflite")
+        }
+        assertEquals(listOf("refiners/default.tflite", "refiners/conv3d.tflite", "refiners/step-newest.tflite"), Choice.models(library).take(3))
+    }
+
     @Test fun closingEndsTheThreadWhateverItDoes() {
         val ended = CountDownLatch(1)
         val engine = engine().apply { use(Choice(Choice.OFF, Wish.CPU)) }

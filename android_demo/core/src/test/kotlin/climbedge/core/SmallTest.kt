@@ -2,6 +2,7 @@ package climbedge.core
 
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
+import org.junit.Assert.assertSame
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
@@ -36,6 +37,19 @@ class SmallTest {
         for (bad in listOf("butter", "mean:reach=0", "mean:reach=1.5", "mean:reach", "mean:sigma=1", "mean:reach=1,reach=2", "one_euro:emits=centre", "savitzky_golay:order=5")) {
             val error = assertThrows(bad, ClimbEdgeError::class.java) { FilterSpec.parse(bad) }
             assertTrue(error.message, "expected" in error.message!!)
+        }
+    }
+
+    @Test fun aMapOfNoNumbersShowsNothing() {
+        val native = Maps(64, 64, Skeleton.K).apply { for (k in 0 until depth) values[(20 * columns + 10 + k) * depth + k] = 0.9f }
+        val good = Observation.of(native, Affine(4.0, 0.0, 0.0, 0.0, 4.0, 0.0))!!
+        for (bad in listOf(Float.NaN, Float.POSITIVE_INFINITY)) {
+            val broken = Maps(64, 64, Skeleton.K, native.values.copyOf().also { it[3] = bad })
+            val seen = Observation.of(broken, Affine(4.0, 0.0, 0.0, 0.0, 4.0, 0.0))!!
+            assertTrue(seen.native.values.all { it.isFinite() } && seen.keypoints.all { it.isFinite() })
+            assertEquals("$bad", 0f, seen.keypoints[3 * 3 + 2])
+            for (i in seen.keypoints.indices) if (i / 3 != 3) assertEquals(good.keypoints[i], seen.keypoints[i])
+            assertSame(native, good.native)
         }
     }
 
