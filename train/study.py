@@ -55,14 +55,7 @@ def study(name: str, out: Path, jobs: int = 1, only: str | None = None) -> list[
     Raises ClimbEdgeError for a config that says something else, and GateFailed where a cell failed.
     """
     config = _checked(name, load_config(name))
-    cells = [
-        Cell(model, setup, seed, tuple(p for p in PHASES if p in config))
-        for setup in config["setups"]
-        for model in config["models"]
-        for seed in _seeds(config, model, setup)
-    ]
-    for cell in cells:
-        cell.reason = next((why for prefix, why in config["not_run"].items() if cell.under(prefix)), None)
+    cells = _cells(name, config)
     wanted = [c for c in cells if not c.reason and (only is None or only in c.name)]
     if not wanted:
         raise ClimbEdgeError(
@@ -112,6 +105,25 @@ def _checked(name: str, config: dict) -> dict:
             )
     setups = [str(s) for s in config["setups"]]
     return {"override": {}, "not_run": {}} | config | {"setups": setups}
+
+
+def _cells(name: str, config: dict) -> list[Cell]:
+    """The grid of a checked config. Raises ClimbEdgeError for an override or a reason that belongs to no cell of it."""
+    cells = [
+        Cell(model, setup, seed, tuple(p for p in PHASES if p in config))
+        for setup in config["setups"]
+        for model in config["models"]
+        for seed in _seeds(config, model, setup)
+    ]
+    for key in ("override", "not_run"):
+        for prefix in config[key]:
+            if not any(cell.under(prefix) for cell in cells):
+                raise ClimbEdgeError(
+                    f"config {name}: {key} {prefix!r}: no cell has that name; cells are {', '.join(c.name for c in cells)}"
+                )
+    for cell in cells:
+        cell.reason = next((why for prefix, why in config["not_run"].items() if cell.under(prefix)), None)
+    return cells
 
 
 def _seeds(config: dict, model: str, setup: str) -> list[int]:

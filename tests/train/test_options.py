@@ -116,6 +116,7 @@ def test_every_built_in_study_has_cells_whose_options_are_understood(name, tmp_p
     config = study._checked(name, load_config(name))
     for variable in re.findall(r"\$(\w+)", str(config)):
         monkeypatch.setenv(variable, str(tmp_path))
+    assert study._cells(name, config)
     phases = tuple(p for p in study.PHASES if p in config)
     for model in config["models"]:
         for setup in config["setups"]:

@@ -107,6 +107,8 @@ def test_options_of_a_cell_come_from_its_phase_and_its_overrides(tmp_path, monke
         ("models = ['conv3d']\nsetups = ['1.1']\nseeds = [0]", "expected a table"),
         ("models = ['conv3d']\nsetups = ['1.1']\nseeds = [0]\npretrain = 3", "pretrain: expected a table"),
         (TINY.replace("finetune = {", "finetunes = {"), r"override.*deciwatch.*expected pretrain, finetune or seeds"),
+        (TINY.replace('."deciwatch"]', '."deciwach"]'), "override 'deciwach': no cell has that name"),
+        (TINY.replace('"convlstm_sum.1" =', '"convlstm_sum.2" ='), "not_run 'convlstm_sum.2': no cell has that name"),
         ("models = [", "expected TOML"),
         ("a = " + "[" * 5000, "expected TOML"),
     ],
