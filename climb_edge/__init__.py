@@ -10,10 +10,13 @@ import importlib
 __version__ = "0.1.0"
 
 _NAMES = {
-    "BlazePose": "blazepose", "HeatmapFile": "estimator", "Observation": "estimator", "Estimator": "estimator",
-    "ClimbEdgeError": "errors", "ClipSet": "clips", "load_clips": "clips", "save_clips": "clips",
-    "as_rows": "results", "as_supervision": "results", "Stream": "stream", "Result": "stream", "load_refiner": "refiner", "read_video": "video", "read_camera": "video",
-    "Frame": "video", "Newest": "live", "KEYPOINTS": "skeleton", "Recording": "recording", "decode": "heatmaps", "Score": "pck",
+    "BlazePose": "estimators.blazepose", "HeatmapFile": "estimators.heatmap_file", "Observation": "estimators.base",
+    "Estimator": "estimators.base", "Recording": "estimators.recording", "ClimbEdgeError": "errors",
+    "ClipSet": "files.clips", "load_clips": "files.clips", "save_clips": "files.clips",
+    "as_rows": "tracking.exports", "as_supervision": "tracking.exports", "Stream": "streaming.stream",
+    "Result": "streaming.result", "load_refiner": "refiners.load", "read_video": "media.video",
+    "read_camera": "media.video", "Frame": "media.frame", "Newest": "media.live", "KEYPOINTS": "pose.skeleton",
+    "decode": "pose.decode", "Score": "evaluation.pck",
 }  # fmt: skip
 __all__ = [*sorted(_NAMES), "__version__"]
 

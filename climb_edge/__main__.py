@@ -9,8 +9,9 @@ import sys
 from math import isfinite
 from pathlib import Path
 
-from climb_edge.errors import ClimbEdgeError, run_command, write_json
-from climb_edge.options import parser
+from climb_edge.cli import parser
+from climb_edge.errors import ClimbEdgeError, run_command
+from climb_edge.files.atomic import write_json
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _estimator(options: argparse.Namespace, people: int = 1):
-    from climb_edge.estimator import load_estimator
+    from climb_edge.estimators.load import load_estimator
 
     return load_estimator(options.estimator, options.weights, people, options.threads)
 
@@ -36,10 +37,10 @@ def _estimator(options: argparse.Namespace, people: int = 1):
 def _track(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from climb_edge.live import Newest
-    from climb_edge.refiner import load_refiner
-    from climb_edge.track import track
-    from climb_edge.video import read_camera, read_video, video_info
+    from climb_edge.media.live import Newest
+    from climb_edge.media.video import read_camera, read_video, video_info
+    from climb_edge.refiners.load import load_refiner
+    from climb_edge.tracking.track import track
 
     camera = options.source.isdecimal() and not Path(options.source).exists()
     live = camera or options.live
@@ -80,7 +81,7 @@ def _page(options: argparse.Namespace):
     """The open live page, its address printed; nothing where none was asked for."""
     if options.page is None:
         return contextlib.nullcontext()
-    from climb_edge.page import Page
+    from climb_edge.tracking.live_page import Page
 
     page = Page(options.page, Path(options.source).name)
     print(f"live page: {page.url}", flush=True)
@@ -89,17 +90,17 @@ def _page(options: argparse.Namespace):
 
 def _also(options: argparse.Namespace, done, out: Path):
     """Write the track in the other forms that were asked for; yields their paths."""
-    from climb_edge import climbing, results
-    from climb_edge.track import write_picture
+    from climb_edge.tracking import climbing, exports
+    from climb_edge.tracking.track import write_picture
 
     if done.last is None:
         return
     size = (done.last.shape[1], done.last.shape[0])
     if "csv" in options.also:
-        results.write_csv(out / "track.csv", done.results)
+        exports.write_csv(out / "track.csv", done.results)
         yield out / "track.csv"
     if "coco" in options.also:
-        results.write_coco(out / "track.coco.json", done.results, size, options.source)
+        exports.write_coco(out / "track.coco.json", done.results, size, options.source)
         yield out / "track.coco.json"
     if "climbing" in options.also:
         found, image = climbing.summaries(done.results, size), done.last
@@ -111,7 +112,7 @@ def _also(options: argparse.Namespace, done, out: Path):
 
 
 def _plot(options: argparse.Namespace) -> None:
-    from climb_edge.plot import plot
+    from climb_edge.tracking.plot import plot
 
     joints = options.joint or ["left_wrist", "right_wrist"]
     for curve in plot(options.tracks, joints, options.out, options.person):
@@ -130,10 +131,11 @@ def _until(frames, seconds: float):
 def _evaluate(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from climb_edge.boxes import RULES
-    from climb_edge.clips import load_clips
-    from climb_edge.evaluate import VideoFolder, evaluate, recordings, table
-    from climb_edge.refiner import load_refiner
+    from climb_edge.evaluation.evaluate import evaluate, table
+    from climb_edge.evaluation.videos import VideoFolder, recordings
+    from climb_edge.files.clips import load_clips
+    from climb_edge.pose.boxes import RULES
+    from climb_edge.refiners.load import load_refiner
 
     clips = load_clips(options.clips).first(options.limit)
     refiners = [load_refiner(r, options.threads, options.device) for r in options.refiner or ["default"]]
@@ -148,16 +150,16 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _benchmark(options: argparse.Namespace) -> None:
     if options.soak:
-        from climb_edge.soak import command
+        from climb_edge.evaluation.soak import command
     else:
-        from climb_edge.benchmark import command
+        from climb_edge.evaluation.benchmark import command
     command(options)
 
 
 def _inspect(options: argparse.Namespace) -> None:
-    from climb_edge.contract import read_model
-    from climb_edge.golden import check_graph
-    from climb_edge.runtime import Session
+    from climb_edge.runtime.contract import read_model
+    from climb_edge.runtime.golden import check_graph
+    from climb_edge.runtime.session import Session
 
     graph, contract = read_model(options.model)
     error = check_graph(options.model, Session(graph, 1, source=options.model), contract)
@@ -172,7 +174,8 @@ def _inspect(options: argparse.Namespace) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> None:
-    from climb_edge.weights import ASSETS, available, fetch_software_vulkan, locate
+    from climb_edge.files.assets import ASSETS, available, locate
+    from climb_edge.runtime.vulkan import fetch_software_vulkan
 
     if options.only == "vulkan":
         print(fetch_software_vulkan())

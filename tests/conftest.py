@@ -36,7 +36,7 @@ def data_folder() -> Path:
 @pytest.fixture(scope="session")
 def weights_folder() -> Path:
     """The folder with BlazePose's detector and full landmark model; fetched by pip where the cache has them not."""
-    from climb_edge.weights import locate
+    from climb_edge.files.assets import locate
 
     locate("pose_detection.tflite")
     return locate("pose_landmark_full.tflite").parent
@@ -45,7 +45,7 @@ def weights_folder() -> Path:
 @pytest.fixture(scope="session")
 def demo_clip() -> Path:
     """The demo clip: a man jumps on a roof (frame 0 on), a woman walks in from the right (frame 50 on)."""
-    from climb_edge.weights import locate
+    from climb_edge.files.assets import locate
 
     return locate("demo.mp4")
 
@@ -55,7 +55,7 @@ def demo_frames(demo_clip) -> list:
     """Frames 60 to 77 of the demo clip, 1768 x 994: both persons are in full view."""
     from itertools import islice
 
-    from climb_edge.video import read_video
+    from climb_edge.media.video import read_video
 
     return list(islice(read_video(demo_clip), 60, 78))
 
@@ -63,11 +63,11 @@ def demo_frames(demo_clip) -> list:
 @pytest.fixture(scope="session")
 def vulkan() -> None:
     """A driver to run on: the environment's, or SwiftShader, fetched where the cache has it not."""
-    from climb_edge import gpu
     from climb_edge.errors import ClimbEdgeError
-    from climb_edge.weights import fetch_software_vulkan
+    from climb_edge.runtime import isolated
+    from climb_edge.runtime.vulkan import fetch_software_vulkan
 
-    if gpu.why_not():
+    if isolated.why_not():
         try:
             fetch_software_vulkan()
         except ClimbEdgeError as error:

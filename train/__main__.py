@@ -6,8 +6,9 @@ import argparse
 import sys
 from dataclasses import asdict
 
-from climb_edge.errors import ClimbEdgeError, run_command, write_json
-from train.options import parse
+from climb_edge.errors import ClimbEdgeError, run_command
+from climb_edge.files.atomic import write_json
+from train.cli import parse
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,7 +23,8 @@ def _run(arguments: list[str]) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from train.training import report, train  # sets up quiet logging before TensorFlow loads
+    from train.fitting.metrics import report
+    from train.fitting.run import train  # sets up quiet logging before TensorFlow loads
 
     report(options.out, train(options))
 
@@ -30,9 +32,9 @@ def _train(options: argparse.Namespace) -> None:
 def _annotate(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from climb_edge.clips import save_clips
-    from train.annotate import annotate
-    from train.data import tell_skipped
+    from climb_edge.files.clips import save_clips
+    from train.data.annotate import annotate
+    from train.data.sources import tell_skipped
 
     with tqdm(unit="frame", desc="teacher") as bar:
 
@@ -53,10 +55,10 @@ def _annotate(options: argparse.Namespace) -> None:
 
 
 def _extract(options: argparse.Namespace) -> None:
-    from climb_edge.clips import load_clips
-    from climb_edge.evaluate import VideoFolder
-    from train.data import tell_skipped
-    from train.store import extract
+    from climb_edge.evaluation.videos import VideoFolder
+    from climb_edge.files.clips import load_clips
+    from train.data.sources import tell_skipped
+    from train.data.store import extract
 
     clips = load_clips(options.clips)
     seen = extract(
@@ -73,8 +75,8 @@ def _extract(options: argparse.Namespace) -> None:
 
 def _import(options: argparse.Namespace) -> None:
     from train import layouts
-    from train.data import tell_skipped
-    from train.store import from_heatmaps
+    from train.data.sources import tell_skipped
+    from train.data.store import from_heatmaps
 
     settings = layouts.parse(options.layout, options.option) | {"strict": options.strict}
     found = layouts.read(options.layout, options.folder, **settings)
@@ -91,19 +93,19 @@ def _import(options: argparse.Namespace) -> None:
 def _fit_noise(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from train import fit_noise
-    from train.store import load_store
+    from train.data.store import load_store
+    from train.noise import fit
 
     clips, recordings = load_store(options.store)
-    with tqdm(total=fit_noise.ROUNDS, unit="round", desc="fit noise") as bar:
-        noise = fit_noise.fit(clips, recordings, options.name or options.out.stem, step=bar.update)
-    fit_noise.save(options.out, noise, fit_noise.provenance(clips, recordings))
-    print(fit_noise.report(*fit_noise.check(clips, recordings, noise)))
+    with tqdm(total=fit.ROUNDS, unit="round", desc="fit noise") as bar:
+        noise = fit.fit(clips, recordings, options.name or options.out.stem, step=bar.update)
+    fit.save(options.out, noise, fit.provenance(clips, recordings))
+    print(fit.report(*fit.check(clips, recordings, noise)))
     print(options.out)
 
 
 def _study(options: argparse.Namespace) -> None:
-    from train.study import study
+    from train.studies.grid import study
 
     cells = study(options.config, options.out, options.jobs, options.only)
     states = [c.state for c in cells]
@@ -112,14 +114,14 @@ def _study(options: argparse.Namespace) -> None:
 
 
 def _tables(options: argparse.Namespace) -> None:
-    from train.tables import write
+    from train.studies.tables import write
 
     for path in write(options.runs, options.out):
         print(path)
 
 
 def _look(options: argparse.Namespace) -> None:
-    from train.look import look
+    from train.studies.look import look
 
     print(look(options.runs, options.beside, options.plot), end="")
 
@@ -130,7 +132,7 @@ def _models(options: argparse.Namespace) -> None:
         return
     if options.preset:
         raise ClimbEdgeError(f"--preset {options.preset}: says how windows are trained on; name some with --data")
-    from train.macs import described, table
+    from train.models.cost import described, table
 
     rows = described()
     print(table(rows))
@@ -141,15 +143,16 @@ def _models(options: argparse.Namespace) -> None:
 
 def _paces(options: argparse.Namespace) -> str:
     """How fast windows are read and trained on: of every model, or as a preset trains its own."""
-    from train import models, speed
-    from train.augment import Augmentation
-    from train.data import open_source
+    from train.data.augment import Augmentation
+    from train.data.sources import open_source
+    from train.fitting import speed
+    from train.models import registry
 
     preset = [f"--preset={options.preset}"] if options.preset else []
     trained = parse(["finetune", f"--data={options.data}", "--out=.", *preset])
     config = vars(options) | {"data": [options.data], "clips": 50, "seed": 0}
     source = open_source(config | {"augmentation": asdict(Augmentation.of(vars(trained)))})
-    return speed.table(speed.paces(source, [trained.model] if preset else models.names(), trained.batch))
+    return speed.table(speed.paces(source, [trained.model] if preset else registry.names(), trained.batch))
 
 
 _COMMANDS = {

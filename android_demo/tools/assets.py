@@ -11,11 +11,11 @@ import shutil
 import sys
 from pathlib import Path
 
-from climb_edge.contract import read_model
 from climb_edge.errors import run_command
-from climb_edge.refiner import default_path
-from climb_edge.weights import locate, sha256_of
-from convert.bundle import notices, verify
+from climb_edge.files.assets import locate, sha256_of
+from climb_edge.refiners.tflite import default_path
+from climb_edge.runtime.contract import read_model
+from convert.pipeline.bundle import notices, verify
 
 ESTIMATOR = ("pose_detection.tflite", "pose_landmark_lite.tflite")
 

@@ -6,12 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from climb_edge.contract import read_model
-from climb_edge.pck import ALPHAS
-from climb_edge.runtime import Session
-from climb_edge.skeleton import KEYPOINTS
-from convert.checks import worst_of
-from convert.report import SCHEMA, build, skipped
+from climb_edge.evaluation.pck import ALPHAS
+from climb_edge.pose.skeleton import KEYPOINTS
+from climb_edge.runtime.contract import read_model
+from climb_edge.runtime.session import Session
+from convert.checks.verdict import worst_of
+from convert.reports.build import build, skipped
+from convert.reports.schema import SCHEMA
 
 THRESHOLDS = [str(a) for a in ALPHAS]
 NAMES = ("lint", "types", "load", "cpu", "gpu", "parity", "stream", "second", "speed", "contract")
@@ -90,17 +91,18 @@ def measured_report() -> dict:
     """A report on a refiner, run on generated clips; its input stands for the Keras model."""
     from edge.scene import CONV3D
 
-    from convert import checks
-    from convert.graph import Graph, convert_function
-    from convert.lint import read_ops
-    from convert.parity import compare, numbers, parity
-    from convert.recipes import RECIPES
-    from convert.run import Made
-    from convert.speed import times
-    from convert.testset import TestSet, both_decodes
-    from train.motion import generated_clips
-    from train.noises import get
-    from train.windows import RenderedWindows
+    from climb_edge.pose.decode import both_decodes
+    from convert.checks import graph_checks, verdict
+    from convert.checks.parity import compare, numbers, parity
+    from convert.checks.speed import times
+    from convert.checks.testset import TestSet
+    from convert.graphs.build import Graph, convert_function
+    from convert.graphs.lint import read_ops
+    from convert.pipeline.conversion import Made
+    from convert.quantization.recipes import RECIPES
+    from train.data.rendered import RenderedWindows
+    from train.noise.library import get
+    from train.synthesis.motion import generated_clips
 
     content, contract = read_model(CONV3D)
     state = tuple((s["name"], tuple(s["shape"])) for s in contract["state"])
@@ -122,13 +124,17 @@ def measured_report() -> dict:
         recipe, graph, candidates=[{"quantizer": "tensorflow", "reason": None, "bytes": 9, "cells": 0.0, "kept": True}]
     )
     ops, broken = read_ops(content)
-    made.checks += [checks.lint(broken), checks.types(ops, ops, recipe), checks.load(graph, sets[0].inputs)]
-    cpu = numbers(recipe, compared)[1] | {"saturation": checks.saturation(graph, sets[0].inputs[:1])}
-    made.checks += [checks.Check("cpu", figures=cpu), checks.on_gpu(graph, recipe, sets[0].inputs[0])]
-    made.checks.append(checks.Check("parity", *parity(graph, recipe, compared)))
+    made.checks += [
+        graph_checks.lint(broken),
+        graph_checks.types(ops, ops, recipe),
+        graph_checks.load(graph, sets[0].inputs),
+    ]
+    cpu = numbers(recipe, compared)[1] | {"saturation": graph_checks.saturation(graph, sets[0].inputs[:1])}
+    made.checks += [verdict.Check("cpu", figures=cpu), graph_checks.on_gpu(graph, recipe, sets[0].inputs[0])]
+    made.checks.append(verdict.Check("parity", *parity(graph, recipe, compared)))
     naive = convert_function(SimpleNamespace(variables=[]), lambda window: 2 * window, [((1, 5, 56, 56, 25), "window")])
     rows = times({"a": graph}, graph, naive, sets[0].inputs[0])["a"]
-    made.checks.append(checks.Check("speed", figures={"rows": rows}))
+    made.checks.append(verdict.Check("speed", figures={"rows": rows}))
     config = example()["run"] | {"data": ["generated"]}
     run = SimpleNamespace(path="runs/mine", config=config, sets=sets, made=[made], claims=[], said=[])
     return json.loads(json.dumps(build(run), default=float))

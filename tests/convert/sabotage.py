@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from climb_edge.runtime import Session
-from convert.flatbuffer import label, pack, parse
+from climb_edge.runtime.session import Session
+from convert.graphs.flatbuffer import label, pack, parse
 
 
 def spoiled(content: bytes, factor: float) -> bytes:

@@ -9,11 +9,11 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from edge.scene import CONV3D
 
-from climb_edge.contract import read_model
-from climb_edge.golden import golden_frames
-from climb_edge.runtime import Session
-from convert import apart
-from convert.apart import run_apart, why_not_second
+from climb_edge.runtime import apart
+from climb_edge.runtime.apart import run_apart, why_not_second
+from climb_edge.runtime.contract import read_model
+from climb_edge.runtime.golden import golden_frames
+from climb_edge.runtime.session import Session
 
 FIRST, SECOND = Session.version(), "tflite-runtime 2.14.0"
 

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from edge.scene import CONV3D
 
-from climb_edge.contract import append_contract, read_model
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.golden import golden_frames
-from climb_edge.heatmaps import to_pixels
-from climb_edge.refiner import TFLiteRefiner, to_keypoints
-from climb_edge.skeleton import KEYPOINTS
-from climb_edge.video import VideoWriter
-from convert import bundle as made
+from climb_edge.media.video import VideoWriter
+from climb_edge.pose.render import to_pixels
+from climb_edge.pose.skeleton import KEYPOINTS
+from climb_edge.refiners.base import to_keypoints
+from climb_edge.refiners.tflite import TFLiteRefiner
+from climb_edge.runtime.contract import append_contract, read_model
+from climb_edge.runtime.golden import golden_frames
+from convert.pipeline import bundle as made
 
 NAME = "conv3d.step-newest.float16"
 REPORT = {"schema": "climb-edge/report/1", "verdict": "pass", "files": [{"max_error": float("nan")}]}
@@ -174,7 +175,7 @@ def test_a_failure_leaves_the_old_bundle(folder, tmp_path, write, monkeypatch, w
 def test_a_killed_run_leaves_the_old_bundle(folder, model, weights_folder):
     before = contents(folder)
     code = (
-        "import os, sys; from pathlib import Path; from convert import bundle as made\n"
+        "import os, sys; from pathlib import Path; from convert.pipeline import bundle as made\n"
         "made._readme = lambda *a: os._exit(9)\n"
         "made.bundle([Path(sys.argv[1])], {}, sys.argv[2], 'full', sys.argv[3])"
     )
@@ -221,9 +222,9 @@ def test_what_cannot_be_bundled_is_refused(tmp_path, write, model, weights_folde
 
 
 def test_notices_come_from_the_checkout_or_from_what_was_installed(tmp_path, monkeypatch):
-    root = Path(made.__file__).parent.parent
+    root = Path(made.__file__).parents[2]
     assert made.notices() == [root / "LICENSE", root / "THIRD_PARTY_NOTICES.md"]
-    monkeypatch.setattr(made, "__file__", str(tmp_path / "convert" / "bundle.py"))
+    monkeypatch.setattr(made, "__file__", str(tmp_path / "convert" / "pipeline" / "bundle.py"))
     (tmp_path / "LICENSE").write_text("somebody else's, as in site-packages")
     installed = made.notices()
     assert [p.name for p in installed] == ["LICENSE", "THIRD_PARTY_NOTICES.md"]

@@ -11,27 +11,27 @@ import pytest
 from edge.scene import CONV3D
 from sabotage import spoiled
 
-from climb_edge.contract import read_model
-from climb_edge.gpu import why_not
-from climb_edge.pck import Score, drop, worst_keypoint
-from climb_edge.refiner import TFLiteRefiner
-from convert import graph as graphs
-from convert import run as conversion
+from climb_edge.evaluation.pck import Score, drop, worst_keypoint
+from climb_edge.refiners.tflite import TFLiteRefiner
+from climb_edge.runtime.contract import read_model
+from climb_edge.runtime.isolated import why_not
 from convert.__main__ import main
-from convert.checks import NAMES
-from convert.parity import Compared, gate, parity
-from convert.quantize import Quantization
-from convert.recipes import RECIPES
-from convert.speed import naive
-from convert.testset import TestSet, clip_to_stream, of_part
-from train import models
+from convert.checks.parity import Compared, gate, parity
+from convert.checks.speed import naive
+from convert.checks.testset import TestSet, clip_to_stream, of_part
+from convert.checks.verdict import NAMES
+from convert.graphs import build as graphs
+from convert.pipeline import run as conversion
+from convert.quantization.quantizers import Quantization
+from convert.quantization.recipes import RECIPES
 from train.__main__ import main as train
-from train.data import open_source
-from train.motion import generated_clips
-from train.noises import NOISES
-from train.runs import Run
-from train.splits import Split
-from train.windows import RenderedWindows
+from train.data.rendered import RenderedWindows
+from train.data.sources import open_source
+from train.data.splits import Split
+from train.fitting.run_folder import Run
+from train.models import registry
+from train.noise.library import NOISES
+from train.synthesis.motion import generated_clips
 
 
 @pytest.fixture(scope="module")
@@ -225,14 +225,15 @@ def test_a_full_disk_leaves_the_older_file(trained, tmp_path):
     script = f"""
 import resource, sys
 from pathlib import Path
-from convert import run as conversion
-from convert.checks import Check
-from convert.graph import Graph
-from convert.recipes import RECIPES
-from climb_edge.contract import read_model
+from convert.pipeline import run as conversion
+from convert.checks.verdict import Check
+from convert.pipeline.conversion import Made
+from convert.graphs.build import Graph
+from convert.quantization.recipes import RECIPES
+from climb_edge.runtime.contract import read_model
 graph, contract = read_model({str(path)!r})
 state = tuple((t["name"], tuple(t["shape"])) for t in contract["state"])
-made = conversion.Made(RECIPES["float16"], Graph("conv3d", "step", "newest", "heatmaps", 0, state, graph), [Check("lint")])
+made = Made(RECIPES["float16"], Graph("conv3d", "step", "newest", "heatmaps", 0, state, graph), [Check("lint")])
 conversion.GENERATED_CLIPS = conversion.TEST_WINDOWS = 1
 run = conversion.open_run({str(trained)!r}, ("step-newest",))
 original = conversion.write_model
@@ -316,7 +317,7 @@ def test_a_run_without_test_windows_is_refused(trained, tmp_path, capsys):
 def test_weights_that_are_no_numbers_are_refused(trained, tmp_path, capsys):
     broken = tmp_path / "run"
     shutil.copytree(trained, broken)
-    described = models.get("conv3d")
+    described = registry.get("conv3d")
     model = Run.open(broken).load_weights(described.build(**described.switches))
     model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
     model.save_weights(broken / "best.weights.h5")

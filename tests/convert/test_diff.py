@@ -7,7 +7,7 @@ import pytest
 from reports import THRESHOLDS, example, refused
 
 from convert.__main__ import main
-from convert.diff import Change, compare, lines
+from convert.reports.diff import Change, compare, lines
 
 FILE = "conv3d.step-newest.int8.tflite"
 

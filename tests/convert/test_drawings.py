@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from reports import example
 
-from climb_edge.skeleton import KEYPOINTS
-from convert.drawings import chart, histogram, sizes, spread, windows
+from climb_edge.pose.skeleton import KEYPOINTS
+from convert.reports.drawings import chart, histogram, sizes, spread, windows
 
 
 def picture(address: str) -> np.ndarray:

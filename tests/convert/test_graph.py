@@ -4,16 +4,16 @@ import keras
 import numpy as np
 import pytest
 
-from climb_edge.contract import input_shapes
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.runtime import Session
-from convert.graph import build, to_tflite
-from convert.lint import read_ops
-from convert.testset import FRAMES
-from train import models
-from train.motion import generated_clips
-from train.noises import NOISES
-from train.windows import RenderedWindows
+from climb_edge.pose.layout import input_shapes
+from climb_edge.runtime.session import Session
+from convert.checks.testset import FRAMES
+from convert.graphs.build import build, to_tflite
+from convert.graphs.lint import read_ops
+from train.data.rendered import RenderedWindows
+from train.models import registry
+from train.noise.library import NOISES
+from train.synthesis.motion import generated_clips
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def windows():
 
 def trained(name: str):
     """(model, its training form) with random weights: a wrong tap or a flipped axis cannot hide behind symmetry."""
-    described = models.get(name)
+    described = registry.get(name)
     form = described.build(**described.switches)
     rng = np.random.default_rng(3)
     form.set_weights([w + 0.02 * rng.standard_normal(w.shape) for w in form.get_weights()])
@@ -38,10 +38,10 @@ def graph_of(name: str, form: str):
     return model, build(described, model, *form.split("-"), described.switches)
 
 
-BUILT = [name for name in models.names() if models.get(name).parameters]
+BUILT = [name for name in registry.names() if registry.get(name).parameters]
 
 
-@pytest.mark.parametrize("form", models.FORMS)
+@pytest.mark.parametrize("form", registry.FORMS)
 @pytest.mark.parametrize("name", BUILT)
 def test_every_file_equals_its_training_form_and_keeps_the_rules(name, form, windows):
     model, graph = graph_of(name, form)
@@ -59,9 +59,9 @@ def test_every_file_equals_its_training_form_and_keeps_the_rules(name, form, win
 
 
 def test_conv3d_holds_the_frames_that_its_kernel_reaches():
-    described = models.get("conv3d")
-    held = [described.form_parameters(*form.split("-")) for form in models.FORMS]
-    assert dict(zip(models.FORMS, held, strict=True)) == {
+    described = registry.get("conv3d")
+    held = [described.form_parameters(*form.split("-")) for form in registry.FORMS]
+    assert dict(zip(registry.FORMS, held, strict=True)) == {
         "window-all": 390_875, "window-newest": 46_925, "window-centre": 78_175, "step-newest": 46_925, "step-centre": 78_175
     }  # fmt: skip
 
@@ -91,6 +91,6 @@ def test_bytes_that_are_no_flatbuffer_are_a_clear_error():
 
 
 def test_lint_names_a_tensor_that_is_only_handed_on():
-    described = models.get("identity")
+    described = registry.get("identity")
     graph = to_tflite(described.form(described.build(), "step", "centre"), 0)
     assert any("is an input and an output" in rule for rule in read_ops(graph)[1])

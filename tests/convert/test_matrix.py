@@ -6,7 +6,7 @@ import pytest
 from reports import example
 
 from convert.__main__ import main
-from convert.recipes import RECIPES
+from convert.quantization.recipes import RECIPES
 
 
 @pytest.fixture

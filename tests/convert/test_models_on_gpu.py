@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from climb_edge.gpu import why_not
+from climb_edge.runtime.isolated import why_not
 from convert.__main__ import main
-from convert.table import Row, examine, failures, on_gpu, seeded, stream
-from train import models
+from convert.model_table import Row, examine, failures, on_gpu, seeded, stream
+from train.models import registry
 
-BUILT = [name for name in models.names() if models.get(name).parameters]
+BUILT = [name for name in registry.names() if registry.get(name).parameters]
 
 
 @pytest.mark.slow

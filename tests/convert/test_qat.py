@@ -8,31 +8,32 @@ import numpy as np
 import pytest
 from sabotage import spoiled
 
-from climb_edge.clips import save_clips
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.runtime import Session
-from convert import checks
+from climb_edge.files.clips import save_clips
+from climb_edge.runtime.session import Session
 from convert.__main__ import main as convert
-from convert.aware import error_table
-from convert.graph import build
-from convert.lint import output_step, read_ops
-from convert.parity import Compared, numbers, promise
-from convert.quantize import Quantization
-from convert.recipes import KEPT, RECIPES, suited
-from train import models
+from convert.checks import graph_checks
+from convert.checks.parity import Compared, numbers, promise
+from convert.graphs.build import build
+from convert.graphs.lint import output_step, read_ops
+from convert.quantization.aware import error_table
+from convert.quantization.quantizers import Quantization
+from convert.quantization.recipes import KEPT, RECIPES, suited
 from train.__main__ import main as train
-from train.fake_quant import aware, quantization_aware
-from train.motion import generated_clips
-from train.noises import NOISES
-from train.windows import RenderedWindows
+from train.data.rendered import RenderedWindows
+from train.fitting import initial_weights
+from train.layers.aware import aware, quantization_aware
+from train.models import registry
+from train.noise.library import NOISES
+from train.synthesis.motion import generated_clips
 
 RECIPE = RECIPES["qat_int8"]
 
 
 def made(name: str, form: str, windows, spread: float = 0.0):
     """(float graph, int8 file's graph, quantization-aware model) of weights that no constant's zeros are folded out of."""
-    described = models.get(name)
-    plain = models.initial(described, "none" if name.startswith("convlstm") else "shipped")
+    described = registry.get(name)
+    plain = initial_weights.initial(described, "none" if name.startswith("convlstm") else "shipped")
     rng = np.random.default_rng(0)
     plain.set_weights([w + spread * rng.standard_normal(w.shape) for w in plain.get_weights()])
     model = quantization_aware(described, plain)
@@ -62,7 +63,7 @@ def test_conv3ds_file_gives_what_training_saw_on_100_windows(conv3d, windows):
     reasons, share = promise(graph, windows, model)
     assert (reasons, len(windows)) == ([], 100) and share > 0.9999
     plain, ops = read_ops(own.content)[0], read_ops(graph.content)[0]
-    assert checks.types(ops, plain, RECIPE).verdict == "pass"
+    assert graph_checks.types(ops, plain, RECIPE).verdict == "pass"
     assert {op.activations for op in ops if op.name not in ("QUANTIZE",)} == {"INT8"}
     low, high = aware(model).ranges.values()["refined"]
     assert output_step(graph.content) == pytest.approx((high - low) / 255, rel=1e-5)
@@ -84,7 +85,7 @@ def test_the_error_table_says_which_tensor_costs_what(conv3d, windows):
     names = {"maps", "convolved", "kept", "refined", "weights and constants"}
     assert whole["layer"] == "none" and {row["layer"] for row in rows} == names
     assert rows[0]["layer"] == "kept" and rows[0]["cells"] < 0.5 * whole["cells"]
-    assert error_table(models.initial(models.get("conv3d"), "shipped"), windows[:1]) == []
+    assert error_table(initial_weights.initial(registry.get("conv3d"), "shipped"), windows[:1]) == []
 
 
 @pytest.mark.slow
@@ -115,8 +116,8 @@ def test_a_file_without_integers_keeps_no_step(conv3d):
 
 
 def test_ranges_that_never_saw_data_make_no_file():
-    described = models.get("conv3d")
-    model = quantization_aware(described, models.initial(described, "shipped"))
+    described = registry.get("conv3d")
+    model = quantization_aware(described, initial_weights.initial(described, "shipped"))
     with pytest.raises(
         ClimbEdgeError, match="ranges of maps, convolved, kept, refined: expected what training data reach"
     ):
@@ -140,6 +141,8 @@ def test_every_models_file_gives_what_training_saw(name, form, least, windows):
     own, graph, model = made(name, form, windows, 1e-3)
     _, share = promise(graph, windows[:3], model)
     assert share >= least
-    assert checks.types(read_ops(graph.content)[0], read_ops(own.content)[0], suited(RECIPE, name)).verdict == "pass"
+    assert (
+        graph_checks.types(read_ops(graph.content)[0], read_ops(own.content)[0], suited(RECIPE, name)).verdict == "pass"
+    )
     stepping = graph.runs(Session(graph.content), windows[0])
     assert all(np.isfinite(output).all() for _, outputs in stepping for output in outputs)

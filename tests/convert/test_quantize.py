@@ -11,22 +11,23 @@ import pytest
 from sabotage import spoiled, with_kernel_behind
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.heatmaps import decode
-from climb_edge.runtime import Session
-from convert import checks
-from convert.flatbuffer import pack, parse
-from convert.graph import build, by_tensorflow
-from convert.lint import read_ops, strangers
-from convert.mixed import search
-from convert.quantize import Quantization
-from convert.recipes import DEFAULT, EDGE, RECIPES, TENSORFLOW, choose, support, support_table
-from convert.table import seeded
-from train import models
+from climb_edge.pose.decode import decode
+from climb_edge.runtime.session import Session
+from convert.checks import graph_checks
+from convert.graphs.build import build, by_tensorflow
+from convert.graphs.flatbuffer import pack, parse
+from convert.graphs.lint import read_ops, strangers
+from convert.model_table import seeded
+from convert.quantization.mixed import search
+from convert.quantization.quantizers import Quantization
+from convert.quantization.recipes import DEFAULT, EDGE, RECIPES, TENSORFLOW, choose, support, support_table
 from train.backend import keras
-from train.graphs import decoded
-from train.motion import generated_clips
-from train.noises import NOISES
-from train.windows import Frames, RenderedWindows
+from train.data.rendered import RenderedWindows
+from train.data.windows import Frames
+from train.layers.float import decoded
+from train.models import registry
+from train.noise.library import NOISES
+from train.synthesis.motion import generated_clips
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_recipes_do_what_they_promise_by_either_quantizer(conv3d, windows, name,
         pytest.skip(f"{by} has no {name}")
     graph = replace(plain, content=conv3d.under(recipe, by))
     ops, plain_ops = read_ops(graph.content)[0], read_ops(plain.content)[0]
-    assert checks.types(ops, plain_ops, recipe).verdict == "pass"
+    assert graph_checks.types(ops, plain_ops, recipe).verdict == "pass"
     session = Session(graph.content)
     assert {d["dtype"] for d in session.inputs} == {np.dtype(recipe.io).type}
     expected = plain.emitted(Session(plain.content), windows[0])
@@ -64,9 +65,11 @@ def test_constants_behind_the_flatbuffer_are_seen_and_brought_inside(conv3d):
     outside = with_kernel_behind(inside)
     assert all(b.offset <= 1 for b in parse(outside).buffers)
     ops = read_ops(outside)[0]
-    assert [op.weights for op in ops if op.weights] == ["INT8"] and checks.types(ops, plain, recipe).verdict == "pass"
+    assert [op.weights for op in ops if op.weights] == ["INT8"] and graph_checks.types(
+        ops, plain, recipe
+    ).verdict == "pass"
     blind = [replace(op, weights=None, values=None) for op in ops]
-    assert "hide theirs" in checks.types(blind, plain, recipe).reasons[0]
+    assert "hide theirs" in graph_checks.types(blind, plain, recipe).reasons[0]
     with pytest.raises(ClimbEdgeError, match="behind the file"):
         parse(outside[:-1])
 
@@ -106,7 +109,7 @@ def test_mixed_leaves_in_float_what_costs_most(conv3d, windows):
     assert len(said) >= len(tried) and any(said[0].startswith(f"{layer} in float, 1 of ") for layer in conv3d.layers)
     assert not any("CONV_2D" in layer for layer in tried), "the only convolution in float would be no int8 file"
     ops = read_ops(found.content)[0]
-    assert checks.types(ops, plain, recipe, found.floats).verdict == "pass"
+    assert graph_checks.types(ops, plain, recipe, found.floats).verdict == "pass"
     kept = {layer.removeprefix("all ") for layer in found.floats}
     assert {op.activations for op in ops if op.name in kept} == {"FLOAT32"}
 
@@ -121,7 +124,7 @@ def test_mixed_begins_with_weights_alone_where_int8_does_not_run(windows):
     light = {layer for layer in quantization.layers if layer.startswith("all ")}
     assert light < set(found.floats) and found.sensitivity[-1]["cells"] < found.sensitivity[0]["cells"]
     ops = read_ops(found.content)[0]
-    assert checks.types(ops, read_ops(plain.content)[0], recipe, found.floats).verdict == "pass"
+    assert graph_checks.types(ops, read_ops(plain.content)[0], recipe, found.floats).verdict == "pass"
     integer = [op for op in ops if op.weights and op.activations == "INT8"]
     assert len(integer) >= 10
     apart = np.abs(
@@ -134,7 +137,8 @@ def test_saturation_is_counted_at_the_upper_end(conv3d, windows):
     """Calibrated on maps a tenth as high, the quantized graph cuts the real ones off."""
     low = Quantization(conv3d.plain, [Frames(window.maps / 10, window.peaks) for window in windows])
     shares = [
-        checks.saturation(replace(q.plain, content=q.under(RECIPES["int8"], EDGE)), windows[:1]) for q in (conv3d, low)
+        graph_checks.saturation(replace(q.plain, content=q.under(RECIPES["int8"], EDGE)), windows[:1])
+        for q in (conv3d, low)
     ]
     of_input = [{s["tensor"]: s["share"] for s in share} for share in shares]
     (name,) = [name for name in of_input[1] if "serving_default_frame" in name]
@@ -178,13 +182,13 @@ def test_what_is_refused_is_said_and_left_out_of_all():
 
 def test_the_table_of_the_readme_is_the_one_in_the_code():
     page = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
-    assert support_table(models.names()) in page
+    assert support_table(registry.names()) in page
 
 
 def test_quantized_weights_that_are_too_large_are_refused(conv3d):
     plain = read_ops(conv3d.plain.content)[0]
     ops = read_ops(conv3d.under(RECIPES["float16"], EDGE))[0]
-    said = " ".join(checks.types(ops, plain, RECIPES["int8"]).reasons)
+    said = " ".join(graph_checks.types(ops, plain, RECIPES["int8"]).reasons)
     assert "has FLOAT16 weights" in said and "0.50 of float, at most 0.3" in said
 
 

@@ -7,9 +7,11 @@ import pytest
 from reports import NAMES, THRESHOLDS, Rows, example, keys, measured_report, refused
 
 from climb_edge.errors import ClimbEdgeError
-from convert import drawings
-from convert.drawings import chart
-from convert.report import SCHEMA, headline, kept_because, read_report, skipped, tables, write
+from convert.reports import drawings
+from convert.reports.build import headline, skipped, tables, write
+from convert.reports.drawings import chart
+from convert.reports.formatting import kept_because
+from convert.reports.schema import SCHEMA, read_report
 
 # As the design lists them: what users, tests and apps rely on.
 DOCUMENTED = {"schema", "verdict", "run", "test", "files"}

@@ -14,12 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from climb_edge.blazepose import CROP_SIDE, GRID, BlazePose, Region, refine_landmarks
-from climb_edge.boxes import transform
-from climb_edge.heatmaps import decode
-from climb_edge.pck import torso
-from climb_edge.skeleton import FROM_BLAZEPOSE33, KEYPOINTS, K
-from climb_edge.video import Frame, read_video
+from climb_edge.estimators.blazepose import BlazePose
+from climb_edge.estimators.landmarks import refine_landmarks
+from climb_edge.estimators.region import CROP_SIDE, GRID, Region
+from climb_edge.evaluation.pck import torso
+from climb_edge.media.frame import Frame
+from climb_edge.media.video import read_video
+from climb_edge.pose.boxes import transform
+from climb_edge.pose.decode import decode
+from climb_edge.pose.skeleton import FROM_BLAZEPOSE33, KEYPOINTS, K
 
 # RGB frames from stdin -> landmarks (N, 33, 2) in image pixels, and the region (N, 4) each frame was cropped with:
 # centre x, y, side in pixels, angle. NaN where nobody is seen.

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from climb_edge.boxes import box_affine, invert, pose_box, transform
-from climb_edge.clips import ClipSet, save_clips
-from climb_edge.contract import append_contract
-from climb_edge.estimator import Observation
-from climb_edge.heatmaps import PEAK, render
-from climb_edge.refiner import WindowTrack, to_keypoints
-from climb_edge.skeleton import INDEX, K
-from climb_edge.video import NO_PICTURE, Frame, VideoWriter
+from climb_edge.estimators.base import Observation
+from climb_edge.files.clips import ClipSet, save_clips
+from climb_edge.media.frame import NO_PICTURE, Frame
+from climb_edge.media.video import VideoWriter
+from climb_edge.pose.boxes import box_affine, invert, pose_box, transform
+from climb_edge.pose.render import PEAK, render
+from climb_edge.pose.skeleton import INDEX, K
+from climb_edge.refiners.base import WindowTrack, to_keypoints
+from climb_edge.runtime.contract import append_contract
 
 BLANK = NO_PICTURE
 # A refiner of another kind than the package's own: heatmaps come out, nothing but heatmaps goes in.
@@ -189,9 +190,9 @@ def window_graph(emits: str, size: int = 56) -> bytes:
 
 def window_contract(emits: str, **changes) -> dict:
     """The contract of `window_graph`, its golden test taken on this runtime."""
-    from climb_edge.golden import golden_test
-    from climb_edge.runtime import Session
-    from climb_edge.skeleton import KEYPOINTS
+    from climb_edge.pose.skeleton import KEYPOINTS
+    from climb_edge.runtime.golden import golden_test
+    from climb_edge.runtime.session import Session
 
     return {
         "model": "identity", "form": "window", "emits": emits, "output": "heatmaps", "state": [], "skeleton": list(KEYPOINTS), "decode": "dark", "peak": PEAK,
@@ -204,7 +205,7 @@ def window_contract(emits: str, **changes) -> dict:
 
 def shipped(**changes) -> bytes:
     """A refiner's file with another contract, signed as its maker would have."""
-    from climb_edge.contract import read_model
+    from climb_edge.runtime.contract import read_model
 
     graph, contract = read_model(CONV3D)
     return append_contract(graph, {**contract, **changes})

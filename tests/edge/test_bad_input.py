@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from climb_edge.__main__ import main
-from climb_edge.errors import ClimbEdgeError, write_text
-from climb_edge.refiner import default_path
-from climb_edge.results import read_lines
-from climb_edge.skeleton import KEYPOINTS, K
-from climb_edge.video import read_video
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.files.atomic import write_text
+from climb_edge.media.video import read_video
+from climb_edge.pose.skeleton import KEYPOINTS, K
+from climb_edge.refiners.tflite import default_path
+from climb_edge.tracking.track_file import read_lines
 from edge.scene import clip_set, shapes, shipped, standing, write_clips, write_heatmaps, write_shapes, write_video
 
 ROOT = Path(__file__).parents[2]

@@ -9,15 +9,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from climb_edge import benchmark as bench
-from climb_edge import soak as soaking
 from climb_edge.__main__ import main
-from climb_edge.benchmark import ALONE, RIVAL, ROW, Contender, benchmark, contenders
-from climb_edge.chain import ROUND, Chain, looped
-from climb_edge.clock import Clock
 from climb_edge.errors import ClimbEdgeError, GateFailed
-from climb_edge.refiner import Identity
-from climb_edge.soak import Part, soak, verdict
+from climb_edge.evaluation import benchmark as bench
+from climb_edge.evaluation import soak as soaking
+from climb_edge.evaluation.benchmark import ALONE, RIVAL, ROW, Contender, benchmark, contenders
+from climb_edge.evaluation.contender import ROUND, Chain, looped
+from climb_edge.evaluation.soak import Part, soak, verdict
+from climb_edge.evaluation.stage_clock import Clock
+from climb_edge.refiners.base import Identity
 from edge.scene import CONV3D, standing, write_heatmaps, write_shapes
 
 COUNT = 6  # frames of the small video: a round goes through it about twice
@@ -194,7 +194,7 @@ def test_every_refiner_stands_beside_the_baselines(video):
 
 @pytest.mark.parametrize("recorded", [False, True])
 def test_a_soak_streams_every_frame(video, heatmaps, recorded, tmp_path, monkeypatch):
-    from climb_edge.estimator import load_estimator
+    from climb_edge.estimators.load import load_estimator
 
     monkeypatch.setenv("CLIMB_EDGE_CACHE", str(tmp_path / "cache"))
     parts = soak(video, load_estimator(heatmaps), Identity(), 25, recorded)

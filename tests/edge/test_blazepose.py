@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from climb_edge.blazepose import BlazePose, Region, anchors
-from climb_edge.boxes import transform
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.people import FORGET
-from climb_edge.skeleton import INDEX
-from climb_edge.video import Frame
+from climb_edge.estimators.blazepose import BlazePose
+from climb_edge.estimators.detector import anchors
+from climb_edge.estimators.people import FORGET
+from climb_edge.estimators.region import Region
+from climb_edge.media.frame import Frame
+from climb_edge.pose.boxes import transform
+from climb_edge.pose.skeleton import INDEX
 
 MAN = (470, 20, 830, 480)  # x0, y0, x1, y1 of him in frames 60 to 77
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from climb_edge.boxes import GROW, OUTER, STICKY, STUDY, box_affine, compose, extent, invert, pose_box, transform
-from climb_edge.heatmaps import to_pixels
+from climb_edge.pose.boxes import GROW, OUTER, STICKY, STUDY, box_affine, compose, extent, invert, pose_box, transform
+from climb_edge.pose.render import to_pixels
 from edge.scene import standing
 
 RNG = np.random.default_rng(0)

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from climb_edge.climbing import COLOURS, LIMBS, draw, summaries, summary
-from climb_edge.results import line
-from climb_edge.skeleton import INDEX
-from climb_edge.stream import Result
-from climb_edge.trajectory import bridge, sparc, walked_length
-from train import climber
+from climb_edge.pose.skeleton import INDEX
+from climb_edge.streaming.result import Result
+from climb_edge.tracking.climbing import COLOURS, LIMBS, draw, summaries, summary
+from climb_edge.tracking.track_file import line
+from climb_edge.tracking.trajectory import bridge, sparc, walked_length
+from train.synthesis import climber
 
 SIZE, TORSO, SECONDS = (720, 1280), 120.0, 9.0
 # limb, start, end, from and to in torso lengths from the frame's middle

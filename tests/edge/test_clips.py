@@ -7,9 +7,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from climb_edge.clips import join_clips, load_clips, save_clips
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.skeleton import KEYPOINTS
+from climb_edge.files.clips import join_clips, load_clips, save_clips
+from climb_edge.pose.skeleton import KEYPOINTS
 from edge.scene import clip_set, write_clips
 
 

@@ -8,18 +8,13 @@ import zipfile
 import numpy as np
 import pytest
 
-from climb_edge.contract import (
-    append_contract,
-    read_model,
-    to_channels,
-    to_frames,
-    write_model,
-)
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.golden import golden_error, golden_frames, golden_test, hash32
-from climb_edge.refiner import TFLiteRefiner, default_path
-from climb_edge.runtime import Session
-from climb_edge.skeleton import KEYPOINTS
+from climb_edge.pose.layout import to_channels, to_frames
+from climb_edge.pose.skeleton import KEYPOINTS
+from climb_edge.refiners.tflite import TFLiteRefiner, default_path
+from climb_edge.runtime.contract import append_contract, read_model, write_model
+from climb_edge.runtime.golden import golden_error, golden_frames, golden_test, hash32
+from climb_edge.runtime.session import Session
 from edge.scene import shipped, window_contract, window_graph
 
 

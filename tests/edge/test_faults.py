@@ -8,16 +8,20 @@ import cv2
 import numpy as np
 import pytest
 
-from climb_edge import video as video_module
 from climb_edge.__main__ import main
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.live import Newest
-from climb_edge.overlay import Overlay
-from climb_edge.refiner import Identity, TFLiteRefiner, default_path, load_refiner
-from climb_edge.results import read_lines
-from climb_edge.stream import Result, Stream
-from climb_edge.track import track
-from climb_edge.video import MAX_SIDE, Frame, VideoWriter, read_camera, read_video
+from climb_edge.media import video as video_module
+from climb_edge.media.frame import MAX_SIDE, Frame
+from climb_edge.media.live import Newest
+from climb_edge.media.video import VideoWriter, read_camera, read_video
+from climb_edge.refiners.base import Identity
+from climb_edge.refiners.load import load_refiner
+from climb_edge.refiners.tflite import TFLiteRefiner, default_path
+from climb_edge.streaming.result import Result
+from climb_edge.streaming.stream import Stream
+from climb_edge.tracking.overlay import Overlay
+from climb_edge.tracking.track import track
+from climb_edge.tracking.track_file import read_lines
 from edge.scene import Late, Scripted, shapes, standing, steady, write_heatmaps
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -227,7 +231,7 @@ def man(demo_frames):
 
 @pytest.fixture(scope="module")
 def blazepose(weights_folder):
-    from climb_edge.blazepose import BlazePose
+    from climb_edge.estimators.blazepose import BlazePose
 
     return BlazePose("full", weights_folder)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import ndimage, signal
 
-from climb_edge.boxes import SIZE
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.filters import FILTERS, GRIDS, Filter, get
+from climb_edge.pose.boxes import SIZE
+from climb_edge.refiners.filters import FILTERS, GRIDS, Filter, get
 
 RNG = np.random.default_rng(0)
 WALK = 28 + RNG.normal(0, 1, (3, 40, 25, 2)).cumsum(1)  # three trajectories of 40 frames, in heatmap cells

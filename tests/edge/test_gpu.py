@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from climb_edge import gpu
 from climb_edge.__main__ import main
-from climb_edge.contract import read_model, to_inputs
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.golden import golden_frames, golden_peaks
-from climb_edge.gpu import run_on_gpu
-from climb_edge.refiner import default_path
-from climb_edge.runtime import Session
-from climb_edge.weights import fetch_software_vulkan, software_vulkan, vulkan_folder
+from climb_edge.pose.layout import to_inputs
+from climb_edge.refiners.tflite import default_path
+from climb_edge.runtime import gpu_child, isolated
+from climb_edge.runtime.contract import read_model
+from climb_edge.runtime.golden import golden_frames, golden_peaks
+from climb_edge.runtime.isolated import run_on_gpu
+from climb_edge.runtime.session import Session
+from climb_edge.runtime.vulkan import fetch_software_vulkan, software_vulkan, vulkan_folder
 
 SHAPE = (1, 12, 10, 8)
 
@@ -143,7 +144,7 @@ def child(monkeypatch):
 
     def put(code: str) -> None:
         monkeypatch.setenv("VK_ICD_FILENAMES", "driver.json")
-        monkeypatch.setattr(gpu, "_command", lambda folder: [sys.executable, "-c", code, str(folder)])
+        monkeypatch.setattr(isolated, "_command", lambda folder: [sys.executable, "-c", code, str(folder)])
 
     return put
 
@@ -214,14 +215,14 @@ def test_inputs_that_do_not_fit_are_an_error_not_a_verdict(vulkan, litter, given
 
 def test_without_a_driver_it_is_skipped_with_the_remedy(no_driver, litter):
     result = run_on_gpu(step_graph(), [arrays(2)])
-    assert result.status == "skipped" and result.reason == gpu.why_not()
+    assert result.status == "skipped" and result.reason == isolated.why_not()
     assert "fetch --only vulkan" in result.reason and "VK_DRIVER_FILES" in result.reason
 
 
 def test_a_named_driver_is_left_alone(no_driver, litter, monkeypatch):
     monkeypatch.setenv("VK_ICD_FILENAMES", str(no_driver / "nothing.json"))
-    assert gpu._environment()["VK_ICD_FILENAMES"] == str(no_driver / "nothing.json")
-    assert gpu._environment().get("LD_LIBRARY_PATH") == os.environ.get("LD_LIBRARY_PATH")
+    assert isolated._environment()["VK_ICD_FILENAMES"] == str(no_driver / "nothing.json")
+    assert isolated._environment().get("LD_LIBRARY_PATH") == os.environ.get("LD_LIBRARY_PATH")
     result = run_on_gpu(step_graph(), [arrays(2)])
     assert result.status == "skipped" and "no adapter" in result.reason
 
@@ -256,7 +257,7 @@ def test_a_damaged_graph_harms_the_child_alone(litter, monkeypatch, content):
 def test_a_child_that_dies_is_a_crash_with_its_last_words(child, litter, death, said):
     child(
         "import ctypes, os, sys\n"
-        f"for line in ('{gpu._STAGE}compiling for the GPU', 'ERROR: device lost', 'INFO: routine', '└ routine'):\n"
+        f"for line in ('{gpu_child._STAGE}compiling for the GPU', 'ERROR: device lost', 'INFO: routine', '└ routine'):\n"
         f"    print(line, file=sys.stderr, flush=True)\n{death}"
     )
     result = run_on_gpu(step_graph(), [arrays(2)])
@@ -297,13 +298,13 @@ def test_ctrl_c_kills_the_child_and_clears_up(tmp_path):
     pid = tmp_path / "pid"
     write = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     code = (
-        "import sys\nfrom climb_edge import gpu\nfrom climb_edge.refiner import default_path\n"
-        f"gpu._command = lambda folder: [sys.executable, '-c', {write!r}]\n"
-        "gpu.run_on_gpu(default_path(), [])"
+        "import sys\nfrom climb_edge.runtime import isolated\nfrom climb_edge.refiners.tflite import default_path\n"
+        f"isolated._command = lambda folder: [sys.executable, '-c', {write!r}]\n"
+        "isolated.run_on_gpu(default_path(), [])"
     )
     environment = os.environ | {"TMPDIR": str(tmp_path / "temporary"), "VK_ICD_FILENAMES": "driver.json"}
     parent = subprocess.Popen(
-        [sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, cwd=Path(gpu.__file__).parents[1],
+        [sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, cwd=Path(isolated.__file__).parents[2],
         preexec_fn=hears_ctrl_c,
     )  # fmt: skip
     until(lambda: pid.is_file() and pid.read_text())
@@ -363,8 +364,8 @@ def test_a_fetch_keeps_the_three_files_only(apt, tmp_path, no_driver, capsys):
         f"vulkan/{name}" for name in FILES
     ]
     assert list(no_driver.iterdir()) == [vulkan_folder()]
-    assert gpu._environment()["VK_ICD_FILENAMES"] == str(vulkan_folder() / FILES[2])
-    assert gpu._environment()["LD_LIBRARY_PATH"].split(os.pathsep)[0] == str(vulkan_folder())
+    assert isolated._environment()["VK_ICD_FILENAMES"] == str(vulkan_folder() / FILES[2])
+    assert isolated._environment()["LD_LIBRARY_PATH"].split(os.pathsep)[0] == str(vulkan_folder())
     apt("exit 1")
     assert fetch_software_vulkan() == vulkan_folder()  # what is there is not fetched again
     (vulkan_folder() / FILES[0]).unlink()
@@ -406,7 +407,7 @@ def test_an_interrupted_fetch_leaves_nothing(apt, tmp_path, no_driver):
         "sys.exit(main(['fetch', '--only', 'vulkan']))"
     )
     fetch = subprocess.Popen(
-        [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=Path(gpu.__file__).parents[1],
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=Path(isolated.__file__).parents[2],
         preexec_fn=hears_ctrl_c,
     )  # fmt: skip
     until((tmp_path / "started").is_file)
@@ -435,7 +436,7 @@ def test_a_fetch_on_another_machine_says_what_to_do(apt, no_driver, monkeypatch,
 
 def test_a_plain_fetch_does_not_fetch_it(apt, no_driver, monkeypatch, capsys):
     apt("exit 1")
-    monkeypatch.setattr("climb_edge.weights.locate", lambda name: name)
+    monkeypatch.setattr("climb_edge.files.assets.locate", lambda name: name)
     assert main(["fetch"]) == 0
     assert "vulkan" not in capsys.readouterr().out and not no_driver.exists()
     assert main(["fetch", "--only", "nothing"]) == 2

@@ -4,19 +4,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from climb_edge.boxes import SIZE, box_affine, pose_box
-from climb_edge.heatmaps import (
-    CENTRE,
-    MASS,
-    PEAK,
-    decode,
-    decode_rendered,
-    normalise,
-    render,
-    to_cells,
-    to_pixels,
-    warp,
-)
+from climb_edge.pose.boxes import SIZE, box_affine, pose_box
+from climb_edge.pose.decode import decode, decode_rendered
+from climb_edge.pose.render import CENTRE, MASS, PEAK, normalise, render, to_cells, to_pixels, warp
 from edge.scene import observe, standing
 
 PLACES = np.array([[28, 28], [0, 0], [55, 55], [0, 30], [54, 1], [2, 55]], float)

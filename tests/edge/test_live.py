@@ -10,12 +10,13 @@ import pytest
 
 from climb_edge.__main__ import main
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.estimator import HeatmapFile
-from climb_edge.live import Newest
-from climb_edge.refiner import Identity
-from climb_edge.results import read_lines
-from climb_edge.track import track
-from climb_edge.video import Frame, read_video
+from climb_edge.estimators.heatmap_file import HeatmapFile
+from climb_edge.media.frame import Frame
+from climb_edge.media.live import Newest
+from climb_edge.media.video import read_video
+from climb_edge.refiners.base import Identity
+from climb_edge.tracking.track import track
+from climb_edge.tracking.track_file import read_lines
 from edge.scene import Late, Scripted, frames_at, shapes, standing, steady, write_heatmaps, write_video
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")

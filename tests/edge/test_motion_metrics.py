@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from climb_edge.filters import FILTERS, get
-from climb_edge.motion_metrics import acceleration, lag_ms
+from climb_edge.pose.motion import acceleration, lag_ms
+from climb_edge.refiners.filters import FILTERS, get
 
 FPS = 30
 

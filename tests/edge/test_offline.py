@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from climb_edge.boxes import STICKY
-from climb_edge.heatmaps import to_pixels
-from climb_edge.refiner import WindowTrack, load_refiner, to_keypoints
-from climb_edge.stream import Stream, window_of
-from climb_edge.video import Frame
+from climb_edge.media.frame import Frame
+from climb_edge.pose.boxes import STICKY
+from climb_edge.pose.render import to_pixels
+from climb_edge.refiners.base import WindowTrack, to_keypoints
+from climb_edge.refiners.load import load_refiner
+from climb_edge.streaming.phase import window_of
+from climb_edge.streaming.stream import Stream
 from edge.scene import BLANK, Scripted, observe, standing, through
 
 

@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 import pytest
 
-from climb_edge import page as page_module
 from climb_edge.__main__ import main
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.page import Page
-from climb_edge.results import read_lines
-from climb_edge.track import Moment
-from climb_edge.video import read_video
+from climb_edge.media.video import read_video
+from climb_edge.tracking import live_page as page_module
+from climb_edge.tracking.live_page import Page
+from climb_edge.tracking.track import Moment
+from climb_edge.tracking.track_file import read_lines
 from edge.scene import shapes, standing, write_heatmaps, write_shapes, write_video
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from climb_edge.pck import ALPHAS, Score, correct, drop, torso, worst_keypoint
-from climb_edge.skeleton import INDEX, LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP
+from climb_edge.evaluation.pck import ALPHAS, Score, correct, drop, torso, worst_keypoint
+from climb_edge.pose.skeleton import INDEX, LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP
 from edge.scene import standing
 
 

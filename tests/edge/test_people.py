@@ -6,12 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from climb_edge.blazepose import BlazePose
-from climb_edge.people import FORGET, People
-from climb_edge.refiner import load_refiner
-from climb_edge.skeleton import LEFT_HIP, RIGHT_HIP
-from climb_edge.stream import Stream
-from climb_edge.video import Frame, read_video
+from climb_edge.estimators.blazepose import BlazePose
+from climb_edge.estimators.people import FORGET, People
+from climb_edge.media.frame import Frame
+from climb_edge.media.video import read_video
+from climb_edge.pose.skeleton import LEFT_HIP, RIGHT_HIP
+from climb_edge.refiners.load import load_refiner
+from climb_edge.streaming.stream import Stream
 from edge.scene import standing
 
 

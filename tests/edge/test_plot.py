@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.plot import COLOURS, RAW, STATES, _ticks, plot
-from climb_edge.results import SCHEMA, line
-from climb_edge.stream import Result
+from climb_edge.streaming.result import Result
+from climb_edge.tracking.plot import COLOURS, RAW, STATES, _ticks, plot
+from climb_edge.tracking.track_file import SCHEMA, line
 
 FPS = 30
 

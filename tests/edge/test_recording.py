@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.estimator import HeatmapFile, Observation
-from climb_edge.recording import Recording, cached_recording, record
-from climb_edge.video import read_video
-from climb_edge.weights import sha256_of
+from climb_edge.estimators.base import Observation
+from climb_edge.estimators.heatmap_file import HeatmapFile
+from climb_edge.estimators.recording import Recording, cached_recording, record
+from climb_edge.files.assets import sha256_of
+from climb_edge.media.video import read_video
 from edge.scene import Scripted, standing, write_shapes
 
 

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from climb_edge.boxes import pose_box
-from climb_edge.contract import append_contract
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.heatmaps import PEAK, render, to_cells, to_pixels
-from climb_edge.pck import torso
-from climb_edge.refiner import Identity, TFLiteRefiner, load_refiner, to_keypoints
-from climb_edge.stream import window_of
+from climb_edge.evaluation.pck import torso
+from climb_edge.pose.boxes import pose_box
+from climb_edge.pose.render import PEAK, render, to_cells, to_pixels
+from climb_edge.refiners.base import Identity, to_keypoints
+from climb_edge.refiners.load import load_refiner
+from climb_edge.refiners.tflite import TFLiteRefiner
+from climb_edge.runtime.contract import append_contract
+from climb_edge.streaming.phase import window_of
 from edge.scene import observe, standing, through, window_contract, window_graph
 
 PLACES = np.random.default_rng(0).uniform(8, 48, (5, 25, 2))

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.results import COLUMNS, as_results, as_rows, as_supervision, from_line, line, write_coco, write_csv
-from climb_edge.skeleton import BONES, INDEX, KEYPOINTS
-from climb_edge.stream import Result
+from climb_edge.pose.skeleton import BONES, INDEX, KEYPOINTS
+from climb_edge.streaming.result import Result
+from climb_edge.tracking.exports import COLUMNS, as_rows, as_supervision, write_coco, write_csv
+from climb_edge.tracking.track_file import as_results, from_line, line
 from train.layouts import read
 
 SIZE = (640, 480)

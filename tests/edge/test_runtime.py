@@ -10,25 +10,28 @@ import numpy as np
 import pytest
 
 import climb_edge
-from climb_edge import delegates, gpu
-from climb_edge.contract import append_contract, asks_for_peaks, read_model, to_inputs
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.golden import golden_frames, golden_peaks, golden_test
-from climb_edge.refiner import TFLiteRefiner, default_path, load_refiner
-from climb_edge.runtime import RUNTIME_VARIABLE, Session, choose_runtime
+from climb_edge.pose.layout import asks_for_peaks, to_inputs
+from climb_edge.refiners.load import load_refiner
+from climb_edge.refiners.tflite import TFLiteRefiner, default_path
+from climb_edge.runtime import backend, isolated
+from climb_edge.runtime.backend import open_session
+from climb_edge.runtime.contract import append_contract, read_model
+from climb_edge.runtime.golden import golden_frames, golden_peaks, golden_test
+from climb_edge.runtime.session import RUNTIME_VARIABLE, Session, choose_runtime
 from edge.scene import CONV3D, window_graph
 from edge.test_gpu import SHAPE, graph_of
 
 ROOT = Path(climb_edge.__file__).parents[1]
 SECOND = ROOT / ".venv-second" / "bin" / "python"
 CPU = "cpu, XNNPACK, 1 thread"
-DRIVER_NAMED = gpu._named_driver()
+DRIVER_NAMED = isolated._named_driver()
 
 
 @pytest.fixture
 def shipped(monkeypatch) -> tuple[bytes, dict]:
     """The shipped graph and its golden test; nothing is remembered of earlier trials."""
-    monkeypatch.setattr(delegates, "_passed", {})
+    monkeypatch.setattr(backend, "_passed", {})
     graph, contract = read_model(default_path())
     return graph, contract["golden"]
 
@@ -51,7 +54,7 @@ import importlib.machinery as machinery
 find = machinery.PathFinder.find_spec
 machinery.PathFinder.find_spec = lambda name, *rest: None if name in {modules} else find(name, *rest)
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.runtime import Session
+from climb_edge.runtime.session import Session
 try:
     print(Session({str(default_path())!r}, 1).runtime)
 except ClimbEdgeError as error:
@@ -101,8 +104,10 @@ def test_a_runtime_that_is_missing_is_said_with_what_to_install():
 def test_tflite_runtime_computes_the_same(tmp_path):
     code = f"""
 import numpy as np
-from climb_edge.runtime import Session
-session = Session({str(default_path())!r}, 1, device="auto", golden={{}})
+from climb_edge.runtime.session import Session
+from climb_edge.runtime.backend import open_session
+graph = open({str(default_path())!r}, "rb").read()
+session = open_session(graph, {{}}, "auto", 1)
 rng = np.random.default_rng(0)
 outputs = session.run(*(rng.random(d["shape"]).astype(np.float32) for d in session.inputs))
 np.savez({str(tmp_path / "outputs.npz")!r}, *outputs)
@@ -171,14 +176,14 @@ def test_the_gpu_agrees_with_the_cpu_over_20_frames_with_the_state_handed_on(vul
     agree(refiner._session, session)
     with pytest.raises(ClimbEdgeError, match=r"expected float32 \(1, 56, 56, 25\), found float32 \(56, 56, 25\)"):
         refiner._session.run(golden_frames(1)[0], *(np.zeros(d["shape"], np.float32) for d in session.inputs[1:]))
-    assert gpu._named_driver() == DRIVER_NAMED  # the software driver is lent to this process, not left in it
+    assert isolated._named_driver() == DRIVER_NAMED  # the software driver is lent to this process, not left in it
 
 
 @pytest.mark.network
 def test_the_gpu_agrees_where_errors_in_the_state_would_add_up(vulkan, shipped):
     graph = recurrent_graph()
     session = Session(graph, 1)
-    agree(Session(graph, 1, device="gpu", golden=golden_test(session, 1e-5)), session)
+    agree(open_session(graph, golden_test(session, 1e-5), "gpu", 1), session)
 
 
 def agree(found: Session, expected: Session) -> None:
@@ -219,7 +224,7 @@ def test_auto_takes_the_faster_one_and_tells_both_times(vulkan, shipped):
 def test_a_gpu_with_other_numbers_than_the_golden_ones_is_not_used(vulkan, shipped):
     graph, golden = shipped
     tampered = golden | {"samples": [[s, i, 1.1 * value] for s, i, value in golden["samples"]]}
-    session = Session(graph, 1, device="gpu", golden=tampered)
+    session = open_session(graph, tampered, "gpu", 1)
     assert session.backend == CPU and session.reason.startswith("GPU refused: on the golden input WebGPU, ")
     assert session.reason.endswith("of the scale away, at most 0.002 is allowed")
     assert steps(session, 1)[0][0].any()
@@ -239,7 +244,7 @@ def test_a_graph_that_the_gpu_does_not_take_runs_on_the_cpu(vulkan, shipped):
         {"x": 0},
         {"y": 7},
     )
-    session = Session(graph, 1, device="gpu", golden=golden_test(Session(graph, 1), 1e-5))
+    session = open_session(graph, golden_test(Session(graph, 1), 1e-5), "gpu", 1)
     assert session.backend.startswith("cpu, ") and session.reason.startswith("GPU refused: refused: CONV_3D")
 
 
@@ -247,30 +252,29 @@ def test_a_gpu_that_kills_its_process_or_hangs_does_not_take_the_app_down(shippe
     graph, golden = shipped
     monkeypatch.setenv("VK_ICD_FILENAMES", "driver.json")
     died = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
-    monkeypatch.setattr(gpu, "_command", lambda folder: [sys.executable, "-c", died])
-    session = Session(graph, 1, device="auto", golden=golden)
+    monkeypatch.setattr(isolated, "_command", lambda folder: [sys.executable, "-c", died])
+    session = open_session(graph, golden, "auto", 1)
     assert (session.backend, session.reason) == (CPU, "auto: GPU refused: crashed: SIGSEGV while starting")
-    monkeypatch.setattr(gpu, "_command", lambda folder: [sys.executable, "-c", "import time; time.sleep(60)"])
-    monkeypatch.setattr(delegates, "TIME_LIMIT", 0.5)
-    reason = Session(graph, 1, device="gpu", golden=golden).reason
+    monkeypatch.setattr(isolated, "_command", lambda folder: [sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(backend, "TIME_LIMIT", 0.5)
+    reason = open_session(graph, golden, "gpu", 1).reason
     assert reason == "GPU refused: timed out: no result in 0.5 s while starting"
 
 
 def test_what_cannot_be_tried_says_why(shipped, tmp_path, monkeypatch):
     graph, golden = shipped
-    none = Session(graph, 1, device="gpu")
+    none = open_session(graph, None, "gpu", 1)
     assert (none.backend, none.reason) == (CPU, "GPU refused: the graph has no golden test to check it by")
-    assert Session(graph, 1, keep=True, device="gpu", golden=golden).reason == "GPU refused: its activations are kept"
     for variable in ("VK_ICD_FILENAMES", "VK_DRIVER_FILES"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("CLIMB_EDGE_CACHE", str(tmp_path))
-    assert "skipped: no Vulkan driver is named" in Session(graph, 1, device="gpu", golden=golden).reason
+    assert "skipped: no Vulkan driver is named" in open_session(graph, golden, "gpu", 1).reason
 
 
 @pytest.mark.network
 def test_a_graph_of_other_inputs_than_a_refiners_is_refused_not_raised(vulkan, shipped):
     graph = graph_of([SHAPE, SHAPE], [("TANH", [0], 1, None)], {"x": 0}, {"y": 1})
-    assert "GPU refused: graph: run 0: expected inputs" in Session(graph, 1, device="gpu", golden=shipped[1]).reason
+    assert "GPU refused: graph: run 0: expected inputs" in open_session(graph, shipped[1], "gpu", 1).reason
 
 
 def test_a_file_computed_wrongly_is_refused_on_the_cpu_too(shipped, tmp_path):
@@ -293,7 +297,7 @@ def test_int8_inputs_and_outputs_are_quantized_by_their_scales():
     (found,) = session.run(values)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, np.maximum(values, 0), atol=0.02)
-    assert Session(int8_graph(), 1, device="gpu", golden={}).reason == "GPU refused: its inputs or outputs are integers"
+    assert open_session(int8_graph(), {}, "gpu", 1).reason == "GPU refused: its inputs or outputs are integers"
     kept = Session(int8_graph(), 1, keep=True)
     kept.run(values)
     assert {name: zero for name, _, zero in kept.integers()} == {"t0": 3, "t1": 3}

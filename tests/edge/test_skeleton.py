@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from climb_edge.skeleton import (
+from climb_edge.pose.skeleton import (
     BONES,
     FROM_BLAZEPOSE33,
     FROM_COCO17,

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from climb_edge.boxes import SIZE, STUDY
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.filters import get
-from climb_edge.refiner import load_refiner
-from climb_edge.stream import Stream
+from climb_edge.pose.boxes import SIZE, STUDY
+from climb_edge.refiners.filters import get
+from climb_edge.refiners.load import load_refiner
+from climb_edge.streaming.stream import Stream
 from edge.scene import Scripted, frames_at, standing, steady
 
 COUNT = 30

@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
-from climb_edge.boxes import STICKY, STUDY
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.estimator import Observation
-from climb_edge.heatmaps import to_pixels
-from climb_edge.refiner import Identity, load_refiner, to_keypoints
-from climb_edge.skeleton import K
-from climb_edge.stream import Stream, window_of
-from climb_edge.video import Frame
+from climb_edge.estimators.base import Observation
+from climb_edge.media.frame import Frame
+from climb_edge.pose.boxes import STICKY, STUDY
+from climb_edge.pose.render import to_pixels
+from climb_edge.pose.skeleton import K
+from climb_edge.refiners.base import Identity, to_keypoints
+from climb_edge.refiners.load import load_refiner
+from climb_edge.streaming.phase import window_of
+from climb_edge.streaming.stream import Stream
 from edge.scene import BLANK, Late, Scripted, frames_at, observe, standing, steady, through
 
 

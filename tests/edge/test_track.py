@@ -9,20 +9,23 @@ import cv2
 import numpy as np
 import pytest
 
-from climb_edge import overlay as overlay_module
 from climb_edge.__main__ import main
-from climb_edge.clips import load_clips
+from climb_edge.cli import parser
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.evaluate import VideoFolder, evaluate, jitter, recordings
-from climb_edge.options import parser
-from climb_edge.overlay import Overlay
-from climb_edge.recording import Recording, record
-from climb_edge.refiner import Identity, default_path, load_refiner
-from climb_edge.results import SCHEMA, header, line, read_lines, write_lines
-from climb_edge.skeleton import KEYPOINTS
-from climb_edge.stream import Result
-from climb_edge.track import track
-from climb_edge.video import read_video
+from climb_edge.estimators.recording import Recording, record
+from climb_edge.evaluation.evaluate import evaluate, jitter
+from climb_edge.evaluation.videos import VideoFolder, recordings
+from climb_edge.files.clips import load_clips
+from climb_edge.media.video import read_video
+from climb_edge.pose.skeleton import KEYPOINTS
+from climb_edge.refiners.base import Identity
+from climb_edge.refiners.load import load_refiner
+from climb_edge.refiners.tflite import default_path
+from climb_edge.streaming.result import Result
+from climb_edge.tracking import overlay as overlay_module
+from climb_edge.tracking.overlay import Overlay
+from climb_edge.tracking.track import track
+from climb_edge.tracking.track_file import SCHEMA, header, line, read_lines, write_lines
 from edge.scene import Late, Scripted, clip_set, standing, write_clips, write_heatmaps, write_shapes, write_video
 
 
@@ -249,7 +252,7 @@ def test_the_evaluate_command(tmp_path, monkeypatch, capsys, packed):
 @pytest.mark.network
 def test_real_clips_keep_a_plausible_figure(data_folder, weights_folder, tmp_path):
     """The first J-HMDB clips in one piece: human truth, real video, real estimator, the shipped refiner."""
-    from climb_edge.blazepose import BlazePose
+    from climb_edge.estimators.blazepose import BlazePose
 
     clips = load_clips(data_folder / "jhmdb_train.npz")
     videos = VideoFolder(data_folder / "jhmdb_train_videos.zip")

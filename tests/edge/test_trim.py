@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from climb_edge.blazepose import CROP_SIDE, Region
-from climb_edge.runtime import Session
-from climb_edge.trim import trimmed
+from climb_edge.estimators.region import CROP_SIDE, Region
+from climb_edge.runtime.session import Session
+from climb_edge.runtime.trim import trimmed
 
 WANTED = (1, 195), (1, 1), (1, 64, 64, 39)
 

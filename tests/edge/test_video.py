@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.video import VideoWriter, read_video, video_info
+from climb_edge.media.video import VideoWriter, read_video, video_info
 from edge.scene import shapes, write_shapes, write_video
 
 

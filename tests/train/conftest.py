@@ -11,8 +11,8 @@ import train.backend  # noqa: F401  before any test imports Keras: it says how T
 @pytest.fixture(scope="session")
 def person_video(tmp_path_factory):
     """40 frames of the demo clip at half size, in a folder of its own."""
-    from climb_edge.video import VideoWriter, read_video
-    from climb_edge.weights import locate
+    from climb_edge.files.assets import locate
+    from climb_edge.media.video import VideoWriter, read_video
 
     path = tmp_path_factory.mktemp("videos") / "person.mp4"
     with VideoWriter(path) as writer:

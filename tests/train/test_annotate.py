@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from train.annotate import smooth
+from train.data.annotate import smooth
 
 
 def test_smoothing_keeps_a_quadratic_motion_and_quietens_noise():
@@ -39,7 +39,7 @@ def test_holes_are_bridged_only_where_enough_is_known():
 @pytest.mark.network
 @pytest.mark.slow
 def test_annotate_extract_and_finetune_on_a_real_clip(tmp_path, person_video, capsys):
-    from climb_edge.clips import load_clips
+    from climb_edge.files.clips import load_clips
     from train.__main__ import main
 
     clips, store = str(tmp_path / "clips.npz"), str(tmp_path / "store")
@@ -70,7 +70,7 @@ def test_annotate_extract_and_finetune_on_a_real_clip(tmp_path, person_video, ca
 @pytest.mark.network
 @pytest.mark.slow
 def test_a_video_that_cannot_be_used_is_left_out_and_told_of_unless_strict(tmp_path, person_video, capsys):
-    from climb_edge.clips import join_clips, load_clips, save_clips
+    from climb_edge.files.clips import join_clips, load_clips, save_clips
     from train.__main__ import main
 
     broken, clips = tmp_path / "broken.mp4", str(tmp_path / "clips.npz")

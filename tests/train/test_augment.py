@@ -6,17 +6,20 @@ import numpy as np
 import pytest
 from edge.scene import Scripted, standing, steady
 
-from climb_edge.boxes import compose, transform
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.heatmaps import SIZE, decode
-from climb_edge.pck import torso
-from climb_edge.recording import Recording, record
-from climb_edge.skeleton import INDEX, MIRROR, K
-from train.augment import Augmentation, Change
-from train.motion import clip_set, generated_clips
-from train.noise import StudyNoise
-from train.noises import NOISES
-from train.windows import RecordedWindows, RenderedWindows, unchanged
+from climb_edge.estimators.recording import Recording, record
+from climb_edge.evaluation.pck import torso
+from climb_edge.pose.boxes import compose, transform
+from climb_edge.pose.decode import decode
+from climb_edge.pose.render import SIZE
+from climb_edge.pose.skeleton import INDEX, MIRROR, K
+from train.data.augment import Augmentation, Change
+from train.data.recorded import RecordedWindows
+from train.data.rendered import RenderedWindows
+from train.data.sources import unchanged
+from train.noise.library import NOISES
+from train.noise.simulators import StudyNoise
+from train.synthesis.motion import clip_set, generated_clips
 
 EXACT = StudyNoise("exact", 0.0, (1.0,))  # an estimator that is never wrong
 ROTATE, SCALE = Augmentation(rotate=45), Augmentation(scale=0.3)
@@ -333,7 +336,7 @@ def test_recorded_windows_do_not_change_where_nothing_is_asked_for(scripted):
 @pytest.fixture(scope="module")
 def real(tmp_path_factory, person_video):
     """(clips, recordings) of a short real clip; the truth is what the estimator's own maps say."""
-    from climb_edge.blazepose import BlazePose
+    from climb_edge.estimators.blazepose import BlazePose
 
     path = tmp_path_factory.mktemp("real") / "r.zip"
     record(person_video, BlazePose("full"), path)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from train.cameras import DISTANCE, HIPS, NEAREST, Camera, direction, look_at, project, random_camera
-from train.climber import climb
-from train.motion import BEHIND
+from train.synthesis.cameras import DISTANCE, HIPS, NEAREST, Camera, direction, look_at, project, random_camera
+from train.synthesis.climber import climb
+from train.synthesis.motion import BEHIND
 
 
 def test_project_equals_a_pinhole_worked_out_by_hand():

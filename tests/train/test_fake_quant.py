@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 
 from climb_edge.errors import ClimbEdgeError
-from convert.recipes import RECIPES, support
-from train import models
+from convert.quantization.recipes import RECIPES, support
 from train.__main__ import main
 from train.backend import keras
-from train.fake_quant import Ranges, aware, parts_of, quantization_aware, rounded, rounded_kernel
-from train.graphs import to_channels
-from train.losses import taught
-from train.motion import generated_clips
-from train.noises import NOISES
-from train.runs import Run
-from train.windows import RenderedWindows
+from train.data.rendered import RenderedWindows
+from train.fitting import initial_weights
+from train.fitting.losses import taught
+from train.fitting.run_folder import Run
+from train.layers.aware import aware, parts_of, quantization_aware
+from train.layers.float import to_channels
+from train.layers.rounded import Ranges, rounded, rounded_kernel
+from train.models import registry
+from train.noise.library import NOISES
+from train.synthesis.motion import generated_clips
 
 TINY = ["--data", "generated", "--clips", "6", "--batch", "2", "--steps", "2", "--validation", "8"]
 
@@ -76,8 +78,8 @@ def test_ranges_follow_their_data_until_they_are_settled():
 )
 def test_the_training_form_computes_what_the_deploy_form_does(windows, name, most):
     """`most`: how far 8 bits may be from float, both as a root mean square. Four seeds give 0.033 to 0.034 and 0.130 to 0.134."""
-    described = models.get(name)
-    plain = models.initial(described, "none")
+    described = registry.get(name)
+    plain = initial_weights.initial(described, "none")
     model = quantization_aware(described, plain)
     with pytest.raises(ClimbEdgeError, match="found none"):
         described.form(model, "window", "newest")
@@ -90,8 +92,8 @@ def test_the_training_form_computes_what_the_deploy_form_does(windows, name, mos
 
 
 def test_of_deciwatch_the_kernels_alone_are_rounded_and_its_seeds_move(windows):
-    described = models.get("deciwatch")
-    plain = models.initial(described, "shipped")
+    described = registry.get("deciwatch")
+    plain = initial_weights.initial(described, "shipped")
     before = plain.get_weights()
     model = quantization_aware(described, plain)
     whole, seen = np.asarray(plain(windows)), np.asarray(model(windows))
@@ -121,7 +123,7 @@ def test_a_run_begins_as_its_float_run_quantized_and_resumes(float_run, tmp_path
     assert metrics["float"]["ours"]["pooled"] == kept["refined"]["ours"]["pooled"] and "refined" in metrics
     before = Run(whole).history()[0]["val_pck_0.1"]
     assert abs(before - max(row["val_pck_0.1"] for row in Run(float_run).history())) < 0.03
-    described = models.get("conv3d")
+    described = registry.get("conv3d")
     model = Run.open(whole).load_weights(quantization_aware(described, described.build()))
     assert float(aware(model).ranges.tracked) in (0.0, 1.0) and set(aware(model).ranges.values()) == set(
         described.ranges
@@ -160,7 +162,7 @@ def test_a_teacher_without_a_pupil_is_refused(tmp_path, capsys):
 
 
 def test_what_a_model_without_int8_says_of_its_recipes_is_so():
-    for described in (models.get(name) for name in models.names()):
+    for described in (registry.get(name) for name in registry.names()):
         kinds = [hasattr(described, name) for name in ("ranges", "rounded_weights", "unaware")]
         assert sum(kinds) == 1, described.name
         if "its recipes are" in getattr(described, "unaware", ""):

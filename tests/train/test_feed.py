@@ -12,17 +12,23 @@ import numpy as np
 import pytest
 from edge.scene import Scripted, standing, steady
 
-from climb_edge.clips import save_clips
-from climb_edge.heatmaps import PEAK, SIZE, decode
-from climb_edge.recording import Recording, record
-from train import models, speed
+from climb_edge.estimators.recording import Recording, record
+from climb_edge.files.clips import save_clips
+from climb_edge.pose.decode import decode
+from climb_edge.pose.render import PEAK, SIZE
 from train.__main__ import main
-from train.augment import Augmentation, Change
 from train.backend import keras
-from train.feed import Maps, Points, dataset, given_to, inputs_named, made, order
-from train.motion import clip_set, generated_clips
-from train.noises import NOISES
-from train.windows import RecordedWindows, RenderedWindows, batch, heatmaps
+from train.data.augment import Augmentation, Change
+from train.data.inputs import Maps, Points, given_to, inputs_named
+from train.data.pipeline import dataset, made, order
+from train.data.recorded import RecordedWindows
+from train.data.rendered import RenderedWindows
+from train.data.sources import batch
+from train.data.windows import heatmaps
+from train.fitting import speed
+from train.models import registry
+from train.noise.library import NOISES
+from train.synthesis.motion import clip_set, generated_clips
 
 SIMULATED = ("points", "sigma", "background")
 
@@ -149,7 +155,7 @@ def test_each_kind_of_model_is_given_what_it_reads_and_no_more(source, recorded)
 
 def test_a_model_of_coordinates_reads_no_maps(recorded, monkeypatch):
     monkeypatch.setattr(Recording, "observation", lambda *_: pytest.fail("a map was read"))
-    names = given_to(models.get("deciwatch").reads, recorded)
+    names = given_to(registry.get("deciwatch").reads, recorded)
     given, cells, _ = batches(recorded, names, 1)[0]
     assert set(given) == {"points"}
     np.testing.assert_allclose(given["points"][..., :2], cells, atol=0.5)
@@ -219,9 +225,9 @@ def test_maps_and_places_stay_in_single_precision(source, policy):
     np.testing.assert_allclose(places, decode(heatmaps(given))[0], atol=5e-3)
 
 
-@pytest.mark.parametrize("name", [n for n in models.names() if n != "identity"])
+@pytest.mark.parametrize("name", [n for n in registry.names() if n != "identity"])
 def test_a_model_gives_the_same_from_what_is_given_as_from_the_maps(source, name):
-    described, given = models.get(name), missing_some(source)
+    described, given = registry.get(name), missing_some(source)
     keras.utils.set_random_seed(3)
     model = described.build(**described.switches)
     names = given_to(described.reads, source)
@@ -242,10 +248,10 @@ from itertools import islice
 import numpy as np
 from train.__main__ import main
 from train.backend import keras
-from train.feed import dataset
-from train.motion import generated_clips
-from train.noises import NOISES
-from train.windows import RenderedWindows
+from train.data.pipeline import dataset
+from train.synthesis.motion import generated_clips
+from train.noise.library import NOISES
+from train.data.rendered import RenderedWindows
 
 assert keras.backend.backend() == "jax"
 source = RenderedWindows(generated_clips(3, 5, frames=20), NOISES["blazepose"])

@@ -14,23 +14,26 @@ import keras
 import numpy as np
 import pytest
 
-from climb_edge.clips import load_clips, save_clips
-from climb_edge.errors import ClimbEdgeError, write_json
-from climb_edge.heatmaps import decode
-from train import models, training
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.files.atomic import write_json
+from climb_edge.files.clips import load_clips, save_clips
+from climb_edge.pose.decode import decode
 from train.__main__ import main
-from train.augment import Augmentation
-from train.fit import Recipe, _Progress, fit, freeze, optimizer
-from train.judge import Judge
-from train.losses import LOSSES, cross_entropy, masked, mse
-from train.models import deciwatch
-from train.motion import generated_clips
-from train.noise import StudyNoise
-from train.noises import NOISES
-from train.options import parse
-from train.runs import Run
-from train.splits import split
-from train.windows import RenderedWindows, batch, targets
+from train.cli import parse
+from train.data.augment import Augmentation
+from train.data.rendered import RenderedWindows
+from train.data.sources import batch
+from train.data.splits import split
+from train.data.windows import targets
+from train.fitting import initial_weights, run
+from train.fitting.loop import Recipe, _Progress, fit, freeze, optimizer
+from train.fitting.losses import LOSSES, cross_entropy, masked, mse
+from train.fitting.run_folder import Run
+from train.fitting.scoring import Judge
+from train.models import deciwatch, registry
+from train.noise.library import NOISES
+from train.noise.simulators import StudyNoise
+from train.synthesis.motion import generated_clips
 
 
 def test_a_masked_keypoint_gives_no_gradient():
@@ -115,8 +118,8 @@ def test_what_is_not_trusted_is_not_judged():
 @pytest.mark.parametrize("name", ["conv3d", "deciwatch"])
 def test_the_studys_loss_is_the_squared_error_against_whole_cells(name, shallow):
     source = RenderedWindows(generated_clips(2, 1, frames=20), NOISES["1.1"], box="frame")
-    described, windows = models.get(name), batch(source, np.arange(5))
-    model = models.initial(described, "none", seed=1)
+    described, windows = registry.get(name), batch(source, np.arange(5))
+    model = initial_weights.initial(described, "none", seed=1)
     cells = np.clip(np.floor(windows.cells + 0.5), 0, 55)
     outputs = np.asarray(model(windows.inputs))
     if name == "conv3d":
@@ -129,16 +132,16 @@ def test_the_studys_loss_is_the_squared_error_against_whole_cells(name, shallow)
 
 
 def test_conv3d_has_its_parameters_and_passes_its_input_through_when_told():
-    model = models.get("conv3d").build()
-    assert model.count_params() == models.get("conv3d").parameters == 78_150
-    identity = models.initial(models.get("conv3d"), "identity")
+    model = registry.get("conv3d").build()
+    assert model.count_params() == registry.get("conv3d").parameters == 78_150
+    identity = initial_weights.initial(registry.get("conv3d"), "identity")
     window = np.random.default_rng(0).random((1, 5, 56, 56, 25)).astype(np.float32)
     np.testing.assert_allclose(identity(window), window, atol=1e-5)
 
 
 def test_an_unknown_model_names_the_nearest():
     with pytest.raises(ClimbEdgeError, match="did you mean conv3d"):
-        models.get("conv3")
+        registry.get("conv3")
 
 
 # Runs -------------------------------------------------------------------------------------------------------------
@@ -178,7 +181,7 @@ def assert_same_run(left, right, model: str) -> None:
     """Two run folders: history, figures, best weights and the state in which they ended."""
     assert history(left) == history(right)
     assert figures_of(left) == figures_of(right)
-    a, b = (Run.open(p).load_weights(models.get(model).build()).get_weights() for p in (left, right))
+    a, b = (Run.open(p).load_weights(registry.get(model).build()).get_weights() for p in (left, right))
     for x, y in zip(a, b, strict=True):
         np.testing.assert_array_equal(x, y)
     there, here = variables_of(left), variables_of(right)
@@ -259,19 +262,19 @@ def stopped_in_the_second_epoch(progress, step, logs=None):
 
 KILLED = """
 import os, signal, sys
-from train import fit
+from train.fitting import loop
 from train.models import deciwatch
 
 deciwatch.LAYERS = 1
 
-after_batch = fit._Progress.on_train_batch_end
+after_batch = loop._Progress.on_train_batch_end
 
 def killed(self, step, logs=None):
     after_batch(self, step, logs)
     if self.epoch == 2 and step == 1:
         os.kill(os.getpid(), signal.SIGKILL)
 
-fit._Progress.on_train_batch_end = killed
+loop._Progress.on_train_batch_end = killed
 from train.__main__ import main
 main(sys.argv[1:])
 """
@@ -332,7 +335,7 @@ def test_a_run_folder_holds_what_it_promises_and_is_not_mixed_up(tmp_path, tiny,
     assert "another config" in capsys.readouterr().err
     (out / "best.weights.h5").write_bytes(b"damaged")
     with pytest.raises(ClimbEdgeError, match=r"best\.weights\.h5"):
-        Run.open(out).load_weights(models.get("conv3d").build())
+        Run.open(out).load_weights(registry.get("conv3d").build())
 
 
 def test_clips_too_short_for_a_window_are_named(tmp_path, tiny, capsys):
@@ -393,8 +396,8 @@ def test_a_run_with_a_video_held_out_has_figures_of_both_parts(tmp_path, tiny):
 def tiny_run(tmp_path, name: str, **recipe):
     """Fit a model on 12 short clips, by the recipe; returns its weights before and after, by layer, and the run."""
     source = RenderedWindows(generated_clips(12, 5, frames=12), NOISES["blazepose"])
-    described, run = models.get(name), Run.start(tmp_path / "run", {"model": name})
-    model = models.initial(described, "none", 2)
+    described, run = registry.get(name), Run.start(tmp_path / "run", {"model": name})
+    model = initial_weights.initial(described, "none", 2)
     before = {v.path: np.array(v) for v in model.weights}
     fit(described, model, source, split(source), run, Recipe(**{"batch": 2, "steps": 2, "epochs": 1} | recipe))
     return before, {v.path: np.array(v) for v in model.weights}, run
@@ -405,7 +408,7 @@ def tiny_run(tmp_path, name: str, **recipe):
     [("conv3d", "conv3d"), ("deciwatch", "refine"), ("convlstm_concat", "out")],
 )
 def test_freezing_leaves_the_last_layer_alone_to_train(name, last, shallow):
-    model = models.get(name).build(**models.get(name).switches)
+    model = registry.get(name).build(**registry.get(name).switches)
     freeze(model)
     assert sorted(v.path.split("/")[-2:] for v in model.trainable_variables) == [[last, "bias"], [last, "kernel"]]
 
@@ -447,7 +450,7 @@ def test_a_run_in_half_precision_has_whole_weights(tmp_path, tiny, shallow, mode
     command = ["pretrain", *tiny, "--model", model]
     assert main([*command, "--epochs", "2", "--precision", precision, "--out", str(half)]) == 0
     assert keras.config.dtype_policy().name == "float32"
-    weights = Run.open(half).load_weights(models.get(model).build()).get_weights()
+    weights = Run.open(half).load_weights(registry.get(model).build()).get_weights()
     assert all(w.dtype == np.float32 and np.isfinite(w).all() for w in weights)
     rows = history(half)
     assert all(np.isfinite(float(value)) for row in rows for value in row.values())
@@ -510,7 +513,7 @@ def test_a_mirrored_run_does_what_a_plain_one_does(tmp_path, tiny, plain, device
 )
 def test_the_loss_is_one_of_the_models_output(tiny, model, asked, loss):
     options = parse(["pretrain", *tiny, *(["--loss", asked] if asked else []), "--out", "OUT"])
-    assert training._recipe(options, models.get(model)).loss == loss
+    assert run._recipe(options, registry.get(model)).loss == loss
 
 
 @pytest.mark.parametrize(
@@ -528,12 +531,12 @@ def test_a_model_without_weights_is_not_trained(tmp_path, tiny, capsys):
 
 
 def test_nan_weights_are_refused(tmp_path):
-    model = models.get("conv3d").build()
+    model = registry.get("conv3d").build()
     model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
     run = Run.start(tmp_path / "run", {"model": "conv3d"})
     run.save_weights(model)
     with pytest.raises(ClimbEdgeError, match="NaN"):
-        Run.open(tmp_path / "run").load_weights(models.get("conv3d").build())
+        Run.open(tmp_path / "run").load_weights(registry.get("conv3d").build())
 
 
 @pytest.mark.parametrize(

@@ -5,23 +5,25 @@ import functools
 import numpy as np
 import pytest
 
-from climb_edge.clips import ClipSet
-from climb_edge.contract import WINDOW
-from climb_edge.heatmaps import CENTRE, decode, render
-from climb_edge.recording import Recording, record
-from climb_edge.skeleton import LEFT_HIP, LEFT_SHOULDER, MIRROR, RIGHT_HIP, RIGHT_SHOULDER
-from train import models
+from climb_edge.estimators.recording import Recording, record
+from climb_edge.files.clips import ClipSet
+from climb_edge.pose.decode import decode
+from climb_edge.pose.layout import WINDOW
+from climb_edge.pose.render import CENTRE, render
+from climb_edge.pose.skeleton import LEFT_HIP, LEFT_SHOULDER, MIRROR, RIGHT_HIP, RIGHT_SHOULDER
 from train.backend import keras
-from train.fit import Recipe, fit, with_truth
-from train.graphs import decoded
+from train.data.recorded import RecordedWindows
+from train.data.rendered import RenderedWindows
+from train.data.splits import split
+from train.fitting.loop import Recipe, fit, with_truth
+from train.fitting.run_folder import Run
+from train.layers.float import decoded
+from train.models import registry
 from train.models.joint_mixer import FRAME
-from train.motion import generated_clips
-from train.noises import NOISES
-from train.runs import Run
-from train.splits import split
-from train.windows import RecordedWindows, RenderedWindows
+from train.noise.library import NOISES
+from train.synthesis.motion import generated_clips
 
-MIXER = models.get("joint_mixer")
+MIXER = registry.get("joint_mixer")
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +223,7 @@ def test_training_teaches_the_joints_that_have_truth_and_forgets_none(tmp_path):
 @pytest.mark.network
 @pytest.mark.slow
 def test_the_graphs_decode_is_the_runtimes_on_real_heatmaps(tmp_path, person_video):
-    from climb_edge.blazepose import BlazePose
+    from climb_edge.estimators.blazepose import BlazePose
 
     record(person_video, BlazePose("full"), tmp_path / "r.zip")
     recording = Recording(tmp_path / "r.zip")

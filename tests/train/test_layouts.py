@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from climb_edge.clips import load_clips
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.estimator import HeatmapFile
-from climb_edge.skeleton import FROM_JHMDB15, FROM_PENN13, INDEX, KEYPOINTS
-from climb_edge.video import Frame, VideoWriter
+from climb_edge.estimators.heatmap_file import HeatmapFile
+from climb_edge.files.clips import load_clips
+from climb_edge.media.frame import Frame
+from climb_edge.media.video import VideoWriter
+from climb_edge.pose.skeleton import FROM_JHMDB15, FROM_PENN13, INDEX, KEYPOINTS
 from train.layouts import LAYOUTS, asfamc, coco, defaults, parse, read
 from train.layouts.imported import FAR
-from train.motion import load_motion, mocap_clips
+from train.synthesis.motion import load_motion, mocap_clips
 
 COCO17 = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
@@ -906,7 +907,7 @@ def long_coco(folder):
 )  # fmt: skip
 def test_what_is_imported_can_be_trained_on(tmp_path, capsys, layout, make):
     from train.__main__ import main
-    from train.data import open_source
+    from train.data.sources import open_source
 
     folder, store = tmp_path / "in", layout == "climbalong"
     folder.mkdir()

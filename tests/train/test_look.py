@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from climb_edge.clips import save_clips
-from climb_edge.skeleton import INDEX, K
+from climb_edge.files.clips import save_clips
+from climb_edge.pose.skeleton import INDEX, K
 from train.__main__ import main
-from train.judge import Measured
-from train.look import _pool, paces, score
-from train.motion import generated_clips
-from train.reliability import plot, table, tenths
+from train.fitting.scoring import Measured
+from train.studies.look import _pool, paces, score
+from train.studies.reliability import plot, table, tenths
+from train.synthesis.motion import generated_clips
 
 
 @pytest.fixture

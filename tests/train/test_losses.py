@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from climb_edge.heatmaps import MASS, render
-from climb_edge.pck import torso
-from climb_edge.skeleton import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
-from train.losses import FLOOR, FOR, LOSSES, displaced, masked, target_of
+from climb_edge.evaluation.pck import torso
+from climb_edge.pose.render import MASS, render
+from climb_edge.pose.skeleton import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
+from train.fitting.losses import FLOOR, FOR, LOSSES, displaced, masked, target_of
 
 SIZE = 56  # of every map
 ABSENT = [(0, 0), (2, 1), (4, 2)]  # frames and keypoints without a truth

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 import reference
 
-from climb_edge.contract import to_channels, to_frames
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.heatmaps import decode, render
-from train import models
+from climb_edge.pose.decode import decode
+from climb_edge.pose.layout import to_channels, to_frames
+from climb_edge.pose.render import render
 from train.backend import keras
-from train.graphs import decoded
-from train.runs import Run
+from train.fitting import initial_weights
+from train.fitting.run_folder import Run
+from train.layers.float import decoded
+from train.models import registry
 
 PARAMETERS = {
     "identity": 0,
@@ -34,7 +36,7 @@ CONVLSTMS = ("convlstm_sum", "convlstm_concat")
 
 def variants(name: str) -> list[dict[str, bool]]:
     """A model's switches: as they come, each turned over, and all of them."""
-    default = models.get(name).switches
+    default = registry.get(name).switches
     turned = [default, *(default | {switch: not on} for switch, on in default.items())]
     return [*turned, {switch: not on for switch, on in default.items()}] if len(default) > 1 else turned
 
@@ -42,7 +44,7 @@ def variants(name: str) -> list[dict[str, bool]]:
 def cases(few: bool = False) -> list:
     """(name, switches) of every model; `few`: as they come, and all turned over."""
     made = []
-    for name in models.names():
+    for name in registry.names():
         chosen = variants(name)
         chosen = [chosen[0], chosen[-1]] if few and len(chosen) > 1 else chosen
         for switches in chosen:
@@ -51,7 +53,7 @@ def cases(few: bool = False) -> list:
     return made
 
 
-every_model = pytest.mark.parametrize("name", models.names())
+every_model = pytest.mark.parametrize("name", registry.names())
 every_variant = pytest.mark.parametrize(("name", "switches"), cases())
 few_variants = pytest.mark.parametrize(("name", "switches"), cases(few=True))
 
@@ -80,7 +82,7 @@ def randomise(model, seed: int = 0) -> None:
 @functools.cache
 def built(name: str, **switches: bool):
     """A model with random weights, one for all tests: none of them may change it."""
-    model = models.get(name).build(**switches)
+    model = registry.get(name).build(**switches)
     randomise(model)
     return model
 
@@ -111,7 +113,7 @@ def windows(count: int = 2) -> np.ndarray:
 
 def fed(name: str, window: np.ndarray, heights: np.ndarray) -> list[np.ndarray]:
     """What a model takes of maps (..., 56, 56, 25) and heights (..., 25)."""
-    return [window, heights] if getattr(models.get(name), "peaks", False) else [window]
+    return [window, heights] if getattr(registry.get(name), "peaks", False) else [window]
 
 
 def asked(name: str, model, window: np.ndarray, heights: np.ndarray) -> np.ndarray:
@@ -192,13 +194,13 @@ def reference_of(name: str, weights: dict, window: np.ndarray, heights: np.ndarr
 def test_a_model_is_what_its_definition_says(name, switches):
     expected = reference_of(name, named(built(name, **switches)), windows()[1], peaks(10)[5:], switches)
     assert error(answer(name, **switches)[1], expected) < 1e-4
-    if models.get(name).output == "heatmaps":
+    if registry.get(name).output == "heatmaps":
         assert (expected != 0).mean() > 0.1, "too much of the output is cut off to compare anything"
 
 
 @every_model
 def test_windows_of_a_batch_do_not_mix(name):
-    switches = models.get(name).switches
+    switches = registry.get(name).switches
     alone = answered(name, built(name, **switches), 1)
     assert error(answer(name, **switches)[:1], alone) < 1e-5
 
@@ -282,7 +284,7 @@ def test_a_wrong_bi_convlstm_is_seen(mistake):
     ["mask", "every frame", "whole cells", "rows and columns", "no norm", "no positions", "one head", "a ReLU", "taps"],
 )
 def test_a_wrong_deciwatch_is_seen(mistake, monkeypatch):
-    switches = models.get("deciwatch").switches
+    switches = registry.get("deciwatch").switches
     weights, options = named(built("deciwatch", **switches)), {}
     coordinates = reference.rows_and_columns(reference.places(windows()[1], mistake != "whole cells")[0])
     if mistake == "mask":
@@ -311,13 +313,13 @@ def test_a_wrong_deciwatch_is_seen(mistake, monkeypatch):
 
 
 def test_the_registry_holds_these_models_the_smallest_first():
-    assert set(models.names()) == set(PARAMETERS)
-    assert list(models.names()) == sorted(PARAMETERS, key=PARAMETERS.get)
+    assert set(registry.names()) == set(PARAMETERS)
+    assert list(registry.names()) == sorted(PARAMETERS, key=PARAMETERS.get)
 
 
 @every_variant
 def test_a_model_has_its_parameters_and_gives_what_it_says(name, switches):
-    entry = models.get(name)
+    entry = registry.get(name)
     assert entry.parameters == PARAMETERS[name]
     assert built(name, **switches).count_params() == PARAMETERS[name] + (88_080 if switches.get("wide") else 0)
     shapes = {"heatmaps": [(2, 5, 56, 56, 25)], "keypoints": [(2, 5, 25, 2), (2, 5, 25, 3)]}[entry.output]
@@ -334,8 +336,8 @@ def test_a_model_comes_back_from_its_configuration(name, switches):
 
 @every_model
 def test_weights_come_back_from_their_file(name, tmp_path):
-    switches = models.get(name).switches
-    model, again = built(name, **switches), models.get(name).build(**switches)
+    switches = registry.get(name).switches
+    model, again = built(name, **switches), registry.get(name).build(**switches)
     model.save_weights(tmp_path / "model.weights.h5")
     again.load_weights(tmp_path / "model.weights.h5")
     assert len(again.get_weights()) == len(model.get_weights())
@@ -353,8 +355,8 @@ def half_precision():
 
 @every_model
 def test_a_model_runs_in_half_precision(name, half_precision):
-    switches = models.get(name).switches
-    model = models.get(name).build(**switches)
+    switches = registry.get(name).switches
+    model = registry.get(name).build(**switches)
     model.set_weights(built(name, **switches).get_weights())
     assert all(variable.dtype == "float32" for variable in model.weights)
     assert error(answered(name, model), answer(name, **switches)) < 0.03
@@ -366,7 +368,7 @@ def test_a_window_of_another_shape_is_refused(name, shape):
     with pytest.raises(ValueError, match="shape"):
         asked(
             name,
-            built(name, **models.get(name).switches),
+            built(name, **registry.get(name).switches),
             np.zeros(shape, np.float32),
             np.zeros((1, 5, 25), np.float32),
         )
@@ -375,11 +377,11 @@ def test_a_window_of_another_shape_is_refused(name, shape):
 STEP = """
 import json, sys
 import numpy as np
-from train import models
 from train.backend import keras
+from train.models import registry
 
 assert keras.backend.backend() == "jax"
-model = models.get(sys.argv[1]).build()
+model = registry.get(sys.argv[1]).build()
 rng = np.random.default_rng(0)
 model.set_weights([w + 0.05 * rng.standard_normal(w.shape) for w in model.get_weights()])  # no layer begins with zeros
 before = [np.array(v) for v in model.trainable_variables]
@@ -394,7 +396,7 @@ print(json.dumps({"loss": float(loss), "moved": moved, "finite": bool(finite), "
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in models.names() if models.get(name).parameters])
+@pytest.mark.parametrize("name", [name for name in registry.names() if registry.get(name).parameters])
 def test_a_model_trains_on_keras_with_jax(name):
     """One step. No model may ask for TensorFlow by itself."""
     if importlib.util.find_spec("jax") is None:
@@ -419,12 +421,12 @@ def test_a_model_trains_on_keras_with_jax(name):
 
 @functools.cache
 def deployed(name: str, form: str, **switches: bool):
-    return models.get(name).form(built(name, **switches), *form.split("-"))
+    return registry.get(name).form(built(name, **switches), *form.split("-"))
 
 
 def as_emitted(name: str, answers: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """A training form's answers for some frames (..., 56, 56, 25) as a deploy form emits them: keypoints have a score."""
-    if models.get(name).output == "heatmaps" or answers.shape[-1] == 3:
+    if registry.get(name).output == "heatmaps" or answers.shape[-1] == 3:
         return answers
     score = np.minimum(seen.max((-3, -2)) / reference.FULL_SCORE, 1)
     return np.concatenate([answers, score[..., None]], axis=-1)
@@ -433,12 +435,12 @@ def as_emitted(name: str, answers: np.ndarray, seen: np.ndarray) -> np.ndarray:
 def emission(name: str, output) -> np.ndarray:
     """What a deploy form emits, without its batch axis: frames first."""
     output = np.asarray(output)
-    return to_frames(output) if models.get(name).output == "heatmaps" else output[0]
+    return to_frames(output) if registry.get(name).output == "heatmaps" else output[0]
 
 
 def check_promises(form, name: str, switches: dict, kind: str, emits: str) -> None:
     """The parameters promised, and tensors that TFLite's delegates take: four axes, a batch of one."""
-    assert form.count_params() == models.get(name).form_parameters(kind, emits, **switches)
+    assert form.count_params() == registry.get(name).form_parameters(kind, emits, **switches)
     for tensor in (*form.inputs, *form.outputs):
         assert len(tensor.shape) == 4
         assert tensor.shape[0] == 1
@@ -477,7 +479,7 @@ def test_the_decode_of_deploy_graphs_is_the_runtimes():
 
 
 def test_one_emitted_frame_of_conv3d_needs_three_frames_of_its_kernel():
-    assert models.get("conv3d").form_parameters("window", "newest") == 46_925
+    assert registry.get("conv3d").form_parameters("window", "newest") == 46_925
     assert deployed("conv3d", "window-newest").count_params() == 46_925
     assert deployed("conv3d", "step-newest").count_params() == 46_925
 
@@ -520,7 +522,7 @@ def stream_answers(name: str, ends: tuple[int, ...], **switches: bool) -> dict[i
 @every_model
 @pytest.mark.parametrize("emits", ["newest", "centre"])
 def test_a_frame_of_nan_is_gone_after_a_reset_and_after_five_frames(name, emits):
-    form = deployed(name, f"step-{emits}", **models.get(name).switches)
+    form = deployed(name, f"step-{emits}", **registry.get(name).switches)
     clean, broken = frames(11)[:5], np.full((1, 56, 56, 25), np.nan, np.float32)
     expected = streamed(name, form, clean, first=3)
     assert all(np.isfinite(output).all() for output in expected)
@@ -540,48 +542,48 @@ def test_a_frame_of_nan_is_gone_after_a_reset_and_after_five_frames(name, emits)
 )
 def test_an_unknown_model_names_the_nearest(asked, nearest):
     with pytest.raises(ClimbEdgeError, match=f"did you mean {nearest}") as caught:
-        models.get(asked)
-    assert all(name in str(caught.value) for name in models.names())
+        registry.get(asked)
+    assert all(name in str(caught.value) for name in registry.names())
 
 
 @every_model
 def test_switches_are_turned_by_name_and_nothing_else_is_taken(name):
-    entry = models.get(name)
-    assert models.switched(entry, []) == entry.switches
+    entry = registry.get(name)
+    assert registry.switched(entry, []) == entry.switches
     for switch, on in entry.switches.items():
-        turned = models.switched(entry, [f"{switch}={'off' if on else 'on'}"])
+        turned = registry.switched(entry, [f"{switch}={'off' if on else 'on'}"])
         assert turned == entry.switches | {switch: not on}
         for wrong in (f"{switch}=maybe", f"{switch}=", switch):
             with pytest.raises(ClimbEdgeError, match=f"NAME=on or NAME=off; switches of {name}: .*{switch}"):
-                models.switched(entry, [wrong])
+                registry.switched(entry, [wrong])
     with pytest.raises(ClimbEdgeError, match=f"--switch unknown=on.*{name}"):
-        models.switched(entry, ["unknown=on"])
-    assert models.switched(entry, []) == entry.switches, "turning a switch changed the default"
+        registry.switched(entry, ["unknown=on"])
+    assert registry.switched(entry, []) == entry.switches, "turning a switch changed the default"
 
 
 @every_model
 def test_shipped_weights_are_loaded_or_refused(name):
-    entry = models.get(name)
-    if models.shipped_weights(name).is_file():
-        assert all(np.isfinite(w).all() for w in models.initial(entry, "shipped").get_weights())
+    entry = registry.get(name)
+    if initial_weights.shipped_weights(name).is_file():
+        assert all(np.isfinite(w).all() for w in initial_weights.initial(entry, "shipped").get_weights())
     else:
         with pytest.raises(ClimbEdgeError, match=f"ships no weights of {name}"):
-            models.initial(entry, "shipped")
+            initial_weights.initial(entry, "shipped")
 
 
 @every_model
 def test_init_identity_gives_the_input_back_or_is_refused(name):
-    entry = models.get(name)
+    entry = registry.get(name)
     if name in PASS_THROUGH:
-        np.testing.assert_allclose(models.initial(entry, "identity")(windows()), windows(), atol=1e-5)
+        np.testing.assert_allclose(initial_weights.initial(entry, "identity")(windows()), windows(), atol=1e-5)
     else:
         with pytest.raises(ClimbEdgeError, match=f"--init identity: {name} has no weights"):
-            models.initial(entry, "identity")
+            initial_weights.initial(entry, "identity")
 
 
 @every_model
 def test_init_none_follows_the_seed_and_gives_no_two_kernels_alike(name):
-    first, same, other = (models.initial(models.get(name), "none", seed).get_weights() for seed in (3, 3, 4))
+    first, same, other = (initial_weights.initial(registry.get(name), "none", seed).get_weights() for seed in (3, 3, 4))
     for left, right in zip(first, same, strict=True):
         np.testing.assert_array_equal(left, right)
     drawn = [(a, b) for a, b in zip(first, other, strict=True) if a.ndim > 1 and len(np.unique(a)) > 2]
@@ -594,44 +596,46 @@ def run_of(tmp_path):
     """A function that makes a run folder with a model's random weights."""
 
     def make(name: str, **switches: bool) -> str:
-        run = Run.start(tmp_path / "run", {"model": name, "switches": models.get(name).switches | switches})
-        run.save_weights(built(name, **models.get(name).switches | switches))
+        run = Run.start(tmp_path / "run", {"model": name, "switches": registry.get(name).switches | switches})
+        run.save_weights(built(name, **registry.get(name).switches | switches))
         return str(run.path)
 
     return make
 
 
 def test_init_from_a_run_takes_its_weights(run_of):
-    loaded = models.initial(models.get("conv3d"), run_of("conv3d")).get_weights()
+    loaded = initial_weights.initial(registry.get("conv3d"), run_of("conv3d")).get_weights()
     for left, right in zip(loaded, built("conv3d").get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
 
 
 def test_a_run_of_another_model_is_refused(run_of):
     with pytest.raises(ClimbEdgeError, match="holds conv3d, asked for identity"):
-        models.initial(models.get("identity"), run_of("conv3d"))
+        initial_weights.initial(registry.get("identity"), run_of("conv3d"))
 
 
 def test_a_run_with_other_switches_is_refused(run_of):
-    entry, path = models.get("convlstm_concat"), run_of("convlstm_concat", last_relu=True)
+    entry, path = registry.get("convlstm_concat"), run_of("convlstm_concat", last_relu=True)
     with pytest.raises(ClimbEdgeError, match=r"last_relu=on.*asked for.*last_relu=off"):
-        models.initial(entry, path)
-    models.initial(entry, path, switches={"last_relu": True})
+        initial_weights.initial(entry, path)
+    initial_weights.initial(entry, path, switches={"last_relu": True})
 
 
 def test_a_mirrored_model_takes_weights_of_a_plain_one(run_of):
-    entry, path = models.get("joint_mixer"), run_of("joint_mixer")
-    plain, mirrored = (models.initial(entry, path, switches={"mirrored": on}).get_weights() for on in (False, True))
+    entry, path = registry.get("joint_mixer"), run_of("joint_mixer")
+    plain, mirrored = (
+        initial_weights.initial(entry, path, switches={"mirrored": on}).get_weights() for on in (False, True)
+    )
     for left, right in zip(plain, mirrored, strict=True):
         np.testing.assert_array_equal(left, right)
 
 
 def test_a_run_from_before_a_switch_was_there_counts_as_it_comes(tmp_path):
     run = Run.start(tmp_path / "run", {"model": "joint_mixer"})
-    run.save_weights(built("joint_mixer", **models.get("joint_mixer").switches))
-    models.initial(models.get("joint_mixer"), str(run.path))
+    run.save_weights(built("joint_mixer", **registry.get("joint_mixer").switches))
+    initial_weights.initial(registry.get("joint_mixer"), str(run.path))
     with pytest.raises(ClimbEdgeError, match=r"gate=on.*asked for.*gate=off"):
-        models.initial(models.get("joint_mixer"), str(run.path), switches={"gate": False})
+        initial_weights.initial(registry.get("joint_mixer"), str(run.path), switches={"gate": False})
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
@@ -639,4 +643,4 @@ def test_a_run_whose_weights_are_another_models_is_refused(tmp_path):
     run = Run.start(tmp_path / "run", {"model": "conv3d", "switches": {}})
     run.save_weights(built("convlstm_sum"))
     with pytest.raises(ClimbEdgeError, match=r"best\.weights\.h5: expected weights of conv3d"):
-        models.initial(models.get("conv3d"), str(run.path))
+        initial_weights.initial(registry.get("conv3d"), str(run.path))

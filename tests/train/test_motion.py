@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.skeleton import BONES
-from train.climber import Y, animate, climb, manner_of, person, plan
-from train.motion import generated_clips, mocap_clips
+from climb_edge.pose.skeleton import BONES
+from train.synthesis.climber import Y, animate, climb, manner_of, person, plan
+from train.synthesis.motion import generated_clips, mocap_clips
 
 SEEDS = range(24)
 SIDES = {(3, 15), (4, 16)}  # shoulder to hip is no bone: the trunk twists

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.skeleton import FROM_JHMDB15, GROUPS, INDEX, MIRROR, K
-from train import fit_noise, noise_figures
-from train.motion import generated_clips
-from train.noise import CORE, SHAPES, EstimatorNoise, StudyNoise, as_tuple, load
-from train.noises import FOLDER, NAMES, NOISES, get
+from climb_edge.pose.skeleton import FROM_JHMDB15, GROUPS, INDEX, MIRROR, K
+from train.noise import fit, measure
+from train.noise.library import FOLDER, NAMES, NOISES, get
+from train.noise.simulators import CORE, SHAPES, EstimatorNoise, StudyNoise, as_tuple, load
+from train.synthesis.motion import generated_clips
 
 FITTED = "blazepose-lite"
 WRISTS, FINGERS = list(GROUPS["wrist"]), list(GROUPS["index finger"])
@@ -232,13 +232,13 @@ def known():
 def fitted():
     """Clips with truth for 12 keypoints, what a known noise recorded of all 25, and the noise fitted to that."""
     clips = generated_clips(100, seed=3, frames=60)
-    recordings = fit_noise.simulate([clips.visible_truth(i) for i in range(len(clips))], known(), seed=5)
+    recordings = fit.simulate([clips.visible_truth(i) for i in range(len(clips))], known(), seed=5)
     measured = np.isin(np.arange(K), [here for _, here in FROM_JHMDB15])
     clips = replace(clips, visible=(clips.visible * measured).astype(np.uint8))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit_noise, "DRAWN", 12_000)
-        patch.setattr(fit_noise, "ROUNDS", 6)
-        return clips, recordings, fit_noise.fit(clips, recordings, "found")
+        patch.setattr(fit, "DRAWN", 12_000)
+        patch.setattr(fit, "ROUNDS", 6)
+        return clips, recordings, fit.fit(clips, recordings, "found")
 
 
 def test_a_fit_finds_known_figures_again(fitted):
@@ -270,7 +270,7 @@ def test_a_keypoint_without_truth_borrows_errors_and_keeps_its_own_maps(fitted):
         assert getattr(found, figure)[INDEX["nose"]] == getattr(found, figure)[INDEX["left_shoulder"]]
     assert found.peak[FINGERS[0]] == pytest.approx(0.5, abs=0.04)
     assert found.blur[FINGERS[0]] == pytest.approx(3.0, rel=0.08)
-    about = fit_noise.provenance(clips, recordings)
+    about = fit.provenance(clips, recordings)
     assert about["borrowed"] == {
         "nose": "shoulder", "ear": "shoulder", "pinky": "wrist", "index finger": "wrist", "thumb": "wrist",
         "heel": "ankle", "toes": "ankle",
@@ -280,23 +280,23 @@ def test_a_keypoint_without_truth_borrows_errors_and_keeps_its_own_maps(fitted):
 
 def test_the_self_check_passes_what_was_fitted_and_flags_what_was_not(fitted, monkeypatch):
     clips, recordings, found = fitted
-    monkeypatch.setattr(fit_noise, "DRAWN", 12_000)
-    monkeypatch.setattr(noise_figures, "MAPS", 60)
-    measured, simulated = fit_noise.check(clips, recordings, found)
-    within = fit_noise.beyond(measured, simulated)
+    monkeypatch.setattr(fit, "DRAWN", 12_000)
+    monkeypatch.setattr(measure, "MAPS", 60)
+    measured, simulated = fit.check(clips, recordings, found)
+    within = fit.beyond(measured, simulated)
     assert len(within) <= 8, within  # of 100 and more, drawn from another seed
-    text = fit_noise.report(measured, simulated)
+    text = fit.report(measured, simulated)
     assert "| sd, side | 5% or 0.002 | " in text and "| outliers_by_height, 0 to 0.3 |" in text
     wild = replace(found, sd=as_tuple(2 * np.array(found.sd)), memory=(0.0,) * K)
-    _, simulated = fit_noise.check(clips, recordings, wild)
-    missed = fit_noise.beyond(measured, simulated)
-    assert "Beyond tolerance: " in fit_noise.report(measured, simulated)
+    _, simulated = fit.check(clips, recordings, wild)
+    missed = fit.beyond(measured, simulated)
+    assert "Beyond tolerance: " in fit.report(measured, simulated)
     assert {f"{figure} {group}" for figure in ("sd", "lags") for group in ("elbow", "wrist", "knee")} <= set(missed)
 
 
 def test_a_fit_is_written_and_read_back(fitted, tmp_path):
     clips, recordings, found = fitted
-    fit_noise.save(tmp_path / "new" / "own.json", found, fit_noise.provenance(clips, recordings))
+    fit.save(tmp_path / "new" / "own.json", found, fit.provenance(clips, recordings))
     assert load(tmp_path / "new" / "own.json") == found == get(str(tmp_path / "new" / "own.json"))
 
 
@@ -305,9 +305,9 @@ def test_somebody_else_in_the_picture_is_left_out(fitted):
     truth = [clips.visible_truth(i) for i in range(6)]
     other = recordings[0].keypoints.copy()
     other[30:, :, 0] += 2 * np.ptp(other[30:, :, 0])
-    moved = fit_noise.Simulated(truth[0], known(), np.random.default_rng(0))
+    moved = fit.Simulated(truth[0], known(), np.random.default_rng(0))
     moved.keypoints = other
-    seen = noise_figures.observe(truth, [moved, *recordings[1:6]], "six clips")
+    seen = measure.observe(truth, [moved, *recordings[1:6]], "six clips")
     assert not np.isfinite(seen.error[0, moved.frame[30] :]).any()
     assert np.isfinite(seen.error[0, : moved.frame[30]]).any()
 
@@ -317,11 +317,11 @@ def test_too_little_to_fit_is_an_error(fitted):
     row, least = np.arange(len(clips.visible))[:, None], "expected 200 frames or more in 2 clips or more"
     few, short = (replace(clips, visible=clips.visible * (row % step == 0)) for step in (40, 20))
     alone = generated_clips(1, frames=300)
-    one = fit_noise.simulate([alone.visible_truth(0)], known(), seed=0)
+    one = fit.simulate([alone.visible_truth(0)], known(), seed=0)
     for given, recorded, message in (
         (few, recordings, rf"{least} .* found 1\d\d in \d+;"),
         (alone, one, rf"{least} .* found [23]\d\d in 1;"),
         (short, recordings, "no report group has 100 keypoints"),  # 3 frames a clip have no mean
     ):
         with pytest.raises(ClimbEdgeError, match=message):
-            fit_noise.fit(given, recorded, "few")
+            fit.fit(given, recorded, "few")

@@ -8,9 +8,9 @@ import pytest
 from climb_edge.__main__ import main as edge
 from climb_edge.errors import ClimbEdgeError
 from convert.__main__ import main as convert
-from train import study
 from train.__main__ import main
-from train.options import load_config, parse
+from train.cli import load_config, parse
+from train.studies import grid
 
 DATA = ["--data", "generated", "--out", "OUT"]
 BUILT_IN = sorted(p.name.removesuffix(".toml") for p in (files("train") / "configs").iterdir())
@@ -113,16 +113,16 @@ def test_the_built_in_presets_are_the_studys():
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_built_in_study_has_cells_whose_options_are_understood(name, tmp_path, monkeypatch):
-    config = study._checked(name, load_config(name))
+    config = grid._checked(name, load_config(name))
     for variable in re.findall(r"\$(\w+)", str(config)):
         monkeypatch.setenv(variable, str(tmp_path))
-    assert study._cells(name, config)
-    phases = tuple(p for p in study.PHASES if p in config)
+    assert grid._cells(name, config)
+    phases = tuple(p for p in grid.PHASES if p in config)
     for model in config["models"]:
         for setup in config["setups"]:
             for phase in phases:
-                cell = study.Cell(model, setup, 0, phases)
-                options = parse(study.arguments(cell, phase, config, tmp_path))
+                cell = grid.Cell(model, setup, 0, phases)
+                options = parse(grid.arguments(cell, phase, config, tmp_path))
                 assert (options.command, options.model, options.noise) == (phase, model, setup)
                 for key, value in config[phase].items():
                     if key not in ("data", "group") and key not in str(config["override"]):

@@ -9,11 +9,12 @@ import pytest
 from edge.scene import Scripted, standing, steady
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.recording import Recording, record
-from train.motion import clip_set, generated_clips
-from train.noises import NOISES
-from train.splits import RULES, Split, digest, split, video_of
-from train.windows import RecordedWindows, RenderedWindows
+from climb_edge.estimators.recording import Recording, record
+from train.data.recorded import RecordedWindows
+from train.data.rendered import RenderedWindows
+from train.data.splits import RULES, Split, digest, split, video_of
+from train.noise.library import NOISES
+from train.synthesis.motion import clip_set, generated_clips
 
 LENGTHS = (57, 90, 4, 33, 72, 8, 41, 60, 25, 64, 38, 3, 49, 9)  # some are shorter than a window
 NAMES = (

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from edge.scene import Scripted, standing, write_shapes
 
-from climb_edge.boxes import STICKY, STUDY
-from climb_edge.clips import load_clips, save_clips
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.estimator import HeatmapFile
-from climb_edge.heatmaps import SIZE, render, to_cells
-from climb_edge.recording import Recording
+from climb_edge.estimators.heatmap_file import HeatmapFile
+from climb_edge.estimators.recording import Recording
+from climb_edge.files.clips import load_clips, save_clips
+from climb_edge.pose.boxes import STICKY, STUDY
+from climb_edge.pose.render import SIZE, render, to_cells
 from train.__main__ import main
-from train.motion import generated_clips
-from train.store import from_heatmaps, load_store, shard, shard_name
-from train.windows import RecordedWindows
+from train.data.recorded import RecordedWindows
+from train.data.store import from_heatmaps, load_store, shard, shard_name
+from train.synthesis.motion import generated_clips
 
 
 def walker(index: int) -> dict:
@@ -190,7 +190,7 @@ def test_heatmaps_of_another_estimator_become_a_store_that_keeps_their_own_boxes
 def test_a_clip_set_is_cut_to_groups(tmp_path):
     clips = replace(generated_clips(3, 0, frames=6), group=np.array(["x", "y", "x"]))
     save_clips(tmp_path / "c.npz", clips)
-    from train.data import open_source
+    from train.data.sources import open_source
 
     config = {"data": [str(tmp_path / "c.npz")], "noise": "1.1", "seed": 0, "group": ["x"]}
     source = open_source(config)

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.filters import get
+from climb_edge.refiners.filters import get
 from train.__main__ import main
-from train.study import Cell, arguments, study
+from train.studies.grid import Cell, arguments, study
 
 TINY = """
 models = ["conv3d", "deciwatch", "convlstm_sum"]

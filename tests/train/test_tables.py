@@ -8,16 +8,17 @@ import re
 import numpy as np
 import pytest
 
-from climb_edge.errors import ClimbEdgeError, write_json
-from climb_edge.filters import FILTERS
-from train import published
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.files.atomic import write_json
+from climb_edge.refiners.filters import FILTERS
 from train.__main__ import main
-from train.judge import DECODES, Measured
-from train.published import sentences
-from train.runs import COLUMNS
-from train.study import SCHEMA as STUDY
-from train.tables import read, rows_of, write
-from train.training import SCHEMA, figures, through
+from train.fitting.metrics import SCHEMA, figures, through
+from train.fitting.run_folder import COLUMNS
+from train.fitting.scoring import DECODES, Measured
+from train.studies import published
+from train.studies.grid import SCHEMA as STUDY
+from train.studies.published import sentences
+from train.studies.tables import read, rows_of, write
 
 BODY = np.random.default_rng(0).uniform(8, 48, (25, 2))
 BODY[[11 - 8, 4]], BODY[[15, 16]] = ([20, 18], [32, 18]), ([22, 36], [30, 36])  # shoulders, hips: a torso of 18 cells

@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 
 from climb_edge.errors import ClimbEdgeError
-from convert import checks
-from convert.aware import Aware, quantization, together
-from convert.graph import build
-from convert.lint import read_ops
-from convert.parity import promise
-from convert.recipes import RECIPES
-from train import models, tfmot
+from convert.checks import graph_checks
+from convert.checks.parity import promise
+from convert.graphs.build import build
+from convert.graphs.lint import read_ops
+from convert.quantization.aware import Aware, quantization, together
+from convert.quantization.recipes import RECIPES
 from train.__main__ import main
-from train.data import open_source
-from train.motion import generated_clips
-from train.noises import NOISES
-from train.runs import Run
-from train.splits import Split
-from train.windows import RenderedWindows
+from train.data.rendered import RenderedWindows
+from train.data.sources import open_source
+from train.data.splits import Split
+from train.fitting import initial_weights, tfmot
+from train.fitting.run_folder import Run
+from train.models import registry
+from train.noise.library import NOISES
+from train.synthesis.motion import generated_clips
 
 TINY = ["--data", "generated", "--clips", "6", "--batch", "2", "--steps", "3", "--validation", "8", "--test", "8"]
 RECIPE = RECIPES["tfmot_int8"]
@@ -51,8 +52,8 @@ def going_on(began) -> list[str]:
 
 def made(windows, shrink=None):
     """(float graph, int8 file's graph, training form) of weights that are not the shipped ones' near-nothings."""
-    described = models.get("conv3d")
-    plain = models.initial(described, "shipped")
+    described = registry.get("conv3d")
+    plain = initial_weights.initial(described, "shipped")
     rng = np.random.default_rng(0)
     plain.set_weights([w + 1e-3 * rng.standard_normal(w.shape) for w in plain.get_weights()])
     model = tfmot.quantization_aware(described, plain, shrink)
@@ -73,7 +74,7 @@ def test_the_file_gives_what_training_saw_on_100_windows(windows):
     reasons, share = promise(graph, windows, model)
     assert (reasons, len(windows)) == ([], 100) and share >= 0.999
     plain, ops = read_ops(own.content)[0], read_ops(graph.content)[0]
-    assert checks.types(ops, plain, RECIPE).verdict == "pass"
+    assert graph_checks.types(ops, plain, RECIPE).verdict == "pass"
     assert {op.activations for op in ops if op.weights} == {"INT8"}
     other = made(windows, "prune:0.9")[2]
     assert promise(graph, windows[:3], other)[1] < 0.999, "any model would pass"
@@ -81,8 +82,8 @@ def test_the_file_gives_what_training_saw_on_100_windows(windows):
 
 @installed
 def test_it_begins_where_the_float_model_is_and_is_the_same_in_float(windows):
-    described = models.get("conv3d")
-    plain = models.initial(described, "shipped")
+    described = registry.get("conv3d")
+    plain = initial_weights.initial(described, "shipped")
     model = tfmot.quantization_aware(described, plain, None)
     tfmot.stacked_of(model).calibrate([windows[0].maps[None]])
     form, maps = described.form(plain, *tfmot.FORM), windows[0].maps[None]
@@ -94,7 +95,7 @@ def test_it_begins_where_the_float_model_is_and_is_the_same_in_float(windows):
     whole = np.asarray(tfmot.float_windows(model)(maps))[0]
     np.testing.assert_allclose(whole, stepped, atol=1e-4 * whole.max())
     assert 0 < np.abs(np.asarray(model(maps))[0] - whole).max() < 0.05 * whole.max()
-    moved = described.form(models.initial(described, "identity"), *tfmot.FORM)
+    moved = described.form(initial_weights.initial(described, "identity"), *tfmot.FORM)
     with pytest.raises(ClimbEdgeError, match=r"give other values in tf_keras.*run `make tfmot` again"):
         tfmot._compare(tfmot.stacked_of(model).before, moved)
 
@@ -105,7 +106,7 @@ def test_what_was_shrunk_stays_so_in_training_and_in_the_file(windows, tmp_path,
     began, run = tmp_path / "float", tmp_path / "run"
     assert main(["finetune", *TINY, "--epochs", "1", "--out", str(began)]) == 0
     assert main([*going_on(began), "--shrink", shrink, "--out", str(run)]) == 0
-    described = models.get("conv3d")
+    described = registry.get("conv3d")
     plain = Run.open(began).load_weights(described.build())
     aware = together(run, [], described, plain, None, None)["tfmot"]
     own = build(described, plain, *tfmot.FORM, {})
@@ -143,7 +144,7 @@ def test_a_run_resumes_to_the_same_result(runs, tmp_path, monkeypatch):
 @installed
 def test_its_file_stands_beside_those_of_the_float_run(runs, tmp_path, capsys):
     began, trained = runs
-    described = models.get("conv3d")
+    described = registry.get("conv3d")
     plain = Run.open(began).load_weights(described.build())
     config = Run.open(began).config()
     source = open_source(config)
@@ -154,7 +155,7 @@ def test_its_file_stands_beside_those_of_the_float_run(runs, tmp_path, capsys):
     with pytest.raises(ClimbEdgeError, match="expected a run of `train finetune --qat`, found a float one"):
         together(trained, [began], described, plain, parts, source)
     with pytest.raises(ClimbEdgeError, match="began from other float weights"):
-        together(began, [trained], described, models.initial(described, "identity"), parts, source)
+        together(began, [trained], described, initial_weights.initial(described, "identity"), parts, source)
     with pytest.raises(ClimbEdgeError, match="has other test windows"):
         together(began, [trained], described, plain, replace(parts, test=parts.test[1:]), source)
     assert quantization(Aware({"qat": {"scheme": "tfmot"}}, None), described, None, "window", "all") is None

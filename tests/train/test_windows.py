@@ -6,15 +6,19 @@ import keras
 import numpy as np
 import pytest
 
-from climb_edge.boxes import STICKY
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.heatmaps import MASS, decode
-from climb_edge.recording import Recording, record
-from climb_edge.refiner import WindowTrack
-from climb_edge.stream import Stream
-from train.motion import generated_clips
-from train.noises import NOISES
-from train.windows import RecordedWindows, RenderedWindows, _medians, batch, heatmaps, targets
+from climb_edge.estimators.recording import Recording, record
+from climb_edge.pose.boxes import STICKY
+from climb_edge.pose.decode import decode
+from climb_edge.pose.render import MASS
+from climb_edge.refiners.base import WindowTrack
+from climb_edge.streaming.stream import Stream
+from train.data.recorded import RecordedWindows, _medians
+from train.data.rendered import RenderedWindows
+from train.data.sources import batch
+from train.data.windows import heatmaps, targets
+from train.noise.library import NOISES
+from train.synthesis.motion import generated_clips
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +127,7 @@ class Capture:
 @pytest.mark.network
 def test_recorded_windows_are_what_a_stream_builds(tmp_path, person_video):
     """In the sticky box of streams; without maps there are the same points."""
-    from climb_edge.blazepose import BlazePose
+    from climb_edge.estimators.blazepose import BlazePose
 
     record(person_video, BlazePose("full"), tmp_path / "r.zip")
     recording = Recording(tmp_path / "r.zip")
@@ -147,8 +151,8 @@ def test_recorded_windows_are_what_a_stream_builds(tmp_path, person_video):
 
 
 def test_the_studys_subset_of_penn_action_has_the_published_counts(data_folder):
-    from climb_edge.pck import torso
-    from train.data import open_source
+    from climb_edge.evaluation.pck import torso
+    from train.data.sources import open_source
 
     config = {"data": [str(data_folder / "penn_action.npz")], "group": ["baseball_pitch", "bench_press"]}
     source = open_source(config | {"noise": "1.1", "seed": 0, "box": "frame"})
@@ -158,9 +162,9 @@ def test_the_studys_subset_of_penn_action_has_the_published_counts(data_folder):
 
 @pytest.mark.slow
 def test_the_studys_noise_alone_gives_the_known_figures_of_its_subset(data_folder):
-    from climb_edge.pck import Score
-    from train.data import open_source
-    from train.judge import whole
+    from climb_edge.evaluation.pck import Score
+    from train.data.sources import open_source
+    from train.fitting.scoring import whole
 
     config = {"data": [str(data_folder / "penn_action.npz")], "group": ["baseball_pitch", "bench_press"]}
     source = open_source(config | {"noise": "1.1", "seed": 0, "box": "frame"})

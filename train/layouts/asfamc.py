@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.skeleton import INDEX, KEYPOINTS, K
+from climb_edge.pose.skeleton import INDEX, KEYPOINTS, K
 from train.layouts.imported import Imported, Log, Motion, existing_folder, find, read_text, reading
 
 MAX_BONES = 1000

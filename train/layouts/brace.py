@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from climb_edge.arrays import expect_shape, read_npz
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.skeleton import FROM_COCO17, to_25
+from climb_edge.files.npz import expect_shape, read_npz
+from climb_edge.pose.skeleton import FROM_COCO17, to_25
 from train.layouts.imported import (
     Imported,
     Log,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from climb_edge.arrays import expect_shape, read_npz
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.skeleton import K
+from climb_edge.files.npz import expect_shape, read_npz
+from climb_edge.pose.skeleton import K
 from train.layouts.heatmaps import flat, read_boxes, shorter
 from train.layouts.imported import Imported, Log, Take, annotated, existing_folder, find, join
 

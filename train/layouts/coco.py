@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.skeleton import FROM_COCO17, INDEX, KEYPOINTS, K, to_25
+from climb_edge.pose.skeleton import FROM_COCO17, INDEX, KEYPOINTS, K, to_25
 from train.layouts.imported import (
     MAX_FRAMES,
     Imported,

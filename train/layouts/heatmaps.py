@@ -2,7 +2,7 @@
 
 `bboxes` (N, 4) x0, y0, x1, y1 and `keypoints` (N, 25, 2 or 3) x, y[, visibility] in image pixels, `heatmaps`
 (N, 25, 56, 56) with row = y, and optionally `frame_size` (2,) width, height. A file without keypoints can be refined
-and exported (climb_edge.estimator.HeatmapFile reads it) but not trained on.
+and exported (climb_edge.estimators.heatmap_file.HeatmapFile reads it) but not trained on.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from climb_edge.arrays import expect_shape, read_npz
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.heatmaps import SIZE
-from climb_edge.skeleton import K
+from climb_edge.files.npz import expect_shape, read_npz
+from climb_edge.pose.render import SIZE
+from climb_edge.pose.skeleton import K
 from train.layouts.imported import Imported, Log, Take, annotated, find, join
 
 _WHAT = "heatmaps with truth (.npz with bboxes, heatmaps and keypoints)"

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from climb_edge.clips import ClipSet, save_clips
-from climb_edge.errors import DAMAGED, ClimbEdgeError, existing_file, whole_file
-from climb_edge.skeleton import KEYPOINTS, K
+from climb_edge.errors import DAMAGED, ClimbEdgeError
+from climb_edge.files.atomic import existing_file, whole_file
+from climb_edge.files.clips import ClipSet, save_clips
+from climb_edge.pose.skeleton import KEYPOINTS, K
 
 MAX_SIDE = 16_384  # pixels of a frame
 MAX_FRAMES = 500_000  # of a clip: a frame number read from a file name may claim anything
@@ -53,7 +54,7 @@ class Motion:
     fps: float
 
     def save(self, path: str | Path) -> None:
-        """Write the form that train.motion.load_motion reads, whole or not at all."""
+        """Write the form that train.synthesis.motion.load_motion reads, whole or not at all."""
         with whole_file(path) as temporary, open(temporary, "wb") as stream:
             np.savez_compressed(
                 stream, joints3d=self.joints3d, joint_names=np.array(self.joint_names), kp25_3d=self.kp25_3d,

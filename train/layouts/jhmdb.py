@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.skeleton import FROM_JHMDB15, to_25
-from climb_edge.video import read_video, video_info
+from climb_edge.media.video import read_video, video_info
+from climb_edge.pose.skeleton import FROM_JHMDB15, to_25
 from train.layouts.imported import Imported, Log, Take, existing_folder, find, inside, join, read_text
 from train.layouts.matlab import MatFiles, numeric
 

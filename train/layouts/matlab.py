@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from climb_edge.errors import ClimbEdgeError, existing_file
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.files.atomic import existing_file
 from train.layouts.imported import reading, sane
 
 MAX_FILE = 64 << 20  # bytes; a clip's labels take about a hundred thousand

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.skeleton import FROM_PENN13, to_25
+from climb_edge.pose.skeleton import FROM_PENN13, to_25
 from train.layouts.imported import Imported, Log, Take, existing_folder, find, join
 from train.layouts.matlab import MatFiles, numeric
 

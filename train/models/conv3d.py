@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from climb_edge.boxes import SIZE
-from climb_edge.contract import WINDOW
-from climb_edge.skeleton import K
+from climb_edge.pose.boxes import SIZE
+from climb_edge.pose.layout import WINDOW
+from climb_edge.pose.skeleton import K
 from train.backend import keras
-from train.fake_quant import parts_of
-from train.feed import Maps
-from train.graphs import EMITTED, frames_of, step_inputs, to_channels, to_frames, window_input
+from train.data.inputs import Maps
+from train.layers.aware import parts_of
+from train.layers.float import EMITTED, frames_of, step_inputs, to_channels, to_frames, window_input
 
 KERNEL = 5
 _ops = keras.ops
 
 
 class Conv3D:
-    """The registry's entry; see `train.models.Model`."""
+    """The registry's entry; see `train.models.registry.Model`."""
 
     name, reads, output, switches = "conv3d", "heatmaps", "heatmaps", {}
     parameters = KERNEL**3 * K * K + K

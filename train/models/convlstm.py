@@ -7,13 +7,13 @@ here, and the input convolutions of all frames are one call.
 
 from __future__ import annotations
 
-from climb_edge.boxes import SIZE
-from climb_edge.contract import WINDOW
-from climb_edge.skeleton import K
+from climb_edge.pose.boxes import SIZE
+from climb_edge.pose.layout import WINDOW
+from climb_edge.pose.skeleton import K
 from train.backend import keras
-from train.fake_quant import parts_of
-from train.feed import Maps
-from train.graphs import EMITTED, to_channels, to_frames, window_input
+from train.data.inputs import Maps
+from train.layers.aware import parts_of
+from train.layers.float import EMITTED, to_channels, to_frames, window_input
 from train.models.convlstm_deploy import BRANCHES, GATES, HELD, Cell, centre_step, heads_of, newest_step, window_maps
 
 FEATURES = 128
@@ -76,7 +76,7 @@ class ConvLSTM(keras.layers.Layer):
 
 
 class BiConvLSTM:
-    """The registry's entry for one of the two; see `train.models.Model`."""
+    """The registry's entry for one of the two; see `train.models.registry.Model`."""
 
     reads, output = "heatmaps", "heatmaps"
 

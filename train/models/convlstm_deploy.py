@@ -1,17 +1,17 @@
 """Deploy forms of the bi-ConvLSTMs: an unrolled cell of 4-D tensors, the heads, and the two step forms with their states.
 
-Of the parts that it is given (`train.graphs.Float` or those of `train.fake_quant`); the training form stands in `convlstm`.
+Of the parts that it is given (`train.layers.float.Float` or those of `train.layers.rounded`); the training form stands in `convlstm`.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 
-from climb_edge.contract import WINDOW
-from climb_edge.heatmaps import SIZE
-from climb_edge.skeleton import K
+from climb_edge.pose.layout import WINDOW
+from climb_edge.pose.render import SIZE
+from climb_edge.pose.skeleton import K
 from train.backend import keras
-from train.graphs import frames_of, step_inputs
+from train.layers.float import frames_of, step_inputs
 
 GATES = 4 * K  # i, f, c, o
 BRANCHES = ("forward", "backward")

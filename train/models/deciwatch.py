@@ -10,13 +10,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from climb_edge.boxes import SIZE
-from climb_edge.contract import WINDOW
-from climb_edge.heatmaps import PEAK, decode
-from climb_edge.skeleton import K
+from climb_edge.pose.boxes import SIZE
+from climb_edge.pose.decode import decode
+from climb_edge.pose.layout import WINDOW
+from climb_edge.pose.render import PEAK
+from climb_edge.pose.skeleton import K
 from train.backend import keras
-from train.feed import Points
-from train.graphs import EMITTED, constant, convolution, decoded, normalised, step_inputs, window_input
+from train.data.inputs import Points
+from train.layers.float import EMITTED, constant, convolution, decoded, normalised, step_inputs, window_input
 
 FEATURES, HEADS, HIDDEN, LAYERS = 128, 4, 256, 5
 SAMPLED = (0, WINDOW - 1)  # every 4th frame
@@ -123,7 +124,7 @@ class Poses(keras.layers.Layer):
 
 
 class DeciWatch:
-    """The registry's entry; see `train.models.Model`."""
+    """The registry's entry; see `train.models.registry.Model`."""
 
     name, reads, output, parameters = "deciwatch", "keypoints", "keypoints", 1_708_388
     switches: ClassVar = {"identity_mask": True, "every_frame": False, "subpixel": True}  # the study: on, off, off

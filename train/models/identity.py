@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from climb_edge.boxes import SIZE
-from climb_edge.contract import WINDOW
-from climb_edge.skeleton import K
+from climb_edge.pose.boxes import SIZE
+from climb_edge.pose.layout import WINDOW
+from climb_edge.pose.skeleton import K
 from train.backend import keras
-from train.feed import Maps
-from train.graphs import EMITTED, frames_of, step_inputs, window_input
+from train.data.inputs import Maps
+from train.layers.float import EMITTED, frames_of, step_inputs, window_input
 
 
 class Identity:
-    """The registry's entry; see `train.models.Model`."""
+    """The registry's entry; see `train.models.registry.Model`."""
 
     name, reads, output, switches, parameters = "identity", "heatmaps", "heatmaps", {}, 0
     unaware = "it has no weights and no recipes"

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from climb_edge.boxes import SIZE
-from climb_edge.contract import WINDOW
-from climb_edge.heatmaps import CENTRE, decode
-from climb_edge.skeleton import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, K
+from climb_edge.pose.boxes import SIZE
+from climb_edge.pose.decode import decode
+from climb_edge.pose.layout import WINDOW
+from climb_edge.pose.render import CENTRE
+from climb_edge.pose.skeleton import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, K
 from train.backend import keras
-from train.feed import Points
-from train.graphs import EMITTED, Constant, decoded, standardised, step_inputs, window_input
+from train.data.inputs import Points
+from train.layers.float import EMITTED, Constant, decoded, standardised, step_inputs, window_input
 
 WIDTH, HIDDEN, BLOCKS = 48, 96, 3
 SWITCHES = {"gate": True, "peaks": True, "time": True, "wide": False, "mirrored": False}
@@ -176,7 +177,7 @@ def _exchanged(tensor):
 
 
 class JointMixer:
-    """The registry's entry; see `train.models.Model`."""
+    """The registry's entry; see `train.models.registry.Model`."""
 
     name, reads, output, parameters = "joint_mixer", "keypoints", "keypoints", 38_084
     loss, switches, any_weights, peaks = "soft_pck", SWITCHES, ("mirrored",), True

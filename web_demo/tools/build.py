@@ -16,11 +16,11 @@ import tempfile
 from pathlib import Path
 
 from climb_edge import __version__
-from climb_edge.blazepose import VARIANTS
-from climb_edge.contract import IO, read_model
 from climb_edge.errors import ClimbEdgeError, run_command
-from climb_edge.refiner import default_path
-from climb_edge.weights import ASSETS, locate
+from climb_edge.estimators.blazepose import VARIANTS
+from climb_edge.files.assets import ASSETS, locate
+from climb_edge.refiners.tflite import default_path
+from climb_edge.runtime.contract import IO, read_model
 
 HERE = Path(__file__).resolve().parent.parent
 PAGE = ("index.html", "style.css", "manifest.webmanifest", "icon.svg", "icon.png", "service-worker.js")

@@ -18,11 +18,11 @@ import av
 import cv2
 import numpy as np
 
-from climb_edge.contract import read_model
-from climb_edge.golden import golden_outputs, hash32
-from climb_edge.runtime import Session
-from climb_edge.video import VideoWriter, read_video
-from climb_edge.weights import locate
+from climb_edge.files.assets import locate
+from climb_edge.media.video import VideoWriter, read_video
+from climb_edge.runtime.contract import read_model
+from climb_edge.runtime.golden import golden_outputs, hash32
+from climb_edge.runtime.session import Session
 
 SIZE = (640, 360)
 FIRST, CAMERA, SHORT = 100, 45, 12  # frames of the demo clip

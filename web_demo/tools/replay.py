@@ -21,12 +21,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from climb_edge.blazepose import BlazePose, Region
 from climb_edge.errors import run_command
-from climb_edge.refiner import load_refiner
-from climb_edge.results import as_results, read_lines
-from climb_edge.stream import Stream
-from climb_edge.video import Frame
+from climb_edge.estimators.blazepose import BlazePose
+from climb_edge.estimators.region import Region
+from climb_edge.media.frame import Frame
+from climb_edge.refiners.load import load_refiner
+from climb_edge.streaming.stream import Stream
+from climb_edge.tracking.track_file import as_results, read_lines
 
 
 class Led(BlazePose):

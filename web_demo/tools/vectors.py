@@ -13,17 +13,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from climb_edge import blazepose, filters
-from climb_edge.boxes import STICKY, box_affine
-from climb_edge.estimator import Observation
-from climb_edge.golden import golden_frames, golden_peaks
-from climb_edge.heatmaps import decode, normalise, warp
-from climb_edge.people import People
-from climb_edge.refiner import load_refiner
-from climb_edge.results import line
-from climb_edge.skeleton import BONES, FROM_BLAZEPOSE33, KEYPOINTS, K
-from climb_edge.stream import Stream
-from climb_edge.video import Frame
+from climb_edge.estimators import detector, landmarks, region
+from climb_edge.estimators.base import Observation
+from climb_edge.estimators.people import People
+from climb_edge.media.frame import Frame
+from climb_edge.pose.boxes import STICKY, box_affine
+from climb_edge.pose.decode import decode
+from climb_edge.pose.render import normalise, warp
+from climb_edge.pose.skeleton import BONES, FROM_BLAZEPOSE33, KEYPOINTS, K
+from climb_edge.refiners import filters
+from climb_edge.refiners.load import load_refiner
+from climb_edge.runtime.golden import golden_frames, golden_peaks
+from climb_edge.streaming.stream import Stream
+from climb_edge.tracking.track_file import line
 
 GRID = 64
 WINDOWED = ("mean", "median", "median:reach=3", "gaussian:sigma=2", "savitzky_golay", "savitzky_golay:reach=3,order=3")
@@ -131,20 +133,20 @@ def write(folder: Path) -> None:
 
     picture = random.integers(0, 256, (90, 160, 3)).astype(np.uint8)
     centre, rim = np.array([70.0, 40]), np.array([88.0, 31])
-    region = blazepose.Region.around(centre, rim)
-    v.add("region", [region.x, region.y, region.side, region.angle])
+    area = region.Region.around(centre, rim)
+    v.add("region", [area.x, area.y, area.side, area.angle])
     v.add("region picture", picture)
-    v.add("region replicated", region.crop(picture, 64, cv2.BORDER_REPLICATE))
-    v.add("region black", region.crop(picture, 64, cv2.BORDER_CONSTANT))
-    v.add("anchors", blazepose.anchors())
+    v.add("region replicated", area.crop(picture, 64, cv2.BORDER_REPLICATE))
+    v.add("region black", area.crop(picture, 64, cv2.BORDER_CONSTANT))
+    v.add("anchors", detector.anchors())
     bodies, scores = random.random((30, 6, 2)) * 0.6 + 0.1, np.sort(random.random(30))[::-1]
     v.add("bodies", bodies), v.add("body scores", scores)
-    v.add("bodies merged", blazepose._weighted_suppression(bodies, scores))
+    v.add("bodies merged", detector._weighted_suppression(bodies, scores))
     seen = cv2.GaussianBlur((random.random((GRID, GRID, 39)) > 0.99).astype(np.float32) * 30, (0, 0), 1.5).clip(0, 1)
-    landmarks = random.random((39, 2)) * 280 - 12
-    v.add("landmarks", landmarks), v.add("landmark maps", seen)
-    v.add("landmarks refined", blazepose.refine_landmarks(landmarks, seen))
-    steady, path = blazepose.Steady(), np.cumsum(random.normal(0, 3, (20, 2, 2)), 0) + [[100, 100], [140, 100]]
+    places = random.random((39, 2)) * 280 - 12
+    v.add("landmarks", places), v.add("landmark maps", seen)
+    v.add("landmarks refined", landmarks.refine_landmarks(places, seen))
+    steady, path = region.Steady(), np.cumsum(random.normal(0, 3, (20, 2, 2)), 0) + [[100, 100], [140, 100]]
     v.add("steady points", path)
     v.add("steady found", [steady(p, 1 + 0.04 * i) for i, p in enumerate(path)])
 

@@ -1,4 +1,4 @@
-"""The whole chain on the demo clip: its frames as pixels, and what `climb_edge.track`, the command's own code, makes of them.
+"""The whole chain on the demo clip: its frames as pixels, and what `climb_edge.tracking.track`, the command's own code, makes of them.
 
 The estimator is hypersensitive on this clip: a level more or less in a thousandth of the pixels moves keypoints by up to
 hundreds of pixels, and what it tracks feeds back. So the region that Python looks at next is written down for every frame:
@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from climb_edge.blazepose import BlazePose
-from climb_edge.refiner import load_refiner
-from climb_edge.track import track
-from climb_edge.video import Frame, read_video
-from climb_edge.weights import locate
+from climb_edge.estimators.blazepose import BlazePose
+from climb_edge.files.assets import locate
+from climb_edge.media.frame import Frame
+from climb_edge.media.video import read_video
+from climb_edge.refiners.load import load_refiner
+from climb_edge.tracking.track import track
 
 SECONDS = 1.3
 REFINERS = ("default", "one_euro", "gaussian:sigma=1.5")

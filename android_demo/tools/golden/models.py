@@ -10,18 +10,20 @@ import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from climb_edge.boxes import STICKY
-from climb_edge.contract import EMITS, WINDOW, input_shapes, output_shape, write_model
-from climb_edge.golden import golden_outputs, golden_test
-from climb_edge.heatmaps import MASS, PEAK
-from climb_edge.runtime import Session
-from climb_edge.skeleton import KEYPOINTS
-from convert.graph import Graph, build
-from convert.quantize import Quantization
-from convert.recipes import RECIPES, Recipe
-from convert.table import stream
+from climb_edge.pose.boxes import STICKY
+from climb_edge.pose.layout import EMITS, WINDOW, input_shapes, output_shape
+from climb_edge.pose.render import MASS, PEAK
+from climb_edge.pose.skeleton import KEYPOINTS
+from climb_edge.runtime.contract import write_model
+from climb_edge.runtime.golden import golden_outputs, golden_test
+from climb_edge.runtime.session import Session
+from convert.graphs.build import Graph, build
+from convert.model_table import stream
+from convert.quantization.quantizers import Quantization
+from convert.quantization.recipes import RECIPES, Recipe
 from golden.vectors import Vectors
-from train import models
+from train.fitting import initial_weights
+from train.models import registry
 
 # model, form, recipe: each output, form, emission, type and way in at least once; those that need it come with peaks.
 MADE = (
@@ -45,12 +47,12 @@ def write(out: Path, also: list[Path]) -> None:
     frames, trained, made = stream(), {}, []
     windows = [frames[i : i + WINDOW] for i in range(0, CALIBRATION * WINDOW, WINDOW)]
     for name, form, recipe in MADE:
-        if name not in models.names():
+        if name not in registry.names():
             continue
-        described = models.get(name)
+        described = registry.get(name)
         if name not in trained:
-            shipped = models.shipped_weights(name).is_file()
-            trained[name] = models.initial(described, "shipped" if shipped else "none")
+            shipped = initial_weights.shipped_weights(name).is_file()
+            trained[name] = initial_weights.initial(described, "shipped" if shipped else "none")
         plain = build(described, trained[name], *form.split("-"), described.switches)
         chosen = RECIPES[recipe]
         graph = replace(plain, content=Quantization(plain, windows).under(chosen, chosen.quantizers[0]))

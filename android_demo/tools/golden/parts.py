@@ -7,11 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from climb_edge.blazepose import Region
-from climb_edge.boxes import box_affine
-from climb_edge.filters import get
-from climb_edge.golden import golden_frames, golden_peaks
-from climb_edge.heatmaps import decode, normalise, warp
+from climb_edge.estimators.region import Region
+from climb_edge.pose.boxes import box_affine
+from climb_edge.pose.decode import decode
+from climb_edge.pose.render import normalise, warp
+from climb_edge.refiners.filters import get
+from climb_edge.runtime.golden import golden_frames, golden_peaks
 from golden.vectors import Vectors
 
 FILTERS = (

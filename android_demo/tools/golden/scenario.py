@@ -10,11 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from climb_edge.estimator import Observation
-from climb_edge.refiner import load_refiner
-from climb_edge.results import as_results, line
-from climb_edge.stream import Stream
-from climb_edge.video import Frame
+from climb_edge.estimators.base import Observation
+from climb_edge.media.frame import Frame
+from climb_edge.refiners.load import load_refiner
+from climb_edge.streaming.stream import Stream
+from climb_edge.tracking.track_file import as_results, line
 from golden.vectors import Vectors
 
 SPECS = (

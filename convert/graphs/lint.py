@@ -1,0 +1,123 @@
+"""What is inside a .tflite: its ops and their types, and the rules that a phone's GPU delegate sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from convert.graphs.flatbuffer import WIDTHS, constant, label, names, parse
+
+WEIGHTED_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "CONV_3D")
+REFUSED = {
+    "CONV_3D": "no delegate takes it; stack frames on channels and use CONV_2D",
+    "WHILE": "the GPU delegate refuses loops; unroll them",
+    "ARG_MAX": "the classic GPU delegate refuses it; use maximum, mask and reductions",
+    "CUSTOM": "needs a runtime with extra ops",
+}
+MAX_RANK = 4
+HALF = 2**-11  # what rounding to float16 may move a value, of itself
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operator: its name, and the types of its activations and of its constant weights where it is a weighted op."""
+
+    name: str
+    index: int
+    tensor: str  # its output's name
+    activations: str
+    weights: str | None = None
+    values: np.ndarray | None = field(default=None, repr=False)  # the weights as float32
+    step: np.ndarray | float = field(default=0.0, repr=False)  # of their quantization, 0 for floats
+
+    @property
+    def weight_bytes(self) -> float:
+        return 0 if self.values is None else self.values.size * WIDTHS[self.weights]
+
+    def __str__(self) -> str:
+        return f"op {self.index} {self.name} -> tensor {self.tensor}"
+
+
+def read_ops(graph: bytes) -> tuple[list[Op], list[str]]:
+    """(ops, broken rules) of a flatbuffer. Raises ClimbEdgeError when it is none."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = parse(graph)
+    op_names, types = names(schema.BuiltinOperator), names(schema.TensorType)
+    ops, broken = [], []
+    if len(model.subgraphs) != 1:
+        broken.append(f"{len(model.subgraphs)} subgraphs: control flow; unroll it")
+    for subgraph in model.subgraphs:
+        tensors, made_by = subgraph.tensors, {}
+        for tensor in tensors:
+            shape = [] if tensor.shape is None else list(tensor.shape)
+            if len(shape) > MAX_RANK:
+                broken.append(f"tensor {label(tensor)} has {len(shape)} dimensions, at most {MAX_RANK}")
+            if tensor.shapeSignature is not None and (np.asarray(tensor.shapeSignature) < 0).any():
+                broken.append(f"tensor {label(tensor)} has a dynamic shape")
+        for tensor in set(map(int, subgraph.inputs)) & set(map(int, subgraph.outputs)):
+            broken.append(
+                f"tensor {label(tensors[tensor])} is an input and an output: LiteRT's CompiledModel returns garbage; make it anew"
+            )
+        for index, op in enumerate(subgraph.operators):
+            code = model.operatorCodes[op.opcodeIndex]
+            name = op_names.get(max(code.builtinCode, code.deprecatedBuiltinCode), "CUSTOM")
+            made_by |= {int(o): (name, op) for o in op.outputs}
+            found = _op(name, index, op, model, tensors, types, made_by)
+            ops.append(found)
+            if name in REFUSED:
+                broken.append(f"{found}: {REFUSED[name]}")
+    return ops, broken
+
+
+def output_step(graph: bytes) -> float:
+    """The quantization step of what a graph gives first, which a DEQUANTIZE makes floats of; 0.0 where none does."""
+    model = parse(graph)
+    (subgraph,) = model.subgraphs
+    made_by = {int(o): op for op in subgraph.operators for o in op.outputs}
+    given = subgraph.tensors[made_by[int(subgraph.outputs[0])].inputs[0]]
+    return 0.0 if given.quantization is None or given.quantization.scale is None else float(given.quantization.scale[0])
+
+
+def _op(name: str, index: int, op, model, tensors, types: dict[int, str], made_by: dict) -> Op:
+    leaving = label(tensors[op.outputs[0]]) if len(op.outputs) else ""
+    activations = types[tensors[op.inputs[0]].type] if len(op.inputs) else ""
+    if name not in WEIGHTED_OPS:
+        return Op(name, index, leaving, activations)
+    weight = tensors[op.inputs[1]]
+    maker = made_by.get(int(op.inputs[1]))
+    if maker and maker[0] == "DEQUANTIZE":  # float16 constants are widened in front of their op
+        weight = tensors[maker[1].inputs[0]]
+    kind = types[weight.type]
+    held = constant(model, weight, kind)
+    if held is None:  # a product of two activations, as in attention
+        return Op(name, index, leaving, activations)
+    return Op(name, index, leaving, activations, kind, *held)
+
+
+def strangers(ops: list[Op], plain: list[Op]) -> list[str]:
+    """Sentences on weights of `ops` that are not those of any op of the float graph `plain`, rounded to their type.
+
+    A quantized value may lie half a step from its float one, and float rounding comes on top; ops of both graphs are
+    matched by shape, since converters reorder them.
+    """
+    found = []
+    for op in (op for op in ops if op.values is not None):
+        alike = [p for p in plain if p.values is not None and p.values.shape == op.values.shape]
+        if not alike:
+            found.append(f"{op}: its weights are {op.values.shape}, as those of no op of the float graph")
+            continue
+        off = min(_excess(op, p) for p in alike)
+        if not off <= 0:  # also of weights that are no numbers
+            scale = max(float(np.abs(p.values).max()) for p in alike)
+            found.append(
+                f"{op}: its weights are {off / max(scale, 1e-9):.2g} of the scale from the float graph's, more than rounding does"
+            )
+    return found
+
+
+def _excess(op: Op, plain: Op) -> float:
+    """How far the weights of `op` lie from those of `plain` beyond what rounding to their type explains."""
+    allowed = 0.501 * op.step + (HALF * np.abs(plain.values) + 1e-7)
+    return float(np.max(np.abs(op.values - plain.values) - allowed))

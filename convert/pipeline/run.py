@@ -1,0 +1,235 @@
+"""`convert run`: a training run to files with their contracts, and all that the report says of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.pose.layout import WINDOW
+from climb_edge.refiners.tflite import TFLiteRefiner
+from climb_edge.runtime.contract import append_contract, write_model
+from climb_edge.runtime.session import Session
+from convert.checks import graph_checks
+from convert.checks.improvement import claims
+from convert.checks.parity import compare, numbers, parity, promise
+from convert.checks.speed import naive, times
+from convert.checks.testset import NUMBERS_ON, TestSet, of_part
+from convert.checks.verdict import Check
+from convert.graphs.build import Graph, build
+from convert.graphs.lint import read_ops
+from convert.pipeline.contract import contract_of
+from convert.pipeline.conversion import Conversion, Made, Step
+from convert.quantization.aware import error_table, quantization, together
+from convert.quantization.mixed import distance, search
+from convert.quantization.quantizers import Quantization
+from convert.quantization.recipes import Recipe
+from train.data.rendered import RenderedWindows
+from train.data.sources import open_source, unchanged
+from train.data.splits import Split, digest
+from train.data.windows import Frames
+from train.fitting.callbacks import CALIBRATION
+from train.fitting.run_folder import Run, load_weights
+from train.models import registry
+from train.models.cost import count_macs
+from train.noise.library import get
+from train.synthesis.motion import generated_clips
+
+DEFAULT_FORMS = ("step-newest", "window-all")
+GENERATED_CLIPS, GENERATED_SEED = 60, 20_000  # never a seed that training draws from by default
+PER_CLIP, PER_CLIP_HEAVY, HEAVY = 8, 4, 5e9  # generated windows of a clip; of a model of more MACs a window, fewer
+TEST_WINDOWS = 300  # at most; their inputs are kept in memory, 1.6 MB each
+
+
+def open_run(
+    path: str | Path, forms: tuple[str, ...], skip: tuple[str, ...] = (), step: Step = lambda what, steps=1: None,
+    beside: Sequence[Path] = (),
+) -> Conversion:  # fmt: skip
+    """Read a run, and those trained in 8 bits `beside` it, and let its Keras model speak on every window.
+
+    Raises ClimbEdgeError for a run that cannot be judged.
+    """
+    for form in forms:
+        if form not in registry.FORMS:
+            raise ClimbEdgeError(f"form {form!r}: expected one of {', '.join(registry.FORMS)}")
+    step("read the run")
+    run = Run.open(path)
+    config = run.config()
+    described = registry.get(config["model"])
+    if not described.parameters:
+        raise ClimbEdgeError(
+            f"{path}: {described.name} has no file; it is a refiner of the runtime: --refiner identity"
+        )
+    model = described.build(**config.get("switches", {}))
+    load_weights(model, run.teacher if config.get("qat") else run.best)
+    source = unchanged(open_source(config))
+    if digest(source) != config["data_sha256"]:
+        raise ClimbEdgeError(
+            f"{path}: its training data changed since ({', '.join(config['data'])}); train again, or restore the data"
+        )
+    parts = Split.load(run.split, source)
+    if not len(parts.test):
+        raise ClimbEdgeError(f"{path}: this run has no test windows; train again on more frames")
+    trained = together(Path(path), beside, described, model, parts, source)
+    sets = [
+        TestSet("test", source, of_part(source, parts.test, TEST_WINDOWS), source.clips.truth),
+        _generated(config, model),
+    ]
+    for tests in sets:
+        step(f"Keras model, {tests.name} windows")
+        tests.run_reference(model)
+    return Conversion(Path(path), forms, config, described, model, source, parts, sets, skip, trained)
+
+
+def _generated(config: dict, model) -> TestSet:
+    frames = WINDOW * (PER_CLIP_HEAVY if count_macs(model) > HEAVY else PER_CLIP)
+    clips = generated_clips(GENERATED_CLIPS, GENERATED_SEED + config["seed"], frames)
+    windows = RenderedWindows(clips, get(config["noise"]), GENERATED_SEED)
+    every = np.arange(len(windows))
+    return TestSet("generated", windows, every[windows.position % windows.span == 0], "generated")
+
+
+def convert(
+    run: Conversion, out: Path, recipes: list[Recipe], force: bool = False, step: Step = lambda what, steps=1: None
+) -> Conversion:
+    """Make every recipe of every form, check it, and write what passes (`force`: everything, marked) into OUT/models."""
+    baseline = None if "speed" in run.skip else naive(run.model)
+    for form in run.forms:
+        run.made += _form(run, form, recipes, baseline, out, force, step)
+    step("refined against raw")
+    shown = {}
+    # One file of each form, the small and fast one if it passed: what differs between recipes is in their own rows.
+    for m in sorted((m for m in run.made if m.written), key=lambda m: m.recipe.name != "dynamic_int8"):
+        shown.setdefault(f"{m.graph.form}-{m.graph.emits}", out / "models" / m.file)
+    run.claims = claims(run.sets[0], run.parts, shown)
+    return run
+
+
+def _form(
+    run: Conversion, form: str, recipes: list[Recipe], baseline: bytes | None, out: Path, force: bool, step: Step
+) -> list[Made]:  # fmt: skip
+    step(f"convert {form}")
+    kind, emits = form.split("-")
+    switches = run.config.get("switches", {})
+    plain = build(run.described, run.model, kind, emits, switches)
+    whole = plain if kind == "window" else build(run.described, run.model, "window", emits, switches)
+    quantizations = {"": Quantization(plain, run.training[:CALIBRATION])} | {
+        scheme: quantization(aware, run.described, plain, kind, emits) for scheme, aware in run.aware.items()
+    }
+    made = []
+    for recipe in recipes:
+        step(f"{form} {recipe.name}")
+        if quantizations[recipe.aware] is None:  # was not trained for this form; `choose` has said so
+            continue
+        chosen_by = run.training[CALIBRATION:] or run.training
+        made.append(_make(recipe, quantizations[recipe.aware], chosen_by, lambda what: step(f"{form} {what}", 0)))
+        if any(c.name == "load" and c.verdict == "pass" for c in made[-1].checks):
+            _check(made[-1], run, whole)
+        else:
+            unrun = ("cpu", "gpu", "parity", *(["stream"] if kind == "step" else []), "second", "speed")
+            made[-1].checks += [Check(name, "skipped", ["the graph does not load"]) for name in unrun]
+    step(f"speed of {form}")
+    _time(made, plain, baseline, run)
+    for m in made:
+        _write(m, run, out / "models" / m.file, force)
+    return made
+
+
+def _make(recipe: Recipe, quantization: Quantization, windows: list[Frames], tell: Callable[[str], object]) -> Made:
+    """The better of what the quantizers make of a recipe: rules first, then the distance from float, then the size."""
+    plain, plain_ops = quantization.plain, read_ops(quantization.plain.content)[0]
+    best, found = None, Made(recipe, replace(plain, content=b""))
+    for by in recipe.quantizers:
+        row, floats, mixed = {"quantizer": by, "reason": None}, (), None
+        found.candidates.append(row)
+        try:
+            if recipe.name == "int8_mixed":
+                mixed = search(quantization, recipe, windows, tell)
+                content, floats = mixed.content, mixed.floats
+            else:
+                content = quantization.under(recipe, by)
+        except ClimbEdgeError as error:
+            row["reason"] = str(error)
+            found.checks.append(Check("load", "fail", [str(error)]))
+            continue
+        graph = replace(plain, content=content)
+        ops, broken = read_ops(content)
+        held = [
+            graph_checks.lint(broken),
+            graph_checks.types(ops, plain_ops, recipe, floats),
+            graph_checks.load(graph, windows),
+        ]
+        row["bytes"], row["reason"] = len(content), "; ".join(r for c in held for r in c.reasons) or None
+        row["cells"] = distance(plain, content, windows) if held[2].verdict == "pass" else None
+        rank = (row["reason"] is not None, row["cells"] is None, row["cells"] or 0.0, len(content))
+        if best is None or rank < best[0]:
+            tried = mixed.sensitivity if mixed else []
+            best = rank, row, Made(replace(recipe, quantizers=(by,)), graph, held, found.candidates, mixed, tried)
+    if best is None:
+        return found
+    best[1]["kept"] = True
+    return best[2]
+
+
+def _check(made: Made, run: Conversion, whole: Graph) -> None:
+    """Everything that needs the graph to run, but its speed."""
+    recipe, graph = made.recipe, made.graph
+    session, window = Session(graph.content), run.sets[0].inputs[0]
+    compared = [compare(session, graph, tests) for tests in run.sets]
+    reasons, figures = numbers(recipe, compared)
+    if recipe.aware:
+        broken, figures["within_a_step"] = promise(
+            graph, run.sets[0].inputs[:NUMBERS_ON], run.aware[recipe.aware].model
+        )
+        reasons += broken
+    if recipe.activations == "INT8":
+        figures["saturation"] = graph_checks.saturation(graph, run.sets[0].inputs[:2])
+    made.checks.append(Check("cpu", "fail" if reasons else "pass", reasons, figures))
+    _unless_skipped(made, run, "gpu", lambda: graph_checks.on_gpu(graph, recipe, window))
+    made.checks.append(Check("parity", *parity(graph, recipe, compared)))
+    if recipe.aware and made.checks[-1].verdict != "pass":
+        made.sensitivity = error_table(run.aware[recipe.aware].model, run.training[CALIBRATION:] or run.training)
+    if graph.form == "step":  # a window graph keeps no state
+        _unless_skipped(made, run, "stream", lambda: graph_checks.stream(graph, recipe, whole, *run.clip))
+    _unless_skipped(made, run, "second", lambda: graph_checks.second(graph, recipe, run.sets[0].inputs))
+
+
+def _unless_skipped(made: Made, run: Conversion, name: str, check: Callable[[], Check]) -> None:
+    made.checks.append(Check(name, "skipped", ["by --skip"]) if name in run.skip else check())
+
+
+def _time(made: list[Made], plain: Graph, baseline: bytes | None, run: Conversion) -> None:
+    """The speed of all files of a form, in turns."""
+    runs = [m for m in made if not any(c.name == "speed" for c in m.checks)]
+    timed, window = {m.file: m.graph for m in runs}, run.sets[0].inputs[0]
+    rows = {} if baseline is None else times(timed, plain, baseline, window)
+    for m in runs:
+        m.checks.append(
+            Check("speed", figures={"rows": rows[m.file]}) if rows else Check("speed", "skipped", ["by --skip"])
+        )
+
+
+def _write(made: Made, run: Conversion, path: Path, force: bool) -> None:
+    """Write a file that passes, or any that was made with `force`, and read it back as an app would."""
+    if not made.graph.content or not (made.verdict == "pass" or force):
+        path.unlink(missing_ok=True)  # an earlier file of this name would pass for this run's
+        return
+    calibration = run.chosen[:CALIBRATION] if made.recipe.calibrated else run.chosen[:0]
+    with tempfile.TemporaryDirectory(prefix="climb-edge-") as folder:  # what cannot be read back never stands in OUT
+        trial = Path(folder) / made.file
+        try:
+            config = run.aware[made.recipe.aware].config if made.recipe.aware else run.config
+            contract = contract_of(made, config, run.source, run.estimator, calibration)
+            trial.write_bytes(append_contract(made.graph.content, contract))
+            TFLiteRefiner(trial, quiet=True)
+        except ClimbEdgeError as error:
+            made.checks.append(Check("contract", "fail", [str(error)]))
+            path.unlink(missing_ok=True)
+            return
+    write_model(path, made.graph.content, contract)  # a full disk ends the command here, and leaves the older file
+    made.checks.append(Check("contract"))
+    made.written = True

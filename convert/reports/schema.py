@@ -1,0 +1,69 @@
+"""The shape of report.json, and how a report is read back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.files.atomic import existing_file
+
+SCHEMA = "climb-edge/report/2"
+
+
+def _interval(value: object, named: str) -> str | None:
+    numbers = isinstance(value, list) and len(value) == 3 and all(isinstance(v, FIGURE) for v in value)
+    return None if numbers else f"{named} is not [value, low, high]"
+
+
+# What reading relies on; `build` writes more. A figure that could not be computed is null.
+FIGURE = (int, float, type(None))
+SECTION = (dict, type(None))  # of a report on a run; null in one on somebody else's file
+PCK = {"*": _interval}
+SHAPE = {
+    "verdict": str, "skipped": [str], "run": SECTION, "test": SECTION, "generated": SECTION,
+    "claims": [{"name": str, "delay": int, "frames": int, "raw": PCK, "refined": PCK, "change": PCK, "wins": {"*": bool}}],
+    "files": [{
+        "file": str, "written": bool, "verdict": str, "reasons": [str], "bytes": int, "weight_ratio": FIGURE,
+        "checks": [{"name": str, "verdict": str, "reasons": [str]}],
+        "rows": [{"set": str, "truth": str, "averaging": str, "decode": str, "pck": PCK, "drop": PCK}],
+        "speed": [{"threads": int, "median_ms": FIGURE, "p95_ms": FIGURE, "naive_ms": FIGURE}],
+        "gpu": [{"partitions": FIGURE, "nodes": FIGURE, "total": FIGURE, "max_error": FIGURE}],
+    }],
+}  # fmt: skip
+
+
+PARITY: dict = {"rows": [], "keypoints": {}, "worst_keypoint": {}, "histogram": {}, "worst_windows": []}
+
+
+def read_report(path: str | Path) -> dict:
+    """A report.json. Raises ClimbEdgeError when it is none."""
+    path = existing_file(path, "a report.json of `python -m convert`")
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ClimbEdgeError(f"{path}: damaged ({error}); convert the run again") from error
+    if not isinstance(report, dict) or report.get("schema") != SCHEMA:
+        raise ClimbEdgeError(f"{path}: expected a report of schema {SCHEMA}; convert the run again")
+    if wrong := _unlike(report, SHAPE, "report"):
+        raise ClimbEdgeError(f"{path}: damaged ({wrong}); convert the run again")
+    return report
+
+
+def _unlike(value: object, shape: object, named: str) -> str | None:
+    """Where `value` first differs from `shape`: a type or several, [shape of each], {key: shape}, {"*": shape of each}."""
+    if shape is _interval:
+        return _interval(value, named)
+    if not isinstance(value, shape if isinstance(shape, type | tuple) else type(shape)):
+        return f"{named} is {type(value).__name__}"
+    if isinstance(shape, type | tuple):
+        return None
+    if isinstance(shape, list):
+        inner = [(item, shape[0], f"{named}[{i}]") for i, item in enumerate(value)]
+    elif "*" in shape:
+        inner = [(item, shape["*"], f"{named}.{key}") for key, item in value.items()]
+    elif missing := next((key for key in shape if key not in value), None):
+        return f"{named} lacks {missing}"
+    else:
+        inner = [(value[key], within, f"{named}.{key}") for key, within in shape.items()]
+    return next((wrong for one in inner if (wrong := _unlike(*one))), None)

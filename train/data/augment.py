@@ -1,0 +1,109 @@
+"""Augmentation: turning, scaling and mirroring a window, and playing it backwards.
+
+What is drawn is a change of the frame of reference, so that points are moved and maps are sampled anew: nothing is ever
+resampled twice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import partial
+
+import numpy as np
+
+from climb_edge.pose.boxes import SIZE
+from climb_edge.pose.layout import WINDOW
+from climb_edge.pose.skeleton import MIRROR, K
+
+_STRAIGHT, _FORWARD = np.arange(K), np.arange(WINDOW)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far windows are changed; nothing by default. The study tried a rotation of 45 degrees for DeciWatch."""
+
+    rotate: float = 0.0  # degrees, uniform on either side
+    scale: float = 0.0  # box side times exp(uniform on either side)
+    mirror: bool = False  # in every second window, left and right exchanged
+    reverse: bool = False  # in every second window, last frame first
+    shift: float = 0.0  # box moved by a normal share of its side, right and down
+    drop: float = 0.0  # chance that a keypoint is hidden for the whole window, and again that it is for a frame
+    deform: float = (
+        0.0  # simulated: keypoints, true ones too, displaced for the window by up to a normal share of the torso
+    )
+    hasten: int = 1  # simulated: up to so many times as fast
+
+    @classmethod
+    def of(cls, options: Mapping) -> Augmentation:
+        """The one that a command line or a config asks for."""
+        return cls(*(options[f.name] for f in fields(cls)))
+
+    def __bool__(self) -> bool:
+        return self != Augmentation()
+
+    def draw(self, rng: np.random.Generator) -> Change:
+        """The change of one window."""
+        angle, scale, mirrored, reversed_ = rng.random(4).tolist()  # few calls: a small model waits for them
+        right, down = (self.shift * rng.standard_normal(2)).tolist()
+        unseen = rng.random((1 + WINDOW, K)) < self.drop
+        faster, displaced = 1, np.zeros((K, 2))
+        if self.deform or self.hasten > 1:
+            displaced = rng.standard_normal((K, 2)) * rng.uniform(0, self.deform)
+            faster = int(rng.integers(1, self.hasten + 1))
+        return Change(
+            math.radians(self.rotate) * (2 * angle - 1),
+            math.exp(self.scale * (2 * scale - 1)),
+            self.mirror and mirrored < 0.5,
+            self.reverse and reversed_ < 0.5,
+            (right, down),
+            faster,
+            unseen[:1] | unseen[1:],
+            displaced,
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one window. What is hidden or displaced is no part of the frame of reference, and is not compared."""
+
+    angle: float = 0.0  # radians
+    scale: float = 1.0
+    mirrored: bool = False
+    reversed: bool = False
+    shift: tuple[float, float] = (0.0, 0.0)  # of the box, as a share of its side
+    faster: int = 1  # frames from one of the window to the next
+    hidden: np.ndarray = field(default_factory=partial(np.zeros, (WINDOW, K), bool), compare=False)  # (5, 25) not seen
+    displaced: np.ndarray = field(default_factory=partial(np.zeros, (K, 2)), compare=False)  # (25, 2) torso diameters
+
+    @property
+    def order(self) -> np.ndarray:
+        """(25,) the keypoint that stands in each place: a mirror exchanges left and right."""
+        return MIRROR if self.mirrored else _STRAIGHT
+
+    @property
+    def frames(self) -> np.ndarray:
+        """(5,) the frame that stands in each place."""
+        return _FORWARD[::-1] if self.reversed else _FORWARD
+
+    @property
+    def turn(self) -> np.ndarray:
+        """(2, 2) what turns and mirrors a vector in the image; no scale."""
+        cos, sin = np.cos(self.angle), np.sin(self.angle)
+        return np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if self.mirrored else 1.0, 1.0])
+
+    @property
+    def cells(self) -> np.ndarray:
+        """Affine (2, 3) from cells of the changed box to cells of the box as it was; both have the same middle, but for `shift`."""
+        cos, sin = self.scale * math.cos(self.angle), self.scale * math.sin(self.angle)
+        across = -cos if self.mirrored else cos, -sin if self.mirrored else sin
+        down = -sin, cos  # the turn transposed, which is its inverse: it turns and mirrors
+        rows = zip((across, down), self.shift, strict=True)
+        return np.array([[x, y, SIZE / 2 * (1 - x - y) + SIZE * moved] for (x, y), moved in rows])
+
+
+def _change(augmentation: Augmentation, seed: int, epoch: int, index: int) -> Change:
+    """Drawn apart from the noise, so that the same window has the same noise with and without augmentation."""
+    key = np.array([seed, epoch, index, 1], np.uint32)  # as (seed, epoch, index, 1), in half the time
+    return augmentation.draw(np.random.default_rng(key))

@@ -1,0 +1,45 @@
+"""What happens between epochs: ranges that settle, a teacher that leaves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from train.backend import keras
+from train.data.sources import Source, batch
+from train.layers.rounded import Ranges
+
+CALIBRATION = 60  # training windows that ranges are taken from before any training
+
+
+def calibration(source: Source, training: np.ndarray, seed: int, batch_size: int):
+    """Yield maps (B, 5, 56, 56, 25) of the training windows that ranges are taken from before any training."""
+    chosen = np.random.default_rng(seed).permutation(training)[:CALIBRATION]
+    for i in range(0, len(chosen), batch_size):
+        yield batch(source, chosen[i : i + batch_size]).inputs
+
+
+class Settle(keras.callbacks.Callback):
+    """Ranges move in the first half of the epochs; in the second the weights adapt to ranges that stay."""
+
+    def __init__(self, ranges: Ranges, epochs: int):
+        super().__init__()
+        self._ranges, self._from = ranges, epochs // 2
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch >= self._from:
+            self._ranges.tracked.assign(0.0)
+
+
+class Lesson(keras.callbacks.Callback):
+    """A teacher whose outputs count as much as the truth, in the first epochs."""
+
+    def __init__(self, teacher: keras.Model, epochs: int):
+        super().__init__()
+        self._teacher, self._epochs = teacher, epochs
+        self._counts = keras.Variable(1.0, trainable=False, name="counts")
+
+    def teach(self, given: dict):
+        return keras.ops.stop_gradient(self._teacher(given, training=False)), self._counts
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._counts.assign(float(epoch < self._epochs))

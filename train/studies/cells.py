@@ -1,0 +1,276 @@
+"""What studies and single runs hold: cells as their folders tell, in sections that compare, as rows of tables."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from climb_edge.errors import DAMAGED, ClimbEdgeError
+from train.fitting.run_folder import COLUMNS, Run
+from train.studies.page import ALPHAS
+from train.studies.published import SETUPS
+
+RUN, STUDY = "climb-edge/run/2", "climb-edge/study/1"
+PHASES = ("pretrain", "finetune")
+PARTS = ("test", "held_out")
+_DAMAGED = (*DAMAGED, AttributeError, OverflowError, csv.Error)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One phase of one place of a grid: a run, or the filters of a setup, or why there is none."""
+
+    path: Path
+    study: str  # "" for a run given by itself
+    model: str
+    setup: str
+    seed: int
+    phase: str
+    state: str = "not run"  # done, failed, not run
+    reason: str | None = None
+    metrics: dict | None = None  # null of the file is NaN here
+    history: tuple[dict, ...] = ()
+    damaged: bool = False
+    label: str = ""  # of its row
+
+    def figures(self, part: str, name: str = "refined") -> dict | None:
+        return self.metrics["parts"].get(part, {}).get(name) if self.metrics else None
+
+
+@dataclass(frozen=True)
+class Section:
+    """Cells of one phase on one data and split."""
+
+    phase: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def setups(self) -> tuple[str, ...]:
+        found = dict.fromkeys(c.setup for c in self.cells)
+        return (*(s for s in SETUPS if s in found), *(s for s in found if s not in SETUPS))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(c.label for c in self.cells if c.model != "filters"))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        held = any(c.metrics and "held_out" in c.metrics["parts"] for c in self.cells)
+        return PARTS if held else PARTS[:1]
+
+    def about(self, key: str):
+        """What the cells' metrics say under a key; None where none is done."""
+        return next((c.metrics.get(key) for c in self.cells if c.metrics), None)
+
+
+@dataclass(frozen=True)
+class Study:
+    """All that was read."""
+
+    cells: tuple[Cell, ...]
+    sections: tuple[Section, ...]
+
+
+def read(paths: Iterable[str | Path]) -> Study:
+    """Studies and runs. A damaged cell of several is a failed one; raises ClimbEdgeError where nothing else is left."""
+    found: dict[tuple, Cell] = {}
+    for path in paths:
+        for cell in _cells(Path(path)):
+            found.setdefault((cell.path.resolve(), cell.phase), cell)
+    cells = tuple(found.values())
+    broken = [c for c in cells if c.damaged]
+    if broken and not any(c.state == "done" for c in cells):
+        raise ClimbEdgeError(broken[0].reason)
+    if not cells:
+        raise ClimbEdgeError("no runs: expected at least one folder of a study or a run; name one")
+    return Study(cells, tuple(_sections(cells)))
+
+
+def _labelled(cells: Iterable[Cell]) -> tuple[Cell, ...]:
+    """Rows are named by model; where a model comes again at its setup and seed, also by the study or run it is from."""
+    seen, labelled = set(), []
+    for cell in cells:
+        place, whose = (cell.model, cell.setup, cell.seed), cell.path.parents[1] if cell.study else cell.path
+        labelled.append(replace(cell, label=f"{cell.model} ({whose})" if place in seen else cell.model))
+        seen.add(place)
+    return tuple(labelled)
+
+
+def _sections(cells: tuple[Cell, ...]) -> Iterator[Section]:
+    """One per phase, data and split; what was not run stands in every section of its study and phase."""
+    for phase in PHASES:
+        keys: dict = {}
+        here = [c for c in cells if c.phase == phase]
+        for cell in here:
+            keys.setdefault(_kind(cell) if cell.metrics else None, []).append(cell)
+        orphans = keys.pop(None, [])
+        placed = {c.study for members in keys.values() for c in members}
+        left = [c for c in orphans if c.study not in placed]
+        for members in keys.values():
+            own = {c.study for c in members}
+            kept = {id(c) for c in [*members, *(c for c in orphans if c.study in own)]}
+            yield Section(phase, _labelled(c for c in here if id(c) in kept))
+        if left:
+            yield Section(phase, _labelled(left))
+
+
+def _kind(cell: Cell) -> tuple:
+    """What two cells must share to be compared. Generated data is another with every seed, and still of a kind."""
+    m = cell.metrics
+    data = re.sub(r"seed \d+", "seed N", str(m.get("data")))
+    digest = "" if "seed N" in data else m.get("data_sha256")
+    return data, digest, m["split"]["rule"], m.get("truth"), m.get("box")
+
+
+def _cells(path: Path) -> Iterator[Cell]:
+    """The cells of what a path names. Raises ClimbEdgeError where it is neither a study nor a run."""
+    if (path / "study.json").is_file():
+        yield from _listed(path)
+    elif any((path / name).is_file() for name in ("config.json", "metrics.json")):
+        yield _single(path)
+    else:
+        found = "a folder without either" if path.is_dir() else "a file" if path.is_file() else "no such folder"
+        raise ClimbEdgeError(
+            f"{path}: expected the folder of a study (study.json) or of a run (config.json, metrics.json), found {found}; "
+            "name the --out of `python -m train study`, pretrain or finetune"
+        )
+
+
+def _listed(path: Path) -> Iterator[Cell]:
+    """Every cell that study.json lists, phase by phase, then the filters of every setup and seed."""
+    file = path / "study.json"
+    about = _json(file, STUDY, "a study")
+    try:
+        name = str(about.get("name") or path.name)
+        listed = [
+            (str(c["model"]), str(c["setup"]), int(c["seed"]), [str(p) for p in c["phases"]], c) for c in about["cells"]
+        ]
+    except _DAMAGED as error:
+        raise ClimbEdgeError(f"{file}: expected cells with model, setup, seed and phases, found others ({error}); run the study again") from error  # fmt: skip
+    for model, setup, seed, phases, said in listed:
+        state, reason = said.get("state"), said.get("reason")
+        for phase in (p for p in PHASES if p in phases):
+            cell = _look(Cell(path / f"{model}.{setup}.{seed}" / phase, name, model, setup, seed, phase))
+            if cell.state == "not run":
+                cell = replace(
+                    cell, state="failed" if state == "failed" else "not run", reason=str(reason or cell.reason)
+                )
+                state, reason = "not run", f"its {phase} was not done"  # so that the next phase could not begin
+            yield cell
+    for setup, seed, phases in dict.fromkeys((s, n, tuple(p)) for _, s, n, p, _ in listed):
+        for phase in (p for p in PHASES if p in phases):
+            yield _look(Cell(path / f"filters.{setup}.{seed}" / phase, name, "filters", setup, seed, phase))
+
+
+def _single(path: Path) -> Cell:
+    """A run by itself: what it is stands in its metrics, or else in its config."""
+    try:
+        file = next(f for f in (path / "config.json", path / "metrics.json") if f.is_file())
+        about = json.loads(file.read_text(encoding="utf-8")) if file.name == "config.json" else _metrics(file)
+        named = [str(about["model"]), _setup(about.get("noise")), int(about["seed"]), str(about["command"])]
+    except _DAMAGED as error:
+        raise ClimbEdgeError(f"{file}: expected what a run is, its model, seed and command, found a damaged file ({error}); train again") from error  # fmt: skip
+    if named[3] not in PHASES:
+        raise ClimbEdgeError(f"{file}: expected a run of {' or '.join(PHASES)}, found {named[3]!r}; name another run")
+    return _look(Cell(path, "", *named))
+
+
+def _setup(noise) -> str:
+    noise = str(noise or "")
+    return Path(noise).stem if noise.endswith(".json") else noise or "estimator"
+
+
+def _look(cell: Cell) -> Cell:
+    """The cell with what its folder holds."""
+    if not (cell.path / "metrics.json").is_file():
+        begun = (cell.path / "config.json").is_file()
+        return replace(cell, reason="begun, not finished: no metrics.json" if begun else "no metrics.json")
+    try:
+        metrics = _metrics(cell.path / "metrics.json")
+        if metrics["model"] != cell.model or metrics["command"] != cell.phase:
+            raise ClimbEdgeError(
+                f"{cell.path / 'metrics.json'}: expected {cell.phase} of {cell.model}, found {metrics['command']} of "
+                f"{metrics['model']}; the folder was filled by hand: run the study again"
+            )
+    except ClimbEdgeError as error:
+        return replace(cell, state="failed", reason=str(error), damaged=True)
+    try:
+        history = () if cell.model == "filters" else tuple(Run(cell.path).history())
+        if any(row.keys() != set(COLUMNS) for row in history):
+            raise ClimbEdgeError(
+                f"{cell.path}/history.csv: expected columns {', '.join(COLUMNS)}; found others; train again"
+            )
+    except (ClimbEdgeError, csv.Error) as error:  # the figures stand without their curves
+        return replace(cell, state="done", metrics=metrics, reason=f"no curves: {error}")
+    return replace(cell, state="done", metrics=metrics, history=history)
+
+
+def _json(file: Path, schema: str, what: str) -> dict:
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except _DAMAGED as error:
+        raise ClimbEdgeError(f"{file}: expected {what}, found a damaged file ({error}); run it again") from error
+    found = value.get("schema") if isinstance(value, dict) else type(value).__name__
+    if found != schema:
+        raise ClimbEdgeError(f"{file}: expected {what} of schema {schema}, found {found!r}; run it again")
+    return value
+
+
+def _metrics(file: Path) -> dict:
+    """Metrics of which every figure that the tables show is there. Raises ClimbEdgeError."""
+    metrics = _json(file, RUN, "the metrics of a run")
+    try:
+        for key in ("model", "command", "truth", "data", "data_sha256", "box", "frames"):
+            if not isinstance(metrics[key], str):
+                raise ValueError(f"{key}: expected text, found {metrics[key]!r}")
+        numbers = [metrics["windows"][k] for k in ("train", "val", "test", "held_out")]
+        metrics["split"] = {k: str(metrics["split"][k]) for k in ("rule", "sha256")}
+        metrics["filters"] = {k: str(v) for k, v in metrics.get("filters", {}).items()}
+        if metrics["model"] != "filters":
+            numbers += [metrics[k] for k in ("best_epoch", "epochs", "parameters", "minutes")]
+            metrics["ms_per_window"] = _number(metrics.get("ms_per_window"))
+        if any(math.isnan(_number(n)) for n in numbers):
+            raise ValueError("null where a count belongs")
+        metrics["parts"] = {p: {n: _figures(f) for n, f in rows.items()} for p, rows in metrics["parts"].items()}
+    except _DAMAGED as error:
+        raise ClimbEdgeError(f"{file}: expected the metrics of a run, found others ({type(error).__name__}: {error}); train again") from error  # fmt: skip
+    return metrics
+
+
+def _figures(given: dict) -> dict:
+    """`train.fitting.metrics.figures` as read back."""
+    result = {k: _number(given[k]) for k in ("jitter", "truth_jitter", "lag_ms")}
+    for reading in ("ours", "study"):
+        there = given[reading]
+        result[reading] = _averaged(there)
+        groups = there.get("groups", {})  # runs of before have none
+        result[reading]["groups"] = {g: _averaged(v) for g, v in groups.items()}
+        result[reading]["keypoints"] = {k: {x: _share(v[x]) for x in ALPHAS} for k, v in there["keypoints"].items()}
+        result[reading]["threshold"] = _number(there["threshold"])
+    return result
+
+
+def _averaged(there: dict) -> dict:
+    """By averaging and threshold (share, low, high)."""
+
+    def three(a: str, x: str) -> tuple[float, ...]:
+        return tuple(_share(v) for v in (*there[a][x], None, None)[:3])
+
+    return {a: {x: three(a, x) for x in ALPHAS} for a in ("pooled", "study")}
+
+
+def _number(value) -> float:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise ValueError(f"expected a number, found {value!r}")
+    return math.nan if value is None else float(value)
+
+
+def _share(value) -> float:
+    if not (math.isnan(number := _number(value)) or 0 <= number <= 1):
+        raise ValueError(f"expected a share of 0 to 1, found {value!r}")
+    return number
