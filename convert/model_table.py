@@ -1,4 +1,6 @@
-"""`convert models`: every model and form as a file: what it holds, whether it is right, where it runs, what it costs."""
+"""`convert models`: every model and form as a file: what it holds, whether it is right, where it
+runs, what it costs.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,10 @@ from train.synthesis.motion import generated_clips
 TIMED = ("float32", "float16", "dynamic_int8", "int8")
 SIZES = TIMED[:3]
 ON_GPU = ("float32", "float16")
-STREAM, RESET = 200, 50  # frames of the comparison of step and window, and after how many the state starts anew
-LIMIT = 512  # rows and columns of the matrix product that shows what one core can do: of 128 to 2048 the fastest
+# frames of the comparison of step and window, and after how many the state starts anew
+STREAM, RESET = 200, 50
+# rows and columns of the matrix product that shows what one core can do: of 128 to 2048 the fastest
+LIMIT = 512
 
 
 @dataclass
@@ -52,7 +56,9 @@ class Row:
 def measure(
     names: list[str], forms: list[str], gpu: bool, step: Callable[[str], object] = lambda what: None
 ) -> tuple[list[Row], dict[str, dict[str, float]]]:
-    """(rows, baselines by model: milliseconds of `naive` and `all`, GMAC/s of `limit` and `int8_limit`)."""
+    """(rows, baselines by model: milliseconds of `naive` and `all`, GMAC/s of `limit` and
+    `int8_limit`).
+    """
     rows, baselines = [], {}
     for name in names:
         described, trained = seeded(name)
@@ -83,7 +89,9 @@ def measure(
         for row in rows[-len(forms) :]:
             row.ms = {recipe: taken[row.form, recipe] for recipe in row.bytes}
         baselines[name] = {label: taken[label, ""] for label in ("naive", "all")}
-        baselines[name] |= {limit: LIMIT**3 / taken[limit, ""] / 1e6 for limit in ("limit", "int8_limit")}
+        baselines[name] |= {
+            limit: LIMIT**3 / taken[limit, ""] / 1e6 for limit in ("limit", "int8_limit")
+        }
     return rows, baselines
 
 
@@ -114,7 +122,9 @@ def examine(described, trained, form: str, frames: Frames) -> tuple[Row, dict[st
     for start in (0, 60, 120):
         window = frames[start : start + WINDOW]
         maps, peaks = window.maps[None], window.peaks[None]
-        expected = np.asarray(trained(maps if len(trained.inputs) == 1 else [maps, peaks]))[0][FRAMES[emits]]
+        expected = np.asarray(trained(maps if len(trained.inputs) == 1 else [maps, peaks]))[0][
+            FRAMES[emits]
+        ]
         emitted = graph.emitted(session, window)[..., : expected.shape[-1]]
         error = max(error, _apart(emitted, expected))
     drift = None
@@ -126,14 +136,17 @@ def examine(described, trained, form: str, frames: Frames) -> tuple[Row, dict[st
     quantized = Quantization(graph, [frames[:WINDOW]])
     supported = [r for r in TIMED if support(described.name, form, r)[0] == "supported"]
     graphs = {
-        r: replace(graph, content=quantized.under(RECIPES[r], "none" if r == "float32" else EDGE)) for r in supported
+        r: replace(graph, content=quantized.under(RECIPES[r], "none" if r == "float32" else EDGE))
+        for r in supported
     }
     row.bytes = {recipe: len(made.content) for recipe, made in graphs.items()}
     return row, graphs
 
 
 def _both(step: Graph, whole: Graph, frames: Frames) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """What the step and the window form emit for every frame of a stream that starts anew now and then."""
+    """What the step and the window form emit for every frame of a stream that starts anew now and
+    then.
+    """
     stepping, seeing = Session(step.content), Session(whole.content)
     for start in range(0, len(frames), RESET):
         state = [np.zeros(shape, np.float32) for _, shape in step.state]
@@ -148,10 +161,15 @@ def _apart(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def on_gpu(graph: Graph, frames: Frames) -> dict:
-    """One partition with every node, and the CPU's numbers? A step graph runs five frames, its state handed on."""
+    """One partition with every node, and the CPU's numbers? A step graph runs five frames, its
+    state handed on.
+    """
     session = Session(graph.content)
     runs = graph.runs(session, frames[:WINDOW])
-    fed = [inputs[: len(inputs) - len(graph.state) if i else None] for i, (inputs, _) in enumerate(runs)]
+    fed = [
+        inputs[: len(inputs) - len(graph.state) if i else None]
+        for i, (inputs, _) in enumerate(runs)
+    ]
     found: GpuResult = run_on_gpu(graph.content, fed, chained=graph.form == "step")
     error = None
     if found.status == "ran":
@@ -161,13 +179,20 @@ def on_gpu(graph: Graph, frames: Frames) -> dict:
             for a, b in zip(got, cpu, strict=True)
         )
     return {
-        "status": found.status, "reason": found.reason, "backend": found.backend, "partitions": found.partitions,
-        "nodes": found.nodes, "total": found.total, "max_error": error,
-    }  # fmt: skip
+        "status": found.status,
+        "reason": found.reason,
+        "backend": found.backend,
+        "partitions": found.partitions,
+        "nodes": found.nodes,
+        "total": found.total,
+        "max_error": error,
+    }
 
 
 def _product() -> bytes:
-    """A plain matrix product of square matrices that fit in a cache: the arithmetic limit of a core."""
+    """A plain matrix product of square matrices that fit in a cache: the arithmetic limit of a
+    core.
+    """
     layer = keras.layers.Dense(LIMIT, use_bias=False)
     layer.build((LIMIT, LIMIT))
     return convert_function(layer, lambda x: layer(x), [((LIMIT, LIMIT), "x")])
@@ -195,13 +220,22 @@ def markdown(rows: list[Row], baselines: dict[str, dict[str, float]]) -> str:
     lines = [
         "# What each model and form costs as a file",
         "",
-        f"Seeded random weights, 1 CPU thread, ai-edge-litert; written by `make models`. MMAC, milliseconds: of one run, which is a frame of a stream. GPU: {_backend(rows)}, "
-        "partitions, nodes taken of all, largest error against the CPU. Errors are shares of the largest value. step - window: over "
-        f"{STREAM} frames with a reset every {RESET}. naive / best: the converter's own graph of the training form against the fastest file here. best / limit: the fastest "
-        "file against the float32 arithmetic limit, its MMAC at the speed of a plain matrix product on the same core (int8 can be under it). "
-        "int8 / limit: the int8 file against the integer one, the same product in int8.",
+        (
+            "Seeded random weights, 1 CPU thread, ai-edge-litert; written by `make models`. MMAC,"
+            f" milliseconds: of one run, which is a frame of a stream. GPU: {_backend(rows)},"
+            " partitions, nodes taken of all, largest error against the CPU. Errors are shares of"
+            f" the largest value. step - window: over {STREAM} frames with a reset every {RESET}."
+            " naive / best: the converter's own graph of the training form against the fastest"
+            " file here. best / limit: the fastest file against the float32 arithmetic limit, its"
+            " MMAC at the speed of a plain matrix product on the same core (int8 can be under it)."
+            " int8 / limit: the int8 file against the integer one, the same product in int8."
+        ),
         "",
-        "| model | form | parameters | MMAC | ops | GPU float32 | GPU float16 | file - Keras | step - window | kB f32 / f16 / dyn8 | ms f32 | ms f16 | ms dyn8 | ms int8 | naive / best | best / limit | int8 / limit |",
+        (
+            "| model | form | parameters | MMAC | ops | GPU float32 | GPU float16 | file - Keras |"
+            " step - window | kB f32 / f16 / dyn8 | ms f32 | ms f16 | ms dyn8 | ms int8 | naive /"
+            " best | best / limit | int8 / limit |"
+        ),
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -211,8 +245,9 @@ def markdown(rows: list[Row], baselines: dict[str, dict[str, float]]) -> str:
         least, integer = (row.macs / base[limit] / 1e6 for limit in ("limit", "int8_limit"))
         slower = f"{row.ms['int8'] / integer:.1f}" if "int8" in row.ms else ""
         lines.append(
-            f"| {row.model} | {row.form} | {row.parameters:,} | {row.macs / 1e6:,.0f} | {row.ops}{' BROKEN' if row.broken else ''} | "
-            f"{_gpu_cell(row.gpu.get('float32'))} | {_gpu_cell(row.gpu.get('float16'))} | {row.error:.1e} | {stream} | "
+            f"| {row.model} | {row.form} | {row.parameters:,} | {row.macs / 1e6:,.0f} |"
+            f" {row.ops}{' BROKEN' if row.broken else ''} | {_gpu_cell(row.gpu.get('float32'))} |"
+            f" {_gpu_cell(row.gpu.get('float16'))} | {row.error:.1e} | {stream} | "
             + " / ".join(f"{row.bytes[recipe] / 1000:.0f}" for recipe in SIZES)
             + " | "
             + " | ".join(f"{row.ms[recipe]:.2f}" if recipe in row.ms else "" for recipe in TIMED)
@@ -222,7 +257,10 @@ def markdown(rows: list[Row], baselines: dict[str, dict[str, float]]) -> str:
         "",
         "Baselines of the same run, 1 thread:",
         "",
-        "| model | naive conversion, ms | window-all, ms | matrix product, GMAC/s | in int8, GMAC/s |",
+        (
+            "| model | naive conversion, ms | window-all, ms | matrix product, GMAC/s | in int8,"
+            " GMAC/s |"
+        ),
         "|---|---|---|---|---|",
     ]
     lines += [
@@ -242,7 +280,10 @@ def _gpu_cell(found: dict | None) -> str:
         return "not run"
     if found["status"] != "ran":
         return found["status"]
-    return f"{found['partitions']} partition, {found['nodes']}/{found['total']}, {found['max_error']:.1e}"
+    return (
+        f"{found['partitions']} partition, {found['nodes']}/{found['total']},"
+        f" {found['max_error']:.1e}"
+    )
 
 
 def failures(rows: list[Row]) -> list[str]:
@@ -252,13 +293,26 @@ def failures(rows: list[Row]) -> list[str]:
         label = f"{row.model} {row.form}"
         found += [f"{label}: {rule}" for rule in row.broken]
         if not (row.error <= 1e-5 and (row.stream_error or 0) <= 1e-5):
-            found.append(f"{label}: file {row.error:.1e} from Keras, step {row.stream_error} from window, 1e-5 allowed")
+            found.append(
+                f"{label}: file {row.error:.1e} from Keras, step {row.stream_error} from window,"
+                " 1e-5 allowed"
+            )
         for recipe, gpu in row.gpu.items():
             bar = {"float32": 1e-5, "float16": 1e-3}[recipe]
             if gpu["status"] == "skipped":
                 continue
             if gpu["status"] != "ran":
-                found.append(f"{label} {recipe}: {gpu['status']} on {gpu['backend'] or 'GPU'}: {gpu['reason']}")
-            elif gpu["partitions"] != 1 or gpu["nodes"] != gpu["total"] or not gpu["max_error"] <= bar:
-                found.append(f"{label} {recipe}: on GPU {_gpu_cell(gpu)}; 1 partition, all nodes, {bar:g} expected")
+                found.append(
+                    f"{label} {recipe}: {gpu['status']} on {gpu['backend'] or 'GPU'}:"
+                    f" {gpu['reason']}"
+                )
+            elif (
+                gpu["partitions"] != 1
+                or gpu["nodes"] != gpu["total"]
+                or not gpu["max_error"] <= bar
+            ):
+                found.append(
+                    f"{label} {recipe}: on GPU {_gpu_cell(gpu)}; 1 partition, all nodes, {bar:g}"
+                    " expected"
+                )
     return found

@@ -1,4 +1,6 @@
-"""Fixtures that every layer's tests share: the data folder, and what is fetched from package registries."""
+"""Fixtures that every layer's tests share: the data folder, and what is fetched from package
+registries.
+"""
 
 import os
 import signal
@@ -7,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell starts what runs in its background
+# as a shell starts what runs in its background
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -35,7 +38,9 @@ def data_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def weights_folder() -> Path:
-    """The folder with BlazePose's detector and full landmark model; fetched by pip where the cache has them not."""
+    """The folder with BlazePose's detector and full landmark model; fetched by pip where the cache
+    has them not.
+    """
     from climb_edge.files.assets import locate
 
     locate("pose_detection.tflite")
@@ -44,7 +49,9 @@ def weights_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def demo_clip() -> Path:
-    """The demo clip: a man jumps on a roof (frame 0 on), a woman walks in from the right (frame 50 on)."""
+    """The demo clip: a man jumps on a roof (frame 0 on), a woman walks in from the right (frame 50
+    on).
+    """
     from climb_edge.files.assets import locate
 
     return locate("demo.mp4")

@@ -1,7 +1,8 @@
-"""Run every command of README.md: the lines of its ```bash blocks, in order, with the project's environment in front.
+"""Run every command of README.md: the lines of its ```bash blocks, in order, with the project's
+environment in front.
 
-`make demo` and `make test` are left to whoever calls this (`.ci/run`). A block whose commands need data from
-CLIMB_EDGE_DATA is skipped, saying so, where that is not set.
+`make demo` and `make test` are left to whoever calls this (`.ci/run`). A block whose commands need
+data from CLIMB_EDGE_DATA is skipped, saying so, where that is not set.
 """
 
 import os
@@ -16,7 +17,9 @@ ELSEWHERE = ("make demo", "make test")
 
 def main() -> int:
     environment = {**os.environ, "PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"}
-    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    blocks = re.findall(
+        r"```bash\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S
+    )
     commands = 0
     for block in blocks:
         if "CLIMB_EDGE_DATA" in block and not os.environ.get("CLIMB_EDGE_DATA"):

@@ -1,1 +1,3 @@
-"""Training: data sets to windows, windows to weights. Uses Keras; only the tf.data wrapper imports TensorFlow."""
+"""Training: data sets to windows, windows to weights. Uses Keras; only the tf.data wrapper imports
+TensorFlow.
+"""

@@ -1,4 +1,6 @@
-"""Command line of training: finetune (the default), pretrain, annotate, extract, import, fit-noise, study, tables, look, models."""
+"""Command line of training: finetune (the default), pretrain, annotate, extract, import, fit-noise,
+study, tables, look, models.
+"""
 
 from __future__ import annotations
 
@@ -46,11 +48,13 @@ def _annotate(options: argparse.Namespace) -> None:
     tell_skipped(skipped)
     if not clips.visible.any():
         raise ClimbEdgeError(
-            f"{', '.join(options.videos)}: the teacher saw nobody; nothing to train on, choose another video"
+            f"{', '.join(options.videos)}: the teacher saw nobody; nothing to train on, choose"
+            " another video"
         )
     save_clips(options.out, clips)
     print(
-        f"{clips.source}: {len(clips)} clips, {len(clips.keypoints)} frames, {clips.visible.mean():.0%} of keypoints trusted\n{options.out}"
+        f"{clips.source}: {len(clips)} clips, {len(clips.keypoints)} frames,"
+        f" {clips.visible.mean():.0%} of keypoints trusted\n{options.out}"
     )
 
 
@@ -131,7 +135,9 @@ def _models(options: argparse.Namespace) -> None:
         print(_paces(options))
         return
     if options.preset:
-        raise ClimbEdgeError(f"--preset {options.preset}: says how windows are trained on; name some with --data")
+        raise ClimbEdgeError(
+            f"--preset {options.preset}: says how windows are trained on; name some with --data"
+        )
     from train.models.cost import described, table
 
     rows = described()
@@ -152,13 +158,23 @@ def _paces(options: argparse.Namespace) -> str:
     trained = parse(["finetune", f"--data={options.data}", "--out=.", *preset])
     config = vars(options) | {"data": [options.data], "clips": 50, "seed": 0}
     source = open_source(config | {"augmentation": asdict(Augmentation.of(vars(trained)))})
-    return speed.table(speed.paces(source, [trained.model] if preset else registry.names(), trained.batch))
+    return speed.table(
+        speed.paces(source, [trained.model] if preset else registry.names(), trained.batch)
+    )
 
 
 _COMMANDS = {
-    "finetune": _train, "pretrain": _train, "annotate": _annotate, "extract": _extract, "import": _import,
-    "fit-noise": _fit_noise, "study": _study, "tables": _tables, "look": _look, "models": _models,
-}  # fmt: skip
+    "finetune": _train,
+    "pretrain": _train,
+    "annotate": _annotate,
+    "extract": _extract,
+    "import": _import,
+    "fit-noise": _fit_noise,
+    "study": _study,
+    "tables": _tables,
+    "look": _look,
+    "models": _models,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -34,39 +34,131 @@ LOSSES = ("cross_entropy", "mse", "coordinate_mse", "coordinate_mae", "soft_pck"
 QAT = ("int8", "tfmot")
 ALPHAS = ("0.05", "0.1", "0.2")
 
-# Name, type or choices, default, metavar, help. A default that differs by command is given where the command is made.
+# Name, type or choices, default, metavar, help. A default that differs by command is given where
+# the command is made.
 _TRAINING = (
     ("--model", str, "conv3d", "MODEL", "which refiner; `models` lists them"),
-    ("--noise", str, "blazepose", "NAME|FILE.json", "simulated estimator: a built-in name, the study's 1.1 ... 2.3, or a file of fit-noise; +bias after a fitted one adds its mean offset; of several, with commas between, a window has one"),
-    ("--box", ("sticky", "frame"), "sticky", None, "sticky: as a stream holds it; frame: the study's, each frame's own extent"),
+    (
+        "--noise",
+        str,
+        "blazepose",
+        "NAME|FILE.json",
+        (
+            "simulated estimator: a built-in name, the study's 1.1 ... 2.3, or a file of fit-noise;"
+            " +bias after a fitted one adds its mean offset; of several, with commas between, a"
+            " window has one"
+        ),
+    ),
+    (
+        "--box",
+        ("sticky", "frame"),
+        "sticky",
+        None,
+        "sticky: as a stream holds it; frame: the study's, each frame's own extent",
+    ),
     ("--clips", int, 400, "N", "how many clips to generate"),
-    ("--split", str, "auto", "RULE|FILE", "by-video, by-time, by-window, mission, final, or another run's split.json"),
+    (
+        "--split",
+        str,
+        "auto",
+        "RULE|FILE",
+        "by-video, by-time, by-window, mission, final, or another run's split.json",
+    ),
     ("--epochs", int, 50, "N", "at most so many"),
     ("--steps", int, None, "N", "batches per epoch; else every training window once"),
     ("--batch", int, 16, "N", "windows per batch"),
     ("--learning-rate", float, None, "R", "of Adam"),
     ("--weight-decay", float, 0.0, "R", "of Adam, decoupled"),
-    ("--schedule", ("plateau", "one-cycle"), "plateau", None, "one-cycle: the rate rises for a tenth of all steps, then falls as a cosine"),
+    (
+        "--schedule",
+        ("plateau", "one-cycle"),
+        "plateau",
+        None,
+        "one-cycle: the rate rises for a tenth of all steps, then falls as a cosine",
+    ),
     ("--clip-norm", float, 0.0, "N", "of all gradients together; 0: not clipped"),
-    ("--average", float, 0.0, "M", "momentum of a moving average of the weights, which is judged and saved; 0: the weights"),
-    ("--hold", float, 0.0, "X", "of keypoint models: what a squared displacement, in torso diameters, costs beside the loss"),
-    ("--plateau", int, 5, "N", "epochs without a lower validation loss before the rate falls to a tenth"),
+    (
+        "--average",
+        float,
+        0.0,
+        "M",
+        "momentum of a moving average of the weights, which is judged and saved; 0: the weights",
+    ),
+    (
+        "--hold",
+        float,
+        0.0,
+        "X",
+        (
+            "of keypoint models: what a squared displacement, in torso diameters, costs beside the"
+            " loss"
+        ),
+    ),
+    (
+        "--plateau",
+        int,
+        5,
+        "N",
+        "epochs without a lower validation loss before the rate falls to a tenth",
+    ),
     ("--stop", int, 10, "N", "epochs without a lower validation loss before it ends"),
     ("--select", ALPHAS, None, None, "validation PCK that chooses the epoch"),
     ("--validation", int, 1000, "N", "windows at most that every epoch is judged by"),
-    ("--test", int, None, "N", "windows at most that the figures at the end are taken of; else all test windows"),
-    ("--loss", LOSSES, None, None, "study: the squared error; else the model's own, cross_entropy of heatmaps or coordinate_mse of keypoints"),
+    (
+        "--test",
+        int,
+        None,
+        "N",
+        "windows at most that the figures at the end are taken of; else all test windows",
+    ),
+    (
+        "--loss",
+        LOSSES,
+        None,
+        None,
+        (
+            "study: the squared error; else the model's own, cross_entropy of heatmaps or"
+            " coordinate_mse of keypoints"
+        ),
+    ),
     ("--target-sigma", float, 2.0, "CELLS", "width of the target heatmaps; the study's is 1"),
     ("--rotate", float, 0.0, "DEGREES", "augmentation: turn windows by up to so much"),
     ("--scale", float, 0.0, "X", "augmentation: box side times exp of up to so much"),
     ("--shift", float, 0.0, "X", "augmentation: box moved by a normal share of its side"),
-    ("--drop", float, 0.0, "P", "augmentation: chance that a keypoint is hidden, for the window and again for a frame"),
-    ("--deform", float, 0.0, "X", "augmentation of simulated windows: keypoints displaced by a normal share of the torso, up to this"),
+    (
+        "--drop",
+        float,
+        0.0,
+        "P",
+        "augmentation: chance that a keypoint is hidden, for the window and again for a frame",
+    ),
+    (
+        "--deform",
+        float,
+        0.0,
+        "X",
+        (
+            "augmentation of simulated windows: keypoints displaced by a normal share of the torso,"
+            " up to this"
+        ),
+    ),
     ("--hasten", int, 1, "N", "augmentation of simulated windows: up to so many times as fast"),
-    ("--precision", ("float32", "mixed_float16", "mixed_bfloat16"), "float32", None, "of the arithmetic in training"),
-    ("--distribute", ("none", "mirrored"), "none", None, "tf.distribute strategy over this machine's devices"),
+    (
+        "--precision",
+        ("float32", "mixed_float16", "mixed_bfloat16"),
+        "float32",
+        None,
+        "of the arithmetic in training",
+    ),
+    (
+        "--distribute",
+        ("none", "mirrored"),
+        "none",
+        None,
+        "tf.distribute strategy over this machine's devices",
+    ),
     ("--seed", int, 0, "N", "of data, order and weights; 0 to 4294967295"),
-)  # fmt: skip
+)
 _SWITCHES = (
     ("--mirror", "augmentation: exchange left and right in every second window"),
     ("--reverse", "augmentation: play every second window backwards"),
@@ -76,7 +168,9 @@ _SWITCHES = (
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Options of a command line; `finetune` where no command is named. A preset fills in what is not given."""
+    """Options of a command line; `finetune` where no command is named. A preset fills in what is
+    not given.
+    """
     top, commands = _parser()
     if arguments and arguments[0] not in (*commands, "-h", "--help"):
         arguments = ["finetune", *arguments]
@@ -87,22 +181,29 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _preset(options: argparse.Namespace) -> list[str]:
-    """A preset as if it had been typed before all else. Raises ClimbEdgeError for what is no option."""
+    """A preset as if it had been typed before all else. Raises ClimbEdgeError for what is no
+    option.
+    """
     table = load_config(options.preset).get(options.command, {})
     if not isinstance(table, dict):
         raise ClimbEdgeError(
-            f"{options.preset}: {options.command}: expected a table, found {str(table)[:80]}; correct it"
+            f"{options.preset}: {options.command}: expected a table, found {str(table)[:80]};"
+            " correct it"
         )
     known = {key: value for key, value in vars(options).items() if key not in _NOT_PRESET}
     for key, value in table.items():
         if key not in known:
-            raise ClimbEdgeError(f"{options.preset}: {key}: no option of {options.command}; correct the preset")
+            raise ClimbEdgeError(
+                f"{options.preset}: {key}: no option of {options.command}; correct the preset"
+            )
         alike = isinstance(known[key], bool) == isinstance(value, bool)
         if not alike or (isinstance(value, list) and not isinstance(known[key], list)):
             raise ClimbEdgeError(
-                f"{options.preset}: {key}: expected {_kind(known[key])}, found {value!r}; correct the preset"
+                f"{options.preset}: {key}: expected {_kind(known[key])}, found {value!r}; correct"
+                " the preset"
             )
-    lists = [key for key in table if isinstance(known[key], list) and known[key]]  # what is given replaces the preset's
+    # what is given replaces the preset's
+    lists = [key for key in table if isinstance(known[key], list) and known[key]]
     return as_arguments({key: value for key, value in table.items() if key not in lists})
 
 
@@ -114,7 +215,9 @@ def _kind(default) -> str:
 
 
 def as_arguments(table: dict) -> list[str]:
-    """Options of a TOML table as a command line: lists are repeated, true and false become --name and --no-name."""
+    """Options of a TOML table as a command line: lists are repeated, true and false become --name
+    and --no-name.
+    """
     told = []
     for key, value in table.items():
         flag = "--" + key.replace("_", "-")
@@ -127,9 +230,13 @@ def as_arguments(table: dict) -> list[str]:
 
 
 def load_config(name: str) -> dict:
-    """A TOML file, or one of the package's by its name. Raises ClimbEdgeError naming it and the built-in ones."""
+    """A TOML file, or one of the package's by its name. Raises ClimbEdgeError naming it and the
+    built-in ones.
+    """
     folder = files("train") / "configs"
-    built_in = sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
+    built_in = sorted(
+        p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml")
+    )
     path = (
         folder / f"{name}.toml"
         if name in built_in
@@ -138,12 +245,18 @@ def load_config(name: str) -> dict:
     try:
         return tomllib.loads(Path(str(path)).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ClimbEdgeError(f"{path}: expected TOML, found something else ({error}); correct it") from error
+        raise ClimbEdgeError(
+            f"{path}: expected TOML, found something else ({error}); correct it"
+        ) from error
 
 
 def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    top = argparse.ArgumentParser("climb-edge-train", description="Train temporal refiners on an estimator's heatmap windows.",
-                                  epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    top = argparse.ArgumentParser(
+        "climb-edge-train",
+        description="Train temporal refiners on an estimator's heatmap windows.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = top.add_subparsers(dest="command", required=True)
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
@@ -151,60 +264,119 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
         return sub
 
-    finetune = command("finetune", "Finetune a refiner on what the frozen estimator sees (the default command).")
+    finetune = command(
+        "finetune", "Finetune a refiner on what the frozen estimator sees (the default command)."
+    )
     _trains(finetune, init="shipped", learning_rate=1e-4, select="0.1")
-    finetune.add_argument("--qat", choices=QAT,
-                          help="train in the arithmetic of an integer graph, from the float weights of --init; "
-                          "tfmot: by tensorflow-model-optimization, for Conv3D's newest frame (`make tfmot`)")  # fmt: skip
-    finetune.add_argument("--distil", type=int, default=0, metavar="N",
-                          help="with --qat: the float weights' output is a target as well, for so many epochs (default: 0)")  # fmt: skip
-    finetune.add_argument("--shrink", metavar="WAY",
-                          help="with --qat tfmot, before training: prune:0.5 (that part of the weights is zero) or cluster:16 (only so many values)")  # fmt: skip
+    finetune.add_argument(
+        "--qat",
+        choices=QAT,
+        help=(
+            "train in the arithmetic of an integer graph, from the float weights of --init; "
+            "tfmot: by tensorflow-model-optimization, for Conv3D's newest frame (`make tfmot`)"
+        ),
+    )
+    finetune.add_argument(
+        "--distil",
+        type=int,
+        default=0,
+        metavar="N",
+        help=(
+            "with --qat: the float weights' output is a target as well, for so many epochs"
+            " (default: 0)"
+        ),
+    )
+    finetune.add_argument(
+        "--shrink",
+        metavar="WAY",
+        help=(
+            "with --qat tfmot, before training: prune:0.5 (that part of the weights is zero) or"
+            " cluster:16 (only so many values)"
+        ),
+    )
     pretrain = command("pretrain", "Train a refiner on simulated heatmaps.")
     _trains(pretrain, init="none", learning_rate=1e-3, select="0.2")
     pretrain.set_defaults(qat=None, distil=0, shrink=None)
 
-    annotate = command("annotate", "Make targets for unlabelled videos with an offline teacher (pseudo ground truth).")
+    annotate = command(
+        "annotate",
+        "Make targets for unlabelled videos with an offline teacher (pseudo ground truth).",
+    )
     annotate.add_argument("videos", nargs="+", metavar="VIDEO")
-    annotate.add_argument("--strict", action="store_true", help="stop at the first video that cannot be used")
+    annotate.add_argument(
+        "--strict", action="store_true", help="stop at the first video that cannot be used"
+    )
     _out(annotate, "CLIPS.npz")
     _weights(annotate)
 
-    extract = command("extract", "Run the frozen estimator over a clip set's videos once, into a store. Resumes.")
+    extract = command(
+        "extract", "Run the frozen estimator over a clip set's videos once, into a store. Resumes."
+    )
     extract.add_argument("clips", type=Path, metavar="CLIPS.npz")
     extract.add_argument("--videos", required=True, metavar="FOLDER|ZIP")
     extract.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="videos at a time, a process each (default: 1)"
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="videos at a time, a process each (default: 1)",
     )
-    extract.add_argument("--strict", action="store_true", help="stop at the first video that cannot be used")
+    extract.add_argument(
+        "--strict", action="store_true", help="stop at the first video that cannot be used"
+    )
     _out(extract, "STORE")
     _estimator(extract)
 
-    layout = command("import", "Bring another data set's layout into a clip set, a store or motion capture.")
-    layout.add_argument("layout", metavar="LAYOUT", help="penn, jhmdb, brace, climbalong, coco, asfamc, heatmaps")
+    layout = command(
+        "import", "Bring another data set's layout into a clip set, a store or motion capture."
+    )
+    layout.add_argument(
+        "layout", metavar="LAYOUT", help="penn, jhmdb, brace, climbalong, coco, asfamc, heatmaps"
+    )
     layout.add_argument("folder", type=Path, metavar="FOLDER|FILE")
     layout.add_argument(
-        "--option", action="append", default=[], metavar="NAME=VALUE", help="of the layout, may be repeated"
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the layout, may be repeated",
     )
-    layout.add_argument("--strict", action="store_true", help="stop at the first file that cannot be used")
+    layout.add_argument(
+        "--strict", action="store_true", help="stop at the first file that cannot be used"
+    )
     _out(layout, "CLIPS.npz|STORE|MOTION.npz")
 
-    noise = command("fit-noise", "Estimate a noise model from what the estimator saw of clips with truth.")
+    noise = command(
+        "fit-noise", "Estimate a noise model from what the estimator saw of clips with truth."
+    )
     noise.add_argument("store", type=Path, metavar="STORE")
     noise.add_argument("--name", help="name of the preset (default: the file's)")
     _out(noise, "NOISE.json")
 
-    study = command("study", "Run a grid of models x setups x seeds: pretrain each, finetune each. Resumes.")
-    study.add_argument("--config", required=True, metavar="NAME|FILE.toml", help="a built-in config, or a file")
-    study.add_argument("--jobs", type=int, default=1, metavar="N", help="cells at a time (default: 1)")
+    study = command(
+        "study", "Run a grid of models x setups x seeds: pretrain each, finetune each. Resumes."
+    )
+    study.add_argument(
+        "--config", required=True, metavar="NAME|FILE.toml", help="a built-in config, or a file"
+    )
+    study.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="cells at a time (default: 1)"
+    )
     study.add_argument("--only", metavar="TEXT", help="only the cells whose name holds this")
     _out(study, "runs/NAME")
 
     look = command(
         "look",
-        "Test windows of a run or of several seeds closely: one frame, by pace and keypoint, beside tuned filters; whether its score is true.",
+        "Test windows of a run or of several seeds closely: one frame, by pace and keypoint, beside"
+        " tuned filters; whether its score is true.",
     )
-    look.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run, or several that differ in their seeds")
+    look.add_argument(
+        "runs",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        help="a run, or several that differ in their seeds",
+    )
     look.add_argument(
         "--beside",
         action="append",
@@ -213,20 +385,27 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         metavar="RUN",
         help="another run of this split, may be repeated; of several runs, one for each",
     )
-    look.add_argument("--plot", type=Path, metavar="FILE.png", help="draw how true the model's score is")
+    look.add_argument(
+        "--plot", type=Path, metavar="FILE.png", help="draw how true the model's score is"
+    )
 
     tables = command("tables", "Markdown, CSV and HTML tables and plots of studies or single runs.")
     tables.add_argument("runs", nargs="+", type=Path, metavar="RUN|STUDY")
     _out(tables, "FOLDER")
 
-    models = command("models", "List every model and form: parameters, MACs per emitted frame, inputs, outputs, state.")
+    models = command(
+        "models",
+        "List every model and form: parameters, MACs per emitted frame, inputs, outputs, state.",
+    )
     models.add_argument("--json", type=Path, metavar="FILE", help="write the list as JSON as well")
     models.add_argument(
         "--data",
         metavar="STORE|CLIPS.npz|generated",
         help="measure how fast its windows are read and trained on instead",
     )
-    models.add_argument("--noise", default="blazepose", metavar="NAME|FILE.json", help="for --data without heatmaps")
+    models.add_argument(
+        "--noise", default="blazepose", metavar="NAME|FILE.json", help="for --data without heatmaps"
+    )
     models.add_argument(
         "--preset",
         metavar="NAME|FILE.toml",
@@ -237,16 +416,31 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
 
 
 def _trains(sub: argparse.ArgumentParser, **defaults) -> None:
-    sub.add_argument("--data", action="append", required=True, metavar="STORE|CLIPS.npz|MOTION.npz|generated",
-                     help="a store, a clip set (with --videos: through the estimator; without: through --noise), "
-                     "3D motion capture through virtual cameras, or generated climbing; may be repeated")  # fmt: skip
-    sub.add_argument("--videos", metavar="FOLDER|ZIP", help="videos of the clip set")
-    sub.add_argument("--strict", action="store_true", help="with --videos: stop at the first that cannot be used")
     sub.add_argument(
-        "--group", action="append", default=[], metavar="NAME", help="only the clips of this group; may be repeated"
+        "--data",
+        action="append",
+        required=True,
+        metavar="STORE|CLIPS.npz|MOTION.npz|generated",
+        help=(
+            "a store, a clip set (with --videos: through the estimator; without: through --noise), "
+            "3D motion capture through virtual cameras, or generated climbing; may be repeated"
+        ),
+    )
+    sub.add_argument("--videos", metavar="FOLDER|ZIP", help="videos of the clip set")
+    sub.add_argument(
+        "--strict", action="store_true", help="with --videos: stop at the first that cannot be used"
     )
     sub.add_argument(
-        "--preset", metavar="NAME|FILE.toml", help="options from a file: mission and final are the study's"
+        "--group",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only the clips of this group; may be repeated",
+    )
+    sub.add_argument(
+        "--preset",
+        metavar="NAME|FILE.toml",
+        help="options from a file: mission and final are the study's",
     )
     sub.add_argument(
         "--switch",
@@ -255,8 +449,12 @@ def _trains(sub: argparse.ArgumentParser, **defaults) -> None:
         metavar="NAME=on|off",
         help="a switch of the model; `models` lists them",
     )
-    sub.add_argument("--init", default=defaults["init"], metavar="RUN|shipped|identity|none",
-                     help=f"weights to start from (default: {defaults['init']})")  # fmt: skip
+    sub.add_argument(
+        "--init",
+        default=defaults["init"],
+        metavar="RUN|shipped|identity|none",
+        help=f"weights to start from (default: {defaults['init']})",
+    )
     _out(sub, "runs/NAME")
     for name, kind, default, metavar, text in _TRAINING:
         default = defaults.get(name[2:].replace("-", "_"), default)
@@ -274,7 +472,10 @@ def _out(sub: argparse.ArgumentParser, what: str) -> None:
 
 def _estimator(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
-        "--estimator", default="full", choices=("lite", "full", "heavy"), help="BlazePose variant (default: full)"
+        "--estimator",
+        default="full",
+        choices=("lite", "full", "heavy"),
+        help="BlazePose variant (default: full)",
     )
     _weights(sub)
 

@@ -1,8 +1,8 @@
 """What goes into the app beside its code:  assets.py OUT [BUNDLE]
 
-Refiners: those of a bundle (`python -m convert RUN --out DIR --bundle BUNDLE`), and always the one that the package
-carries. Estimator: the lite weights, from the cache or fetched into it. Clip: the demo clip. Prints the hash of every graph,
-as its contract states it, for whoever reads the build.
+Refiners: those of a bundle (`python -m convert RUN --out DIR --bundle BUNDLE`), and always the one
+that the package carries. Estimator: the lite weights, from the cache or fetched into it. Clip: the
+demo clip. Prints the hash of every graph, as its contract states it, for whoever reads the build.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ def main() -> None:
         shutil.copyfile(path, out / name)
     for name in refiners:
         _, contract = read_model(out / "refiners" / name)
-        print(f"asset refiners/{name}: {contract['model']}, {contract['recipe']}, contract {contract['sha256']}")
+        print(
+            f"asset refiners/{name}: {contract['model']}, {contract['recipe']}, contract"
+            f" {contract['sha256']}"
+        )
     for name in ESTIMATOR:
         print(f"asset estimator/{name}: sha256 {sha256_of(out / 'estimator' / name)}")
 

@@ -18,12 +18,15 @@ class Observation:
 
     native: np.ndarray  # (H, W, 25) float32: the estimator's own map, values 0..1
     affine: np.ndarray  # (2, 3): native cells -> image pixels
-    keypoints: np.ndarray  # (25, 3): x, y in image pixels decoded from `native`, and its peak height 0..1
+    # (25, 3): x, y in image pixels decoded from `native`, and its peak height 0..1
+    keypoints: np.ndarray
     bbox: np.ndarray  # (4,): extent of the keypoints, image pixels
     person: int = 0  # the same number for the same track
     score: float = 1.0  # the estimator's confidence that somebody is there
-    landmarks: np.ndarray | None = None  # (25, 2) image pixels from a regression head, where the estimator has one
-    box: np.ndarray | None = None  # (4,) image pixels: the person's box that the estimator itself works in, if any
+    # (25, 2) image pixels from a regression head, where the estimator has one
+    landmarks: np.ndarray | None = None
+    # (4,) image pixels: the person's box that the estimator itself works in, if any
+    box: np.ndarray | None = None
 
     @property
     def peaks(self) -> np.ndarray:
@@ -34,18 +37,23 @@ class Observation:
     def of(cls, native: np.ndarray, affine: np.ndarray, **rest) -> Observation:
         """Decode a native map (H, W, 25) and keep everything that follows from it.
 
-        A keypoint's map with a value that is no number shows nothing: it becomes zero, and no later frame sees it.
+        A keypoint's map with a value that is no number shows nothing: it becomes zero, and no later
+        frame sees it.
         """
         if not np.isfinite(native.sum((0, 1))).all():
             native = np.where(np.isfinite(native).all((0, 1)), native, np.float32(0))
         cells, peaks = decode(native)
         points = transform(affine, cells)
-        keypoints = np.concatenate([points, np.clip(peaks, 0, 1)[:, None]], axis=1).astype(np.float32)
+        keypoints = np.concatenate([points, np.clip(peaks, 0, 1)[:, None]], axis=1).astype(
+            np.float32
+        )
         return cls(native, affine, keypoints, extent(points), **rest)
 
 
 class Estimator(Protocol):
-    """Anything that turns frames, in order, into observations; `reset` before frames of another source."""
+    """Anything that turns frames, in order, into observations; `reset` before frames of another
+    source.
+    """
 
     name: str
 

@@ -1,7 +1,8 @@
 """BlazePose on the TFLite runtime: detect a person once, then track from frame to frame.
 
-Bazarevsky et al., BlazePose: On-device Real-time Body Pose tracking (2020); constants from MediaPipe 0.10.21's graph
-options. Crop convention: crop pixel p of `size` lies at region edge + p * side / size; heatmap cell u at crop pixel 4 u.
+Bazarevsky et al., BlazePose: On-device Real-time Body Pose tracking (2020); constants from
+MediaPipe 0.10.21's graph options. Crop convention: crop pixel p of `size` lies at region edge + p *
+side / size; heatmap cell u at crop pixel 4 u.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ from climb_edge.pose.boxes import compose, overlap, transform
 from climb_edge.pose.skeleton import FROM_BLAZEPOSE33
 
 VARIANTS = ("lite", "full", "heavy")
-SAME_PERSON = 0.1  # two tracks closer than this share of their region, averaged over keypoints, are one person
-OVERLAP = 0.4  # so is a body just detected whose box shares more than this (intersection over union) with one that is followed
+# two tracks closer than this share of their region, averaged over keypoints, are one person
+SAME_PERSON = 0.1
+# so is a body just detected whose box shares more than this (intersection over union) with one that
+# is followed
+OVERLAP = 0.4
 
 
 @dataclass
@@ -35,7 +39,9 @@ class _Track:
 
 
 class BlazePose:
-    """The default estimator. Follows up to `people` persons; a lost one is searched for by the detector."""
+    """The default estimator. Follows up to `people` persons; a lost one is searched for by the
+    detector.
+    """
 
     def __init__(
         self,
@@ -65,13 +71,17 @@ class BlazePose:
                 if len(seen) < self.people:
                     self._observe(frame, _Track(region), seen)
         self._tracks = [track for track, _ in seen]
-        numbers = self._who([o.keypoints[:, :2] for _, o in seen], [track.person for track in self._tracks])
+        numbers = self._who(
+            [o.keypoints[:, :2] for _, o in seen], [track.person for track in self._tracks]
+        )
         for track, number in zip(self._tracks, numbers, strict=True):
             track.person = number
         return [replace(o, person=track.person) for track, o in seen]
 
     def _observe(self, frame: Frame, track: _Track, seen: list[tuple[_Track, Observation]]) -> None:
-        """Add what is seen of one track to `seen`, and move its region; nothing when it is lost or seen already."""
+        """Add what is seen of one track to `seen`, and move its region; nothing when it is lost or
+        seen already.
+        """
         score, landmarks, heatmaps = self._landmarks(frame.image, track.region)
         if not score >= MIN_SCORE:
             return
@@ -80,8 +90,9 @@ class BlazePose:
         observation = Observation.of(
             np.take(heatmaps, FROM_BLAZEPOSE33, axis=-1),
             compose(affine, np.diag([CROP_SIDE / GRID] * 2 + [0])[:2]),
-            score=score, landmarks=points[FROM_BLAZEPOSE33],
-        )  # fmt: skip
+            score=score,
+            landmarks=points[FROM_BLAZEPOSE33],
+        )
         if any(self._same(track, observation, other) for _, other in seen):
             return
         region = Region.around(*track.steady(points[33:35], frame.time))

@@ -18,7 +18,8 @@ NMS_OVERLAP = 0.3
 def anchors() -> np.ndarray:
     """(2254, 2) centres of the detector's SSD anchors, in 0..1; all anchors have unit size."""
     rows = []
-    for stride, per_cell in ((8, 2), (16, 2), (32, 6)):  # the three layers of stride 32 share their cells
+    # the three layers of stride 32 share their cells
+    for stride, per_cell in ((8, 2), (16, 2), (32, 6)):
         n = DETECTOR_SIDE // stride
         y, x = np.mgrid[:n, :n]
         centres = (np.stack([x, y], axis=-1).reshape(-1, 2) + 0.5) / n
@@ -54,13 +55,18 @@ class Detector:
 
 
 def _weighted_suppression(bodies: np.ndarray, scores: np.ndarray) -> list[np.ndarray]:
-    """Merge overlapping (n, 6, 2) bodies, best first: each group becomes its score-weighted mean."""
+    """Merge overlapping (n, 6, 2) bodies, best first: each group becomes its score-weighted
+    mean.
+    """
     low, high = bodies[:, 0] - bodies[:, 1] / 2, bodies[:, 0] + bodies[:, 1] / 2
     area = np.prod(np.maximum(high - low, 0), axis=1)
     left, merged = np.arange(len(bodies)), []
     while len(left):
         best = left[0]
-        inner = np.prod(np.maximum(np.minimum(high[left], high[best]) - np.maximum(low[left], low[best]), 0), axis=1)
+        inner = np.prod(
+            np.maximum(np.minimum(high[left], high[best]) - np.maximum(low[left], low[best]), 0),
+            axis=1,
+        )
         union = area[left] + area[best] - inner
         same = (inner > NMS_OVERLAP * union) | (left == best)
         merged.append(np.average(bodies[left[same]], axis=0, weights=scores[left[same]]))

@@ -11,7 +11,9 @@ from climb_edge.estimators.heatmap_file import HeatmapFile
 def load_estimator(
     spec: str, weights: str | Path | None = None, people: int = 1, threads: int | None = None
 ) -> Estimator:
-    """BlazePose `lite`, `full` or `heavy`, with its weights from a folder where one is named; or heatmaps, a file.npz."""
+    """BlazePose `lite`, `full` or `heavy`, with its weights from a folder where one is named; or
+    heatmaps, a file.npz.
+    """
     if spec.endswith(".npz"):
         return HeatmapFile(spec)
     from climb_edge.estimators.blazepose import BlazePose  # late: it needs this module

@@ -1,7 +1,9 @@
-"""Who is who from frame to frame: by where each body was going, and by the estimator's own tracking where that is close.
+"""Who is who from frame to frame: by where each body was going, and by the estimator's own tracking
+where that is close.
 
-A body is forecast at the speed of its last frames. Poses are given to the nearest forecast, best pair first, if both boxes
-overlap and the poses are near: so two who cross keep their numbers, and who is hidden for a while gets his own again.
+A body is forecast at the speed of its last frames. Poses are given to the nearest forecast, best
+pair first, if both boxes overlap and the poses are near: so two who cross keep their numbers, and
+who is hidden for a while gets his own again.
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ import numpy as np
 from climb_edge.pose.boxes import extent, overlap
 
 FORGET = 15  # frames after which who is gone is forgotten
-STAY = 0.15  # by how much nearer another forecast must be than that of the number which the estimator's tracking held
-NEAR = 0.5  # mean distance of two poses, in sides of the body's box, up to which they may be the same person
+# by how much nearer another forecast must be than that of the number which the estimator's tracking
+# held
+STAY = 0.15
+# mean distance of two poses, in sides of the body's box, up to which they may be the same person
+NEAR = 0.5
 INERTIA = 0.5  # share of the older frames in a body's speed
 
 
@@ -42,8 +47,8 @@ class People:
     def __call__(self, poses: list[np.ndarray], held: list[int | None]) -> list[int]:
         """Poses (25, 2) of one frame in image pixels -> the number of each.
 
-        `held`: the number that each had by the estimator's own tracking, or None; it decides where forecasts are equally
-        near, and where none is.
+        `held`: the number that each had by the estimator's own tracking, or None; it decides where
+        forecasts are equally near, and where none is.
         """
         pairs = sorted(
             (distance + STAY * (number != held[i]), number, i)
@@ -56,7 +61,9 @@ class People:
             if i not in given and number not in given.values():
                 given[i] = number
         for i in (i for i in range(len(poses)) if i not in given):
-            given[i] = held[i] if held[i] is not None and held[i] not in given.values() else self._new()
+            given[i] = (
+                held[i] if held[i] is not None and held[i] not in given.values() else self._new()
+            )
         self._remember(given, poses)
         return [given[i] for i in range(len(poses))]
 
@@ -73,12 +80,18 @@ class People:
                 self._known[number].see(points)
             else:
                 self._known[number] = _Body(points, np.zeros(2))
-        self._known = {number: body for number, body in self._known.items() if body.gone <= self._forget}
+        self._known = {
+            number: body for number, body in self._known.items() if body.gone <= self._forget
+        }
 
 
 def _distance(forecast: np.ndarray, points: np.ndarray) -> float:
-    """Mean distance of two poses in sides of the box around the first; infinite where their boxes do not overlap."""
+    """Mean distance of two poses in sides of the box around the first; infinite where their boxes
+    do not overlap.
+    """
     box = extent(forecast)
     if not overlap(box, extent(points)):
         return np.inf
-    return float(np.linalg.norm(forecast - points, axis=1).mean() / max((box[2:] - box[:2]).max(), 1.0))
+    return float(
+        np.linalg.norm(forecast - points, axis=1).mean() / max((box[2:] - box[:2]).max(), 1.0)
+    )

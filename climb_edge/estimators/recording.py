@@ -1,9 +1,10 @@
 """Recordings: what an estimator saw in one video, kept in one file, replayed as an estimator.
 
-A recording is a ZIP: `about.json`, `table.npz` (per observation: frame, person, score, keypoints, affine and the box by
-each rule; per frame: time) and one member per observation with its native map as uint16 times a scale. Members are
-checked by CRC one by one, so any frame is read on its own and memory does not grow with the video. Of a map the low bytes
-are kept as they are and the high bytes deflated: the low ones are noise, and inflating them took four fifths of reading.
+A recording is a ZIP: `about.json`, `table.npz` (per observation: frame, person, score, keypoints,
+affine and the box by each rule; per frame: time) and one member per observation with its native map
+as uint16 times a scale. Members are checked by CRC one by one, so any frame is read on its own and
+memory does not grow with the video. Of a map the low bytes are kept as they are and the high bytes
+deflated: the low ones are noise, and inflating them took four fifths of reading.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from climb_edge.pose.boxes import RULES, STICKY, extent
 from climb_edge.pose.skeleton import K
 
 VERSION = 3
-LEVELS = 65535  # uint16: 256 levels were measured to move sub-pixel decoding by whole cells through ties
+# uint16: 256 levels were measured to move sub-pixel decoding by whole cells through ties
+LEVELS = 65535
 
 
 def record(
@@ -38,7 +40,8 @@ def record(
     about: dict | None = None,
     step: Callable[[], object] | None = None,
 ) -> None:
-    """Run `estimator` over every frame of a video (or over `source`, frames) and write the recording, whole or not at all.
+    """Run `estimator` over every frame of a video (or over `source`, frames) and write the
+    recording, whole or not at all.
 
     `step` is called after each frame.
     """
@@ -53,7 +56,9 @@ def record(
             times.append(frame.time)
             size = frame.image.shape[1::-1]
             for observation in estimator(frame):
-                archive.writestr(f"maps/{len(rows):06d}", _packed(observation.native), zipfile.ZIP_STORED)
+                archive.writestr(
+                    f"maps/{len(rows):06d}", _packed(observation.native), zipfile.ZIP_STORED
+                )
                 rows.append((frame.index, observation))
             if step:
                 step()
@@ -71,13 +76,18 @@ def record(
             **{f"box_{name}": boxes for name, boxes in _boxes(rows).items()},
         )
         archive.writestr("table.npz", table.getvalue())
-        archive.writestr("about.json", json.dumps({"version": VERSION, "estimator": estimator.name, **(about or {})}))
+        archive.writestr(
+            "about.json",
+            json.dumps({"version": VERSION, "estimator": estimator.name, **(about or {})}),
+        )
 
 
 def _boxes(rows: list[tuple[int, Observation]]) -> dict[str, np.ndarray]:
-    """For each rule the box (N, 4) float64 of every observation, as a stream would hold it; a gap begins anew.
+    """For each rule the box (N, 4) float64 of every observation, as a stream would hold it; a gap
+    begins anew.
 
-    An estimator that works in boxes of its own, as heatmaps from a file do, is taken at its word for the rule per frame.
+    An estimator that works in boxes of its own, as heatmaps from a file do, is taken at its word
+    for the rule per frame.
     """
     result = {name: np.full((len(rows), 4), np.nan) for name in RULES}
     last: dict[int, tuple[int, np.ndarray]] = {}  # by person: frame and sticky box
@@ -91,7 +101,9 @@ def _boxes(rows: list[tuple[int, Observation]]) -> dict[str, np.ndarray]:
 
 
 class Recording:
-    """A recording, opened. As an estimator it needs no pictures: frames are looked up by their number."""
+    """A recording, opened. As an estimator it needs no pictures: frames are looked up by their
+    number.
+    """
 
     def __init__(self, path: str | Path):
         self.path = existing_file(path, "a recording of an estimator")
@@ -99,15 +111,24 @@ class Recording:
             with zipfile.ZipFile(self.path) as archive:
                 self.about = json.loads(archive.read("about.json"))
                 table = np.load(io.BytesIO(archive.read("table.npz")), allow_pickle=False)
-                self.times, self.frame, self.person = table["times"], table["frame"], table["person"]
-                self.score, self.affine, self.keypoints = table["score"], table["affine"], table["keypoints"]
+                self.times, self.frame, self.person = (
+                    table["times"],
+                    table["frame"],
+                    table["person"],
+                )
+                self.score, self.affine, self.keypoints = (
+                    table["score"],
+                    table["affine"],
+                    table["keypoints"],
+                )
                 self.boxes = {name: table[f"box_{name}"] for name in RULES}  # (N, 4) each
                 self._grid, self.size = tuple(table["grid"].tolist()), tuple(table["size"].tolist())
         except DAMAGED as error:
             raise self._damaged(error) from error
         if self.about.get("version") != VERSION:
             raise ClimbEdgeError(
-                f"{self.path}: recorded as version {self.about.get('version')}, this code reads {VERSION}; record it again"
+                f"{self.path}: recorded as version {self.about.get('version')}, this code reads"
+                f" {VERSION}; record it again"
             )
         self.name = self.about["estimator"]
         self._first = np.searchsorted(self.frame, np.arange(len(self.times) + 1))
@@ -126,7 +147,8 @@ class Recording:
 
     def observation(self, row: int) -> Observation:
         """Observation `row` of the table."""
-        if self._archive is None:  # opened late, so that a recording can be handed to another process
+        # opened late, so that a recording can be handed to another process
+        if self._archive is None:
             self._archive = zipfile.ZipFile(self.path)
         try:
             native = _unpacked(self._archive.read(f"maps/{row:06d}"), self._grid)
@@ -145,7 +167,10 @@ class Recording:
     def __call__(self, frame: Frame) -> list[Observation]:
         if frame.index >= len(self.times):
             return []
-        return [self.observation(row) for row in range(self._first[frame.index], self._first[frame.index + 1])]
+        return [
+            self.observation(row)
+            for row in range(self._first[frame.index], self._first[frame.index + 1])
+        ]
 
     def reset(self) -> None:
         """Nothing to forget."""
@@ -159,7 +184,8 @@ class Recording:
 
     def _damaged(self, error: Exception) -> ClimbEdgeError:
         return ClimbEdgeError(
-            f"{self.path}: this recording is truncated or corrupt ({error}); delete it and it is made again"
+            f"{self.path}: this recording is truncated or corrupt ({error}); delete it and it is"
+            " made again"
         )
 
 
@@ -172,17 +198,27 @@ def _packed(native: np.ndarray) -> bytes:
 
 
 def _unpacked(content: bytes, grid: tuple[int, ...]) -> np.ndarray:
-    """The map (H, W, K) float32 again. Raises one of DAMAGED where the bytes are not as many as they must be."""
+    """The map (H, W, K) float32 again. Raises one of DAMAGED where the bytes are not as many as
+    they must be.
+    """
     count = math.prod(grid)
-    high = zlib.decompressobj().decompress(content[4 + count :], count)  # never more than there must be
-    native = np.frombuffer(high, np.uint8, count).astype(np.float32) * 256 + np.frombuffer(content, np.uint8, count, 4)
+    # never more than there must be
+    high = zlib.decompressobj().decompress(content[4 + count :], count)
+    native = np.frombuffer(high, np.uint8, count).astype(np.float32) * 256 + np.frombuffer(
+        content, np.uint8, count, 4
+    )
     return (native * (np.frombuffer(content, np.float32, 1)[0] / LEVELS)).reshape(grid)
 
 
 def cached_recording(
-    source: str | Path | bytes, content: str, estimator: Estimator, step: Callable[[], object] | None = None
+    source: str | Path | bytes,
+    content: str,
+    estimator: Estimator,
+    step: Callable[[], object] | None = None,
 ) -> Recording:
-    """The recording of a video whose SHA-256 is `content`, made once per video content, estimator and version."""
+    """The recording of a video whose SHA-256 is `content`, made once per video content, estimator
+    and version.
+    """
     path = (
         cache_folder()
         / "recordings"

@@ -9,12 +9,15 @@ import numpy as np
 
 DETECTOR_SIDE, CROP_SIDE, GRID = 224, 256, 64
 GROW_REGION = 1.25
-MIN_CUTOFF, SPEED_GAIN, SPEED_CUTOFF = 0.01, 10.0, 1.0  # of the filter that steadies a tracked region; Hz, -, Hz
+# of the filter that steadies a tracked region; Hz, -, Hz
+MIN_CUTOFF, SPEED_GAIN, SPEED_CUTOFF = 0.01, 10.0, 1.0
 
 
 @dataclass(frozen=True)
 class Region:
-    """A rotated square of the image: centre (x, y) and side in pixels, angle in radians (clockwise on the screen)."""
+    """A rotated square of the image: centre (x, y) and side in pixels, angle in radians (clockwise
+    on the screen).
+    """
 
     x: float
     y: float
@@ -26,16 +29,22 @@ class Region:
         scale = self.side / size
         c, s = np.cos(self.angle) * scale, np.sin(self.angle) * scale
         half = size / 2
-        return np.array([[c, -s, self.x - c * half + s * half], [s, c, self.y - s * half - c * half]])
+        return np.array(
+            [[c, -s, self.x - c * half + s * half], [s, c, self.y - s * half - c * half]]
+        )
 
     def crop(self, image: np.ndarray, size: int, border: int) -> np.ndarray:
         """The region as (size, size, 3) uint8."""
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(image, self.affine(size), (size, size), flags=flags, borderMode=border)
+        return cv2.warpAffine(
+            image, self.affine(size), (size, size), flags=flags, borderMode=border
+        )
 
     @classmethod
     def around(cls, centre: np.ndarray, rim: np.ndarray) -> Region | None:
-        """The region of a body from its hip centre and a point on the circle around it (each (2,), image pixels)."""
+        """The region of a body from its hip centre and a point on the circle around it (each (2,),
+        image pixels).
+        """
         dx, dy = rim - centre
         radius = float(np.hypot(dx, dy))
         if not np.isfinite(radius) or radius < 1:
@@ -50,16 +59,20 @@ class Region:
 
 
 class Steady:
-    """One euro filter (Casiez et al., CHI 2012) of the points that a region follows; speeds in region sides a second.
+    """One euro filter (Casiez et al., CHI 2012) of the points that a region follows; speeds in
+    region sides a second.
 
-    MediaPipe runs it also with `smooth_landmarks` off: only the region moves smoothly, what is seen in it is as it is.
+    MediaPipe runs it also with `smooth_landmarks` off: only the region moves smoothly, what is seen
+    in it is as it is.
     """
 
     def __init__(self):
         self._time: float | None = None
 
     def __call__(self, points: np.ndarray, time: float) -> np.ndarray:
-        """Hip centre and rim (2, 2) in image pixels at `time` (seconds, increasing) -> the same, steadied."""
+        """Hip centre and rim (2, 2) in image pixels at `time` (seconds, increasing) -> the same,
+        steadied.
+        """
         if self._time is None:
             self._smooth, self._speed = points, np.zeros_like(points)
         else:

@@ -1,7 +1,9 @@
-"""How long every part of a chain takes, beside what it must be compared with: the estimator alone, and MediaPipe.
+"""How long every part of a chain takes, beside what it must be compared with: the estimator alone,
+and MediaPipe.
 
-Each chain is a process of its own and they run in turns, a round of frames each, so that a slow second of the machine
-meets them all. Rows have the fields of ROW and the stages of STAGES, here and in the demos; docs/edge.md explains them.
+Each chain is a process of its own and they run in turns, a round of frames each, so that a slow
+second of the machine meets them all. Rows have the fields of ROW and the stages of STAGES, here and
+in the demos; docs/edge.md explains them.
 """
 
 from __future__ import annotations
@@ -12,151 +14,72 @@ import io
 import json
 import os
 import platform
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from climb_edge.errors import ClimbEdgeError
-from climb_edge.evaluation.contender import ROUND
+from climb_edge.evaluation.contender import ALONE, ESTIMATOR, RIVAL, STAGES, SUMS, Contender
+from climb_edge.evaluation.contender_child import ROUND
 from climb_edge.files.assets import locate
 from climb_edge.files.atomic import existing_file, write_json, write_text
 
 SCHEMA = "climb-edge/benchmark/1"
-ROW = ("chain", "model", "estimator", "runtime", "backend", "stage", "median_ms", "p95_ms", "fps", "frames", "cpu_ms", "memory_mb")  # fmt: skip
-ESTIMATOR = ("detect", "crop", "landmarks", "observe")
-AROUND = ("warp", "decode", "stream")  # what the chain adds to the models
-CHAIN = (*ESTIMATOR, *AROUND, "refine")
-STAGES = ("capture", *ESTIMATOR, "warp", "refine", "decode", "stream", "draw")
-SUMS = {"estimator": ESTIMATOR, "around": AROUND, "chain": CHAIN, "total": ("capture", *CHAIN, "draw")}
-ALONE, RIVAL = "estimator alone", "mediapipe"
-_REMEDY = "run it again; of MediaPipe, `make mediapipe` makes the environment anew"
+ROW = (
+    "chain",
+    "model",
+    "estimator",
+    "runtime",
+    "backend",
+    "stage",
+    "median_ms",
+    "p95_ms",
+    "fps",
+    "frames",
+    "cpu_ms",
+    "memory_mb",
+)
 # Of the first refiner, at most.
 GOALS = {"around_to_estimator": 0.10, "chain_to_mediapipe": 1.0}
 
-# MediaPipe's own pose solution as it comes (`full`, smoothing on), in its own Python; answers as climb_edge.evaluation.contender does.
-_MEDIAPIPE = """
-import json, os, sys, time
-answers = os.fdopen(os.dup(1), "w", buffering=1)
-os.dup2(2, 1)
-import cv2
-import mediapipe
-def frames():
-    while True:
-        video, count = cv2.VideoCapture(sys.argv[1]), 0
-        while (read := video.read())[0]:
-            count += 1
-            yield cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)
-        if not count:
-            sys.exit("OpenCV reads no frame of this video")
-def timed(function, *args):
-    since = time.perf_counter()
-    result = function(*args)
-    return result, 1e3 * (time.perf_counter() - since)
-source = frames()
-with mediapipe.solutions.pose.Pose(model_complexity=1) as pose:
-    about = {"model": "mediapipe", "estimator": "blazepose-full", "runtime": f"mediapipe {mediapipe.__version__}"}
-    print(json.dumps({**about, "backend": "cpu"}), file=answers)
-    for _ in sys.stdin:
-        captured, laps, cpu = [timed(next, source) for _ in range(1 + int(sys.argv[2]))], [], 0.0
-        for number, (image, capture) in enumerate(captured):
-            before = time.process_time()
-            laps.append({"capture": capture, "observe": timed(pose.process, image)[1]})
-            cpu += time.process_time() - before if number else 0
-        memory = int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) / 1024
-        print(json.dumps({"first": {}, "frames": laps[1:], "cpu_ms": 1e3 * cpu / (len(laps) - 1), "memory_mb": memory}),
-            file=answers)
-"""
-
-
-@dataclass
-class Contender:
-    """A chain that runs in a process of its own, and what it answered."""
-
-    name: str
-    command: list[str]
-    about: dict = field(default_factory=dict)
-    rounds: list[dict] = field(default_factory=list)
-
-    def start(self) -> None:
-        """Start the process. Raises ClimbEdgeError where there is no such program."""
-        self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._said}
-        try:
-            self._process = subprocess.Popen(self.command, **pipes, text=True)
-        except OSError as error:
-            self._said.close()
-            raise ClimbEdgeError(
-                f"{self.command[0]}: expected a Python to run {self.name}, found none ({error.strerror}); {_REMEDY}"
-            ) from error
-
-    def ready(self) -> None:
-        """Wait until its models are loaded and warm."""
-        self.about = self._answer()
-        self.run()
-        self.rounds.clear()
-
-    def run(self) -> None:
-        """One round."""
-        with contextlib.suppress(BrokenPipeError):  # what it died of stands in what it said
-            self._process.stdin.write("\n")
-            self._process.stdin.flush()
-        self.rounds.append(self._answer())
-
-    def end(self) -> None:
-        """End the process, whatever it does."""
-        self._process.kill()
-        self._process.communicate()
-        self._said.close()
-
-    def laps(self, name: str) -> np.ndarray:
-        """Milliseconds of a stage or a sum, of each frame in which any of it ran."""
-        stages = SUMS.get(name, (name,))
-        frames = [f for r in self.rounds for f in ([r["first"]] if name == "detect" else r["frames"])]
-        return np.array([sum(f.get(s, 0.0) for s in stages) for f in frames if any(s in f for s in stages)])
-
-    def per_round(self, name: str) -> np.ndarray:
-        """The median of each round, to compare with another chain's of the same rounds."""
-        stages = SUMS.get(name, (name,))
-        return np.array([np.median([sum(f.get(s, 0.0) for s in stages) for f in r["frames"]]) for r in self.rounds])
-
-    def _answer(self) -> dict:
-        line = self._process.stdout.readline()
-        if line:
-            return json.loads(line)
-        self._process.wait()
-        self._said.seek(0)
-        said = self._said.read().strip().splitlines() or ["it said nothing"]
-        ours = next((s.removeprefix("error: ") for s in said if s.startswith("error: ")), None)
-        raise ClimbEdgeError(
-            ours or f"{self.name}: its process ended with code {self._process.returncode} ({said[-1]}); {_REMEDY}"
-        )
+# Started by its path, in a Python that has mediapipe and nothing of ours.
+_MEDIAPIPE = Path(__file__).with_name("mediapipe_contender.py")
 
 
 def contenders(
     source: str, refiners: Iterable[str] = ("default",), mediapipe: str | None = None, **options
 ) -> list[Contender]:
-    """Every refiner, then the baselines: no refiner, the estimator alone and, in a Python that has it, MediaPipe.
+    """Every refiner, then the baselines: no refiner, the estimator alone and, in a Python that has
+    it, MediaPipe.
 
-    `options` are those of climb_edge.evaluation.contender.Chain.
+    `options` are those of climb_edge.evaluation.contender_child.Chain.
     """
     options = {**options, "source": source}
     names = {name: name for name in (*refiners, "identity")} | {ALONE: None}
     chains = [
         Contender(
-            name, [sys.executable, "-m", "climb_edge.evaluation.contender", json.dumps({**options, "refiner": refiner})]
+            name,
+            [
+                sys.executable,
+                "-m",
+                "climb_edge.evaluation.contender_child",
+                json.dumps({**options, "refiner": refiner}),
+            ],
         )
         for name, refiner in names.items()
     ]
-    return chains + ([Contender(RIVAL, [mediapipe, "-c", _MEDIAPIPE, source, str(ROUND)])] if mediapipe else [])
+    if mediapipe:
+        command = [mediapipe, "-P", str(_MEDIAPIPE), source, str(ROUND)]
+        chains.append(Contender(RIVAL, command))
+    return chains
 
 
-def benchmark(chains: list[Contender], frames: int, step: Callable[[], object] = lambda: None) -> dict:
-    """Run `frames` frames (in whole rounds) of every chain, in turns, and report; `step` is called after each round.
+def benchmark(
+    chains: list[Contender], frames: int, step: Callable[[], object] = lambda: None
+) -> dict:
+    """Run `frames` frames (in whole rounds) of every chain, in turns, and report; `step` is called
+    after each round.
 
     Raises ClimbEdgeError where a chain cannot run.
     """
@@ -168,7 +91,8 @@ def benchmark(chains: list[Contender], frames: int, step: Callable[[], object] =
         for chain in chains:
             chain.ready()
         for number in range(rounds(frames)):
-            for chain in chains if number % 2 else reversed(chains):  # nobody always comes after the same one
+            # nobody always comes after the same one
+            for chain in chains if number % 2 else reversed(chains):
                 chain.run()
                 step()
     finally:
@@ -183,32 +107,57 @@ def rounds(frames: int) -> int:
 
 
 def report(chains: list[Contender]) -> dict:
-    """Rows of every chain and stage, and each chain's ratios to the baselines that ran beside it."""
+    """Rows of every chain and stage, and each chain's ratios to the baselines that ran
+    beside it.
+    """
     rows = []
     for chain in chains:
-        memory, cpu = max(r["memory_mb"] for r in chain.rounds), float(np.median([r["cpu_ms"] for r in chain.rounds]))
+        memory, cpu = (
+            max(r["memory_mb"] for r in chain.rounds),
+            float(np.median([r["cpu_ms"] for r in chain.rounds])),
+        )
         for stage in (*STAGES, *SUMS):
             laps = chain.laps(stage)
             if not len(laps) or (chain.name == RIVAL and stage in (*ESTIMATOR, "estimator")):
                 continue  # what MediaPipe does inside is its own: it stands as the chain, whole
             median, p95 = np.percentile(laps, (50, 95))
-            values = (chain.name, *(chain.about[k] for k in ("model", "estimator", "runtime", "backend")), stage, median,
-                      p95, 1e3 / laps.mean(), len(laps), cpu if stage == "chain" else None, memory)  # fmt: skip
-            rows.append({k: round(v, 3) if isinstance(v, float) else v for k, v in zip(ROW, values, strict=True)})
+            values = (
+                chain.name,
+                *(chain.about[k] for k in ("model", "estimator", "runtime", "backend")),
+                stage,
+                median,
+                p95,
+                1e3 / laps.mean(),
+                len(laps),
+                cpu if stage == "chain" else None,
+                memory,
+            )
+            rows.append(
+                {
+                    k: round(v, 3) if isinstance(v, float) else v
+                    for k, v in zip(ROW, values, strict=True)
+                }
+            )
     compared = [ratios(chain, chains) for chain in chains if chain.name not in (ALONE, RIVAL)]
     return {"schema": SCHEMA, "machine": machine(), "rows": rows, "ratios": compared}
 
 
 def ratios(chain: Contender, chains: list[Contender]) -> dict:
-    """What `chain` costs beside others of the same rounds: the median over rounds of the ratio of their medians."""
+    """What `chain` costs beside others of the same rounds: the median over rounds of the ratio of
+    their medians.
+    """
     inside, found = chain.per_round("estimator"), {}
     for stage in ("around", "refine"):
         found[f"{stage}_to_estimator"] = np.median(chain.per_round(stage) / inside)
     for other in chains:
         if other is not chain and other.name in ("identity", ALONE, RIVAL):
             name = other.name.replace(" ", "_")
-            found[f"chain_to_{name}"] = np.median(chain.per_round("chain") / other.per_round("chain"))
-            cpu = [a["cpu_ms"] / b["cpu_ms"] for a, b in zip(chain.rounds, other.rounds, strict=True)]
+            found[f"chain_to_{name}"] = np.median(
+                chain.per_round("chain") / other.per_round("chain")
+            )
+            cpu = [
+                a["cpu_ms"] / b["cpu_ms"] for a, b in zip(chain.rounds, other.rounds, strict=True)
+            ]
             found[f"cpu_to_{name}"] = np.median(cpu)
     return {"chain": chain.name, **{name: round(float(value), 4) for name, value in found.items()}}
 
@@ -217,13 +166,26 @@ def machine() -> dict:
     """What ran it, without a name that tells whose it is."""
     cpu = platform.processor()
     with contextlib.suppress(OSError, IndexError):
-        cpu = Path("/proc/cpuinfo").read_text().split("model name")[1].split(":")[1].split("\n")[0].strip()
-    return {"cpu": cpu, "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version()}  # fmt: skip
+        cpu = (
+            Path("/proc/cpuinfo")
+            .read_text()
+            .split("model name")[1]
+            .split(":")[1]
+            .split("\n")[0]
+            .strip()
+        )
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
 
 
 def table(found: dict) -> str:
-    """A report as text: median and 95th percentile by stage and chain, then the ratios and the goals."""
+    """A report as text: median and 95th percentile by stage and chain, then the ratios and the
+    goals.
+    """
     names = list(dict.fromkeys(row["chain"] for row in found["rows"]))
     cells = {(row["chain"], row["stage"]): row for row in found["rows"]}
     width = max(16, *(len(n) + 2 for n in names))
@@ -232,7 +194,9 @@ def table(found: dict) -> str:
     def line(title: str, stage: str, shown: Callable[[dict], str]) -> None:
         rows = [cells.get((n, stage)) for n in names]
         if any(rows):
-            lines.append(f"{title:26}" + "".join(f"{shown(row) if row else '':>{width}}" for row in rows))
+            lines.append(
+                f"{title:26}" + "".join(f"{shown(row) if row else '':>{width}}" for row in rows)
+            )
 
     for stage in (*STAGES, *SUMS):
         line(stage, stage, lambda row: f"{row['median_ms']:.2f} ({row['p95_ms']:.2f})")
@@ -244,8 +208,16 @@ def table(found: dict) -> str:
     for name in dict.fromkeys(name for row in found["ratios"] for name in row if name != "chain"):
         values = [by_chain.get(n, {}).get(name) for n in names]
         first = next(value for value in values if value is not None)
-        goal = f"  goal {GOALS[name]:g}: {'met' if first <= GOALS[name] else 'not met'}" if name in GOALS else ""
-        lines.append(f"{name:26}" + "".join(f"{'' if v is None else f'{v:.3f}':>{width}}" for v in values) + goal)
+        goal = (
+            f"  goal {GOALS[name]:g}: {'met' if first <= GOALS[name] else 'not met'}"
+            if name in GOALS
+            else ""
+        )
+        lines.append(
+            f"{name:26}"
+            + "".join(f"{'' if v is None else f'{v:.3f}':>{width}}" for v in values)
+            + goal
+        )
     return "\n".join(lines)
 
 
@@ -265,8 +237,15 @@ def command(options) -> None:
     from tqdm import tqdm
 
     source = str(existing_file(options.source or locate("demo.mp4"), "a video"))
-    chains = contenders(source, options.refiner or ["default"], options.mediapipe, estimator=options.estimator,
-                        weights=options.weights and str(options.weights), threads=options.threads, device=options.device)  # fmt: skip
+    chains = contenders(
+        source,
+        options.refiner or ["default"],
+        options.mediapipe,
+        estimator=options.estimator,
+        weights=options.weights and str(options.weights),
+        threads=options.threads,
+        device=options.device,
+    )
     with tqdm(total=rounds(options.frames) * len(chains), unit="round", desc="benchmark") as bar:
         found = benchmark(chains, options.frames, bar.update)
     print(table(found))

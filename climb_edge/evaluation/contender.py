@@ -1,118 +1,102 @@
-"""One chain in a process of its own, for `benchmark`: a line comes in, it runs a round of frames, milliseconds go out.
-
-Its frames are those of a `track`: decoded, streamed and drawn by the same code, under a stage clock.
-"""
+"""A process that is timed: a chain of ours or MediaPipe's, a round of frames at a time."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
 
-from climb_edge.errors import run_command
-from climb_edge.estimators import detector, landmarks, region
-from climb_edge.estimators.load import load_estimator
-from climb_edge.evaluation.stage_clock import Clock, Seam
-from climb_edge.media.frame import Frame
-from climb_edge.media.video import read_video
-from climb_edge.refiners import tflite
-from climb_edge.refiners.load import load_refiner
-from climb_edge.runtime.session import Session
-from climb_edge.streaming import stream
-from climb_edge.streaming.stream import Stream
-from climb_edge.tracking.overlay import Overlay
+import numpy as np
 
-ROUND = 10  # counted frames of a round; one more comes first: the chain before left the caches full of its own weights
+from climb_edge.errors import ClimbEdgeError
+
+ESTIMATOR = ("detect", "crop", "landmarks", "observe")
+AROUND = ("warp", "decode", "stream")  # what the chain adds to the models
+CHAIN = (*ESTIMATOR, *AROUND, "refine")
+STAGES = ("capture", *ESTIMATOR, "warp", "refine", "decode", "stream", "draw")
+SUMS = {
+    "estimator": ESTIMATOR,
+    "around": AROUND,
+    "chain": CHAIN,
+    "total": ("capture", *CHAIN, "draw"),
+}
+ALONE, RIVAL = "estimator alone", "mediapipe"
+_REMEDY = "run it again; of MediaPipe, `make mediapipe` makes the environment anew"
 
 
-class Chain:
-    """The frames of a video, again and again, through an estimator and, unless `refiner` is None, a stream."""
+@dataclass
+class Contender:
+    """A chain that runs in a process of its own, and what it answered."""
 
-    def __init__(
-        self, source: str, refiner: str | None = "default", estimator: str = "full", weights: str | None = None,
-        threads: int | None = None, device: str = "cpu",
-    ):  # fmt: skip
-        """Paths and names as in `climb-edge track`. Raises ClimbEdgeError as their loaders do."""
-        self._estimator = load_estimator(estimator, weights, threads=threads)
-        self._stream, self._overlay, self._clock = None, None, Clock()
-        self.about = {
-            "estimator": self._estimator.name,
-            "runtime": Session.version(),
-            "model": "none",
-            "backend": "cpu",
-        }
-        if refiner is not None:
-            loaded = load_refiner(refiner, threads, device)
-            self._stream, self._overlay = Stream(self._estimator, loaded), Overlay(loaded.name)
-            self.about |= {"model": loaded.name, "backend": loaded.backend}
-        self._next = self._clock.clocked("capture", looped(source).__next__)
+    name: str
+    command: list[str]
+    about: dict = field(default_factory=dict)
+    rounds: list[dict] = field(default_factory=list)
 
-    def round(self) -> dict:
-        """Milliseconds by stage: of the `first` frame, which searches for the person anew, and of the `frames` after it.
+    def start(self) -> None:
+        """Start the process. Raises ClimbEdgeError where there is no such program."""
+        self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._said}
+        try:
+            self._process = subprocess.Popen(self.command, **pipes, text=True)
+        except OSError as error:
+            self._said.close()
+            raise ClimbEdgeError(
+                f"{self.command[0]}: expected a Python to run {self.name}, found none"
+                f" ({error.strerror}); {_REMEDY}"
+            ) from error
 
-        `cpu_ms`: what a counted frame took of all cores together, estimator and stream alone.
-        """
-        captured = [(self._next(), self._clock.lap()) for _ in range(1 + ROUND)]  # no decoder runs beside the chain
-        laps, cpu = [], 0.0
-        self._estimator.reset()
-        with self._clock.watch(self.seams()):
-            for number, (frame, lap) in enumerate(captured):
-                cpu -= time.process_time() if number else 0
-                results = self._stream.push(frame) if self._stream else self._estimator(frame)
-                cpu += time.process_time() if number else 0
-                if self._overlay:
-                    self._overlay.draw(frame.image, results)
-                laps.append(lap | self._clock.lap())
-        return {"first": laps[0], "frames": laps[1:], "cpu_ms": 1e3 * cpu / ROUND}
+    def ready(self) -> None:
+        """Wait until its models are loaded and warm."""
+        self.about = self._answer()
+        self.run()
+        self.rounds.clear()
 
-    def seams(self) -> list[Seam]:
-        """Where the chain is clocked, and what each stage is called."""
-        seams = [
-            (type(self._estimator), "__call__", "observe"),
-            (detector.Detector, "__call__", "detect"),
-            (region.Region, "crop", "crop"),
-            (landmarks.LandmarkModel, "__call__", "landmarks"),
+    def run(self) -> None:
+        """One round."""
+        with contextlib.suppress(BrokenPipeError):  # what it died of stands in what it said
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+        self.rounds.append(self._answer())
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.communicate()
+        self._said.close()
+
+    def laps(self, name: str) -> np.ndarray:
+        """Milliseconds of a stage or a sum, of each frame in which any of it ran."""
+        stages = SUMS.get(name, (name,))
+        frames = [
+            f for r in self.rounds for f in ([r["first"]] if name == "detect" else r["frames"])
         ]
-        if self._stream:
-            seams += [
-                (Stream, "push", "stream"),
-                (stream, "window_of", "warp"),
-                (type(self._stream.refiner.start()), "push", "refine"),
-                (tflite, "to_keypoints", "decode"),
-                (Overlay, "draw", "draw"),
+        return np.array(
+            [sum(f.get(s, 0.0) for s in stages) for f in frames if any(s in f for s in stages)]
+        )
+
+    def per_round(self, name: str) -> np.ndarray:
+        """The median of each round, to compare with another chain's of the same rounds."""
+        stages = SUMS.get(name, (name,))
+        return np.array(
+            [
+                np.median([sum(f.get(s, 0.0) for s in stages) for f in r["frames"]])
+                for r in self.rounds
             ]
-        return seams
+        )
 
-
-def looped(source: str | Path) -> Iterator[Frame]:
-    """The frames of a video again and again; the clock goes on, as if the camera had cut."""
-    begin = 0.0
-    while True:
-        for frame in read_video(source):
-            yield Frame(frame.index, begin + frame.time, frame.image)
-        begin += frame.time + 1 / 30
-
-
-def memory(field: str) -> float:
-    """ "VmHWM", the peak of this process's memory, or "VmRSS", what it holds now, in MiB; NaN where nothing tells."""
-    try:
-        return int(Path("/proc/self/status").read_text().split(f"{field}:")[1].split()[0]) / 1024
-    except (OSError, IndexError):
-        return float("nan")
-
-
-def serve() -> None:
-    """What `benchmark` starts: options as JSON in the first argument; the chain's `about`, then a round per line."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what a runtime prints is no answer
-    chain = Chain(**json.loads(sys.argv[1]))
-    print(json.dumps(chain.about), file=answers)
-    for _ in sys.stdin:
-        print(json.dumps({**chain.round(), "memory_mb": memory("VmHWM")}), file=answers)
-
-
-if __name__ == "__main__":
-    sys.exit(run_command(serve))
+    def _answer(self) -> dict:
+        line = self._process.stdout.readline()
+        if line:
+            return json.loads(line)
+        self._process.wait()
+        self._said.seek(0)
+        said = self._said.read().strip().splitlines() or ["it said nothing"]
+        ours = next((s.removeprefix("error: ") for s in said if s.startswith("error: ")), None)
+        raise ClimbEdgeError(
+            ours
+            or f"{self.name}: its process ended with code {self._process.returncode} ({said[-1]});"
+            f" {_REMEDY}"
+        )

@@ -1,4 +1,6 @@
-"""`evaluate`: clips and their videos, an estimator, a refiner -> PCK against the clips' truth, streamed."""
+"""`evaluate`: clips and their videos, an estimator, a refiner -> PCK against the clips' truth,
+streamed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ SCHEMA = "climb-edge/metrics/1"
 def streamed(
     recording: Recording, refiner: Refiner, frames: int, rule: BoxRule = STICKY
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(raw, refined), each (frames, 25, 2) image pixels, of the first person seen in each frame; NaN without one."""
+    """(raw, refined), each (frames, 25, 2) image pixels, of the first person seen in each frame;
+    NaN without one.
+    """
     raw, refined = np.full((2, frames, K, 2), np.nan, np.float32)
     for r in Stream(recording, refiner, rule).over(recording.frames()):
         if r.person is not None and r.frame < frames and np.isnan(raw[r.frame, 0, 0]):
@@ -38,7 +42,8 @@ def evaluate(
 ) -> dict:
     """The metrics of a refiner and, under `raw`, of the estimator's own keypoints.
 
-    PCK is taken in image pixels; only keypoints annotated as visible count (J-HMDB annotates some outside the image).
+    PCK is taken in image pixels; only keypoints annotated as visible count (J-HMDB annotates some
+    outside the image).
     """
     truth = [clips.visible_truth(i) for i in range(len(clips))]
     predicted, raws = [], []
@@ -50,19 +55,38 @@ def evaluate(
     score, base = Score.of(predicted, truth), Score.of(raws, truth)
     missing = sum(int(np.isnan(p[:, 0, 0]).sum()) for p in predicted)
     return {
-        "schema": SCHEMA, "data": clips.source, "estimator": sources[0].name, "refiner": refiner.name, "truth": clips.truth,
-        "space": "image pixels", "box": rule.name, "delay": refiner.delay, "clips": len(clips), "frames": len(clips.keypoints),
-        "missing": missing, "torso": score.threshold, "pck": {"pooled": score.pooled(), "study": score.study()},
-        "keypoints": score.keypoints(), "raw": {"pooled": base.pooled(), "study": base.study()},
-        "jitter": jitter(predicted, truth), "raw_jitter": jitter(raws, truth),
-        "lag_ms": _lag(predicted, truth, clips), "raw_lag_ms": _lag(raws, truth, clips),
-    }  # fmt: skip
+        "schema": SCHEMA,
+        "data": clips.source,
+        "estimator": sources[0].name,
+        "refiner": refiner.name,
+        "truth": clips.truth,
+        "space": "image pixels",
+        "box": rule.name,
+        "delay": refiner.delay,
+        "clips": len(clips),
+        "frames": len(clips.keypoints),
+        "missing": missing,
+        "torso": score.threshold,
+        "pck": {"pooled": score.pooled(), "study": score.study()},
+        "keypoints": score.keypoints(),
+        "raw": {"pooled": base.pooled(), "study": base.study()},
+        "jitter": jitter(predicted, truth),
+        "raw_jitter": jitter(raws, truth),
+        "lag_ms": _lag(predicted, truth, clips),
+        "raw_lag_ms": _lag(raws, truth, clips),
+    }
 
 
 def table(metrics: list[dict]) -> str:
-    """The metrics of several refiners on the same clips as lines of text, the estimator's own first."""
+    """The metrics of several refiners on the same clips as lines of text, the estimator's own
+    first.
+    """
     first = metrics[0]
-    truth = {"human": "human truth", "pseudo": "pseudo ground truth", "generated": "generated truth"}[first["truth"]]
+    truth = {
+        "human": "human truth",
+        "pseudo": "pseudo ground truth",
+        "generated": "generated truth",
+    }[first["truth"]]
     alone = {
         "refiner": "estimator alone",
         "pck": first["raw"],
@@ -71,7 +95,10 @@ def table(metrics: list[dict]) -> str:
     }
     wide = max(len(m["refiner"]) for m in [*metrics, alone]) + 1
     lines = [
-        f"PCK in %, pooled, {truth}: {first['clips']} clips, {first['frames']} frames, {first['missing']} without a person",
+        (
+            f"PCK in %, pooled, {truth}: {first['clips']} clips, {first['frames']} frames,"
+            f" {first['missing']} without a person"
+        ),
         " " * wide + "delay  " + "".join(f"@{a:<22}" for a in ALPHAS) + "jitter px  lag ms",
     ]
     for row in [alone, *metrics]:
@@ -80,7 +107,9 @@ def table(metrics: list[dict]) -> str:
             for v, lo, hi in row["pck"]["pooled"].values()
         )
         lag = "-" if row["lag_ms"] is None else str(round(row["lag_ms"]))
-        lines.append(f"{row['refiner']:{wide}}{row.get('delay', 0):>5}  {pck}{row['jitter']:9.2f}  {lag:>6}")
+        lines.append(
+            f"{row['refiner']:{wide}}{row.get('delay', 0):>5}  {pck}{row['jitter']:9.2f}  {lag:>6}"
+        )
     return "\n".join(lines)
 
 
@@ -95,9 +124,12 @@ def _lag(predicted: list[np.ndarray], truth: list[np.ndarray], clips: ClipSet) -
 
 
 def jitter(predicted: list[np.ndarray], truth: list[np.ndarray]) -> float:
-    """Mean length of the second difference of the error over time, in pixels: how much a standing point trembles."""
+    """Mean length of the second difference of the error over time, in pixels: how much a standing
+    point trembles.
+    """
     seconds = [
-        np.linalg.norm(np.diff(p - t, n=2, axis=0), axis=-1).ravel() for p, t in zip(predicted, truth, strict=True)
+        np.linalg.norm(np.diff(p - t, n=2, axis=0), axis=-1).ravel()
+        for p, t in zip(predicted, truth, strict=True)
     ]
     every = np.concatenate(seconds)
     return float(np.nanmean(every)) if np.isfinite(every).any() else float("nan")

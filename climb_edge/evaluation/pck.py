@@ -1,7 +1,9 @@
-"""PCK: the share of keypoints within a x torso diameter of the truth; pooled and as the study averaged it.
+"""PCK: the share of keypoints within a x torso diameter of the truth; pooled and as the study
+averaged it.
 
-Torso diameter = mean of |left shoulder - left hip| and |right shoulder - right hip| of the truth. A keypoint without
-truth, and a frame without all four torso points, does not count. A missing prediction (NaN) counts as wrong.
+Torso diameter = mean of |left shoulder - left hip| and |right shoulder - right hip| of the truth. A
+keypoint without truth, and a frame without all four torso points, does not count. A missing
+prediction (NaN) counts as wrong.
 """
 
 from __future__ import annotations
@@ -12,7 +14,14 @@ from functools import cache
 
 import numpy as np
 
-from climb_edge.pose.skeleton import GROUPS, KEYPOINTS, LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
+from climb_edge.pose.skeleton import (
+    GROUPS,
+    KEYPOINTS,
+    LEFT_HIP,
+    LEFT_SHOULDER,
+    RIGHT_HIP,
+    RIGHT_SHOULDER,
+)
 
 ALPHAS = (0.05, 0.1, 0.2)
 Interval = tuple[float, float, float]  # value, low, high (95 %)
@@ -39,7 +48,9 @@ def correct(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Score:
-    """Correctness of one set of predictions, kept by clip so that intervals can be drawn over clips."""
+    """Correctness of one set of predictions, kept by clip so that intervals can be drawn over
+    clips.
+    """
 
     by_clip: tuple[np.ndarray, ...]  # each (3, T, 25) from `correct`
     threshold: float  # mean distance of PCK@1 over counted frames (mean torso diameter)
@@ -57,19 +68,28 @@ class Score:
         return _named(_bootstrap(right, count))
 
     def study(self, batch: int = 16) -> dict[str, Interval]:
-        """The study's averaging: mean over batches of `batch` frames of each batch's share; no interval (repeated)."""
+        """The study's averaging: mean over batches of `batch` frames of each batch's share; no
+        interval (repeated).
+        """
         frames = np.concatenate(self.by_clip, axis=1)
         parts = [frames[:, i : i + batch] for i in range(0, frames.shape[1], batch)]
-        shares = np.array([np.nanmean(p, axis=(1, 2)) for p in parts if np.isfinite(p[0]).any()]).reshape(
-            -1, len(ALPHAS)
-        )
+        shares = np.array(
+            [np.nanmean(p, axis=(1, 2)) for p in parts if np.isfinite(p[0]).any()]
+        ).reshape(-1, len(ALPHAS))
         means = shares.mean(0) if len(shares) else np.full(len(ALPHAS), np.nan)
         return _named([(m, m, m) for m in means])
 
     def groups(self) -> dict[str, Score]:
         """A score for each report group of keypoints; what never counts is left out."""
-        parts = {name: tuple(c[..., list(members)] for c in self.by_clip) for name, members in GROUPS.items()}
-        return {n: replace(self, by_clip=p) for n, p in parts.items() if any(np.isfinite(c).any() for c in p)}
+        parts = {
+            name: tuple(c[..., list(members)] for c in self.by_clip)
+            for name, members in GROUPS.items()
+        }
+        return {
+            n: replace(self, by_clip=p)
+            for n, p in parts.items()
+            if any(np.isfinite(c).any() for c in p)
+        }
 
     def keypoints(self) -> dict[str, dict[str, float]]:
         """Pooled share per keypoint and per report group; what never counts is left out."""
@@ -78,7 +98,9 @@ class Score:
         share = np.full((len(ALPHAS), len(KEYPOINTS)), np.nan)
         share[:, counted] = np.nanmean(frames[:, :, counted], axis=1)
         rows = {name: share[:, i] for i, name in enumerate(KEYPOINTS)}
-        rows |= {f"group {name}": share[:, list(members)].mean(1) for name, members in GROUPS.items()}
+        rows |= {
+            f"group {name}": share[:, list(members)].mean(1) for name, members in GROUPS.items()
+        }
         return {
             name: dict(zip(map(str, ALPHAS), map(float, row), strict=True))
             for name, row in rows.items()
@@ -87,17 +109,22 @@ class Score:
 
 
 def drop(score: Score, reference: Score) -> dict[str, Interval]:
-    """Paired change in percentage points, score - reference on the same clips, with its bootstrap interval over clips."""
+    """Paired change in percentage points, score - reference on the same clips, with its bootstrap
+    interval over clips.
+    """
     right, count = _sums(score.by_clip)
     right_reference, _ = _sums(reference.by_clip)
-    return _named([tuple(100 * v for v in row) for row in _bootstrap(right - right_reference, count)])
+    return _named(
+        [tuple(100 * v for v in row) for row in _bootstrap(right - right_reference, count)]
+    )
 
 
 def worst_keypoint(score: Score, reference: Score) -> dict[str, tuple[str, float, float]]:
-    """For each alpha the keypoint that changed most for the worse: name, change in points, upper end of its interval.
+    """For each alpha the keypoint that changed most for the worse: name, change in points, upper
+    end of its interval.
 
-    The worst of 25 noisy changes looks bad by luck: its interval is widened for 25 looks (Bonferroni), so that an upper
-    end under a bar means that the keypoint surely fell.
+    The worst of 25 noisy changes looks bad by luck: its interval is widened for 25 looks
+    (Bonferroni), so that an upper end under a bar means that the keypoint surely fell.
     """
     result, level = {}, 1 - 0.05 / len(KEYPOINTS)
     for a, alpha in enumerate(ALPHAS):
@@ -119,8 +146,12 @@ def _sums(by_clip: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return right, np.array([np.isfinite(c[0]).sum() for c in by_clip])
 
 
-def _bootstrap(right: np.ndarray, count: np.ndarray, level: float = 0.95, draws: int = 2000) -> list[Interval]:
-    """(value, low, high) of sum(right) / sum(count) for each row of right (3, C), resampling clips with replacement."""
+def _bootstrap(
+    right: np.ndarray, count: np.ndarray, level: float = 0.95, draws: int = 2000
+) -> list[Interval]:
+    """(value, low, high) of sum(right) / sum(count) for each row of right (3, C), resampling clips
+    with replacement.
+    """
     total = count.sum()
     if not total:
         return [(float("nan"),) * 3] * len(right)
@@ -135,7 +166,9 @@ def _bootstrap(right: np.ndarray, count: np.ndarray, level: float = 0.95, draws:
 
 @cache
 def _picks(count: int, draws: int) -> np.ndarray:
-    """(draws, count) how often each clip is drawn; the same for every row, keypoint and file, so drawn once."""
+    """(draws, count) how often each clip is drawn; the same for every row, keypoint and file, so
+    drawn once.
+    """
     return np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=draws)
 
 

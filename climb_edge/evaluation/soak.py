@@ -1,4 +1,6 @@
-"""A long run: does a stream that goes on for hours keep its memory, its files, its threads and its speed?"""
+"""A long run: does a stream that goes on for hours keep its memory, its files, its threads and its
+speed?
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from climb_edge.errors import ClimbEdgeError, GateFailed
 from climb_edge.estimators.base import Estimator
 from climb_edge.estimators.load import load_estimator
 from climb_edge.estimators.recording import cached_recording
-from climb_edge.evaluation.contender import looped, memory
+from climb_edge.evaluation.contender_child import looped, memory
 from climb_edge.files.assets import locate, sha256_of
 from climb_edge.files.atomic import existing_file
 from climb_edge.media.frame import Frame
@@ -24,7 +26,8 @@ from climb_edge.streaming.stream import Stream
 from climb_edge.tracking.overlay import Overlay
 
 PARTS = 10
-GROWTH = 16.0  # MiB that memory may grow by after the first part: a map of 0.4 MB leaked per frame shows within 40
+# MiB that memory may grow by after the first part: a map of 0.4 MB leaked per frame shows within 40
+GROWTH = 16.0
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,18 @@ class Part:
 
 
 def soak(
-    source: str | Path, estimator: Estimator, refiner: Refiner, frames: int, recorded: bool = False,
+    source: str | Path,
+    estimator: Estimator,
+    refiner: Refiner,
+    frames: int,
+    recorded: bool = False,
     step: Callable[[], object] = lambda: None,
-) -> list[Part]:  # fmt: skip
-    """Stream `frames` frames of a video, again and again, and draw them; the state at the end of every tenth.
+) -> list[Part]:
+    """Stream `frames` frames of a video, again and again, and draw them; the state at the end of
+    every tenth.
 
-    With `recorded`, the estimator runs once over the video, and what it said is streamed without pictures.
+    With `recorded`, the estimator runs once over the video, and what it said is streamed without
+    pictures.
     """
     if recorded:
         estimator = cached_recording(source, sha256_of(source), estimator)
@@ -62,12 +71,15 @@ def soak(
                 overlay.draw(frame.image, given)
             step()
         took = 1e3 * (time.perf_counter() - since) / max(count, 1)
-        parts.append(Part(frames * (part + 1) // PARTS, took, memory("VmRSS"), _files(), _threads(), results))
+        parts.append(
+            Part(frames * (part + 1) // PARTS, took, memory("VmRSS"), _files(), _threads(), results)
+        )
     return parts
 
 
 def verdict(parts: list[Part]) -> None:
-    """Raise GateFailed where memory grew by over GROWTH MiB since the first part, or files or threads over the first half's.
+    """Raise GateFailed where memory grew by over GROWTH MiB since the first part, or files or
+    threads over the first half's.
 
     Threads come and go: a decoder starts its own each time the video begins anew.
     """
@@ -87,14 +99,12 @@ def verdict(parts: list[Part]) -> None:
 
 def table(parts: list[Part]) -> str:
     """The parts as text."""
-    head = f"{'frames':>10}{'ms a frame':>12}{'memory, MiB':>13}{'open files':>12}{'threads':>9}{'results':>10}"
-    return "\n".join(
-        [head]
-        + [
-            f"{p.frames:>10}{p.milliseconds:>12.2f}{p.memory:>13.1f}{p.files:>12}{p.threads:>9}{p.results:>10}"
-            for p in parts
-        ]
-    )
+    titles = ("frames", "ms a frame", "memory, MiB", "open files", "threads", "results")
+    lines = [
+        (p.frames, f"{p.milliseconds:.2f}", f"{p.memory:.1f}", p.files, p.threads, p.results)
+        for p in parts
+    ]
+    return "\n".join("".join(f"{cell:>13}" for cell in line) for line in (titles, *lines))
 
 
 def command(options) -> None:
@@ -102,7 +112,9 @@ def command(options) -> None:
     from tqdm import tqdm
 
     if len(options.refiner or ()) > 1:
-        raise ClimbEdgeError(f"--soak: expected one --refiner, found {len(options.refiner)}; soak them one by one")
+        raise ClimbEdgeError(
+            f"--soak: expected one --refiner, found {len(options.refiner)}; soak them one by one"
+        )
     source = existing_file(options.source or locate("demo.mp4"), "a video")
     refiner = load_refiner((options.refiner or ["default"])[0], options.threads, options.device)
     estimator = load_estimator(options.estimator, options.weights, threads=options.threads)

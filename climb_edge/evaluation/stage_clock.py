@@ -1,7 +1,7 @@
 """A stage clock: how long each part of a running chain takes, frame by frame.
 
-The parts know nothing of it: a clock wraps functions where they are looked up, only while it watches. What nobody times
-costs nothing.
+The parts know nothing of it: a clock wraps functions where they are looked up, only while it
+watches. What nobody times costs nothing.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 
-Seam = tuple[object, str, str]  # where a function is looked up (a class or a module), its name there, its stage
+# where a function is looked up (a class or a module), its name there, its stage
+Seam = tuple[object, str, str]
 
 
 class Clock:
-    """Milliseconds per stage. A stage that runs inside another is taken out of it: stages add up to what passed.
+    """Milliseconds per stage. A stage that runs inside another is taken out of it: stages add up to
+    what passed.
 
     Belongs to one thread.
     """

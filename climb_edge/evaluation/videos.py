@@ -22,12 +22,15 @@ class VideoFolder:
         if self.path.is_dir():
             return
         if not self.path.is_file():
-            raise ClimbEdgeError(f"{path}: expected a folder or a ZIP of videos, found nothing; check --videos")
+            raise ClimbEdgeError(
+                f"{path}: expected a folder or a ZIP of videos, found nothing; check --videos"
+            )
         try:
             self._archive = zipfile.ZipFile(self.path)
         except (zipfile.BadZipFile, OSError) as error:
             raise ClimbEdgeError(
-                f"{path}: expected a ZIP of videos, found a file that is none or is truncated ({error})"
+                f"{path}: expected a ZIP of videos, found a file that is none or is truncated"
+                f" ({error})"
             ) from error
 
     def read(self, clip: str) -> bytes:
@@ -38,19 +41,26 @@ class VideoFolder:
             path = (self.path / clip).resolve()
             if not path.is_relative_to(self.path.resolve()):
                 raise ClimbEdgeError(
-                    f"{clip}: this clip's name leads out of {self.path}; a clip is named by its path inside the folder"
+                    f"{clip}: this clip's name leads out of {self.path}; a clip is named by its"
+                    " path inside the folder"
                 )
             return path.read_bytes()
         except DAMAGED as error:
             raise ClimbEdgeError(
-                f"{self.path}: expected the video of clip {clip}, found none that can be read ({error}); add it, or leave the clip out"
+                f"{self.path}: expected the video of clip {clip}, found none that can be read"
+                f" ({error}); add it, or leave the clip out"
             ) from error
 
 
 def recordings(
-    clips: ClipSet, videos: VideoFolder, estimator: Estimator, step: Callable[[], object] = lambda: None
+    clips: ClipSet,
+    videos: VideoFolder,
+    estimator: Estimator,
+    step: Callable[[], object] = lambda: None,
 ) -> list[Recording]:
-    """What the estimator saw in each clip's video, cached by the video's content; `step` after each clip."""
+    """What the estimator saw in each clip's video, cached by the video's content; `step` after each
+    clip.
+    """
     result = []
     for name in clips.clip:
         result.append(seen_in(videos, str(name), estimator))
@@ -59,7 +69,9 @@ def recordings(
 
 
 def seen_in(videos: VideoFolder, clip: str, estimator: Estimator) -> Recording:
-    """What the estimator saw in one clip's video, cached by its content. Raises ClimbEdgeError naming the clip."""
+    """What the estimator saw in one clip's video, cached by its content. Raises ClimbEdgeError
+    naming the clip.
+    """
     content = videos.read(clip)
     try:
         return cached_recording(content, hashlib.sha256(content).hexdigest(), estimator)

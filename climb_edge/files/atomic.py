@@ -1,4 +1,6 @@
-"""Files that are whole or absent: an interrupted write leaves the old file or the new one, never half."""
+"""Files that are whole or absent: an interrupted write leaves the old file or the new one, never
+half.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,11 @@ from climb_edge.errors import ClimbEdgeError
 
 @contextlib.contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it over `path` only when the block ends without an error.
+    """Yield a temporary path beside `path`; rename it over `path` only when the block ends without
+    an error.
 
-    An interrupted or failed write leaves the old file (or none), never half of a new one, nor a folder made for it.
-    Raises ClimbEdgeError when the folder cannot be written or the disk is full.
+    An interrupted or failed write leaves the old file (or none), never half of a new one, nor a
+    folder made for it. Raises ClimbEdgeError when the folder cannot be written or the disk is full.
     """
     path = Path(path)
     temporary, new = None, []
@@ -51,7 +54,9 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_json(path: str | Path, value: object) -> None:
-    """Write `value` as JSON, whole or not at all; JSON has no NaN: what could not be computed is null."""
+    """Write `value` as JSON, whole or not at all; JSON has no NaN: what could not be computed is
+    null.
+    """
     write_text(path, json.dumps(_finite(value), indent=1, allow_nan=False))
 
 
@@ -75,11 +80,15 @@ def _write_error(path: Path, error: OSError) -> ClimbEdgeError:
         )
     else:
         found, remedy = error.strerror or str(error), "see the reason given"
-    return ClimbEdgeError(f"{path}: could not be written: {found}; what was there before is unchanged; {remedy}")
+    return ClimbEdgeError(
+        f"{path}: could not be written: {found}; what was there before is unchanged; {remedy}"
+    )
 
 
 def existing_file(path: str | Path, what: str) -> Path:
-    """Return `path` as a Path when it is a file; raise ClimbEdgeError naming `what` was expected otherwise."""
+    """Return `path` as a Path when it is a file; raise ClimbEdgeError naming `what` was expected
+    otherwise.
+    """
     path = Path(path)
     try:
         folder, file = path.is_dir(), path.is_file()
@@ -91,6 +100,7 @@ def existing_file(path: str | Path, what: str) -> Path:
         raise ClimbEdgeError(f"{path}: expected {what}, found no such file; check the path")
     if not os.access(path, os.R_OK):
         raise ClimbEdgeError(
-            f"{path}: expected {what}, found a file that this user may not read; change its permissions"
+            f"{path}: expected {what}, found a file that this user may not read; change its"
+            " permissions"
         )
     return path

@@ -14,16 +14,26 @@ from climb_edge.files.npz import expect_shape, read_npz
 from climb_edge.pose.skeleton import KEYPOINTS, K
 
 _KINDS = {
-    "keypoints": "f", "visible": "iub", "offsets": "iu", "frame_size": "iu", "fps": "f", "clip": "U", "group": "U",
-    "split": "U", "keypoint_names": "U", "source": "U", "weight?": "f",
-}  # fmt: skip
+    "keypoints": "f",
+    "visible": "iub",
+    "offsets": "iu",
+    "frame_size": "iu",
+    "fps": "f",
+    "clip": "U",
+    "group": "U",
+    "split": "U",
+    "keypoint_names": "U",
+    "source": "U",
+    "weight?": "f",
+}
 
 
 @dataclass(frozen=True)
 class ClipSet:
     """C clips, N frames in all; clip i is rows offsets[i]:offsets[i + 1]."""
 
-    keypoints: np.ndarray  # (N, 25, 2) float32, image pixels, pixel centres at integers; NaN = no annotation
+    # (N, 25, 2) float32, image pixels, pixel centres at integers; NaN = no annotation
+    keypoints: np.ndarray
     visible: np.ndarray  # (N, 25) uint8
     offsets: np.ndarray  # (C + 1,) int64
     frame_size: np.ndarray  # (C, 2) int32, width and height
@@ -32,7 +42,8 @@ class ClipSet:
     group: np.ndarray  # (C,) str
     split: np.ndarray  # (C,) str
     source: str  # provenance; "pseudo ground truth: ..." where a teacher made the targets
-    weight: np.ndarray | None = None  # (N, 25) float32 in 0..1: how far a target is to be trusted; None = all 1
+    # (N, 25) float32 in 0..1: how far a target is to be trusted; None = all 1
+    weight: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.clip)
@@ -53,15 +64,23 @@ class ClipSet:
             return self
         end = int(self.offsets[count])
         return replace(
-            self, offsets=self.offsets[: count + 1], weight=None if self.weight is None else self.weight[:end],
+            self,
+            offsets=self.offsets[: count + 1],
+            weight=None if self.weight is None else self.weight[:end],
             **{k: getattr(self, k)[:end] for k in ("keypoints", "visible")},
-            **{k: getattr(self, k)[:count] for k in ("frame_size", "fps", "clip", "group", "split")},
-        )  # fmt: skip
+            **{
+                k: getattr(self, k)[:count] for k in ("frame_size", "fps", "clip", "group", "split")
+            },
+        )
 
     def visible_truth(self, i: int) -> np.ndarray:
-        """Keypoints (T, 25, 2) float64 of clip i with NaN where a keypoint is not annotated as visible."""
+        """Keypoints (T, 25, 2) float64 of clip i with NaN where a keypoint is not annotated as
+        visible.
+        """
         rows = self.rows(i)
-        return np.where(self.visible[rows, :, None] > 0, self.keypoints[rows], np.nan).astype(np.float64)
+        return np.where(self.visible[rows, :, None] > 0, self.keypoints[rows], np.nan).astype(
+            np.float64
+        )
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         """Each clip's name and keypoints (T, 25, 2)."""
@@ -81,7 +100,9 @@ class ClipSet:
 
 def save_clips(path: str | Path, clips: ClipSet) -> None:
     """Write a clip set whole or not at all."""
-    arrays = {f.name: getattr(clips, f.name) for f in fields(clips) if getattr(clips, f.name) is not None}
+    arrays = {
+        f.name: getattr(clips, f.name) for f in fields(clips) if getattr(clips, f.name) is not None
+    }
     with whole_file(path) as temporary, open(temporary, "wb") as stream:
         np.savez_compressed(stream, keypoint_names=np.array(KEYPOINTS), **arrays)
 
@@ -91,37 +112,59 @@ def load_clips(path: str | Path) -> ClipSet:
     a = read_npz(path, _KINDS, "a clip set (.npz)")
     n, c = len(np.atleast_1d(a["keypoints"])), a["clip"].size
     for name, shape in {
-        "keypoints": ("N", K, 2), "visible": (n, K), "offsets": (c + 1,), "frame_size": (c, 2), "fps": (c,),
-        "clip": ("C",), "group": (c,), "split": (c,), "keypoint_names": (K,), "source": (),
+        "keypoints": ("N", K, 2),
+        "visible": (n, K),
+        "offsets": (c + 1,),
+        "frame_size": (c, 2),
+        "fps": (c,),
+        "clip": ("C",),
+        "group": (c,),
+        "split": (c,),
+        "keypoint_names": (K,),
+        "source": (),
         **({"weight": (n, K)} if "weight" in a else {}),
-    }.items():  # fmt: skip
+    }.items():
         expect_shape(path, name, a[name], shape)
     if tuple(a.pop("keypoint_names")) != KEYPOINTS:
         raise ClimbEdgeError(
-            f"{path}: keypoint_names differ from the 25 of this project; map them (climb_edge.pose.skeleton.to_25)"
+            f"{path}: keypoint_names differ from the 25 of this project; map them"
+            " (climb_edge.pose.skeleton.to_25)"
         )
     offsets = a["offsets"].astype(np.int64)
     if not c or offsets[0] != 0 or offsets[-1] != n or (np.diff(offsets) < 0).any():
-        raise ClimbEdgeError(f"{path}: offsets must rise from 0 to {n} (the number of frames) over at least one clip")
+        raise ClimbEdgeError(
+            f"{path}: offsets must rise from 0 to {n} (the number of frames) over at least one clip"
+        )
     names, times = np.unique(a["clip"], return_counts=True)
     if len(names) != c:
-        raise ClimbEdgeError(f"{path}: two clips have the same name, {names[times > 1][0]}; give each its own")
+        raise ClimbEdgeError(
+            f"{path}: two clips have the same name, {names[times > 1][0]}; give each its own"
+        )
     if not np.isfinite(a["keypoints"]).all(-1).any():
         raise ClimbEdgeError(
-            f"{path}: no keypoint is annotated (all are NaN); nothing can be learned or measured from it"
+            f"{path}: no keypoint is annotated (all are NaN); nothing can be learned or measured"
+            " from it"
         )
     if np.isinf(a["keypoints"]).any() or np.nanmax(np.abs(a["keypoints"])) > 1e6:
         raise ClimbEdgeError(
-            f"{path}: keypoints must be image pixels, found infinite ones or ones beyond a million; missing is NaN"
+            f"{path}: keypoints must be image pixels, found infinite ones or ones beyond a million;"
+            " missing is NaN"
         )
     weight = a.get("weight")
     if weight is not None and not ((weight >= 0) & (weight <= 1)).all():
         raise ClimbEdgeError(f"{path}: weight must lie in 0..1")
     return ClipSet(
-        keypoints=a["keypoints"].astype(np.float32), visible=a["visible"].astype(np.uint8), offsets=offsets,
-        frame_size=a["frame_size"].astype(np.int32), fps=a["fps"].astype(np.float32), clip=a["clip"],
-        group=a["group"], split=a["split"], source=str(a["source"]), weight=weight,
-    )  # fmt: skip
+        keypoints=a["keypoints"].astype(np.float32),
+        visible=a["visible"].astype(np.uint8),
+        offsets=offsets,
+        frame_size=a["frame_size"].astype(np.int32),
+        fps=a["fps"].astype(np.float32),
+        clip=a["clip"],
+        group=a["group"],
+        split=a["split"],
+        source=str(a["source"]),
+        weight=weight,
+    )
 
 
 def select_clips(clips: ClipSet, chosen: np.ndarray) -> ClipSet:
@@ -133,7 +176,9 @@ def select_clips(clips: ClipSet, chosen: np.ndarray) -> ClipSet:
     lengths = np.diff(clips.offsets)
     rows = np.repeat(chosen, lengths)
     by_row = {n: getattr(clips, n)[rows] for n in ("keypoints", "visible")}
-    by_clip = {n: getattr(clips, n)[chosen] for n in ("frame_size", "fps", "clip", "group", "split")}
+    by_clip = {
+        n: getattr(clips, n)[chosen] for n in ("frame_size", "fps", "clip", "group", "split")
+    }
     weight = None if clips.weight is None else clips.weight[rows]
     offsets = np.concatenate([[0], np.cumsum(lengths[chosen])]).astype(np.int64)
     return ClipSet(**by_row, **by_clip, offsets=offsets, source=clips.source, weight=weight)
@@ -154,10 +199,19 @@ def join_clips(sets: list[ClipSet]) -> ClipSet:
 
     return ClipSet(
         **{n: joined(n) for n in ("keypoints", "visible", "frame_size", "fps", "group", "split")},
-        offsets=np.concatenate([[0]] + [s.offsets[1:] + start for s, start in zip(sets, starts, strict=False)]),
+        offsets=np.concatenate(
+            [[0]] + [s.offsets[1:] + start for s, start in zip(sets, starts, strict=False)]
+        ),
         clip=np.array(names),
         source="; ".join(dict.fromkeys(s.source for s in sets)),
-        weight=np.concatenate([np.ones(s.visible.shape, np.float32) if s.weight is None else s.weight for s in sets])
-        if weighted
-        else None,
+        weight=(
+            np.concatenate(
+                [
+                    np.ones(s.visible.shape, np.float32) if s.weight is None else s.weight
+                    for s in sets
+                ]
+            )
+            if weighted
+            else None
+        ),
     )

@@ -1,4 +1,6 @@
-"""Read .npz files that nobody has to trust: no pickles, no half files, no claim of size believed before it is checked."""
+"""Read .npz files that nobody has to trust: no pickles, no half files, no claim of size believed
+before it is checked.
+"""
 
 from __future__ import annotations
 
@@ -18,49 +20,74 @@ def read_npz(path: str | Path, names: dict[str, str], what: str) -> dict[str, np
     """Read the arrays `names` (name -> allowed dtype kinds, as in "fiu") of an .npz file.
 
     A name ending in "?" may be missing. Headers are read and checked before anything is unpacked.
-    Raises ClimbEdgeError for a file that is no .npz, truncated, corrupt, pickled, lacks an array or claims too much.
+    Raises ClimbEdgeError for a file that is no .npz, truncated, corrupt, pickled, lacks an array or
+    claims too much.
     """
     path = existing_file(path, what)
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")}
-            wanted = {n.removesuffix("?"): k for n, k in names.items() if not n.endswith("?") or n[:-1] in members}
+            members = {
+                i.filename.removesuffix(".npy"): i
+                for i in archive.infolist()
+                if i.filename.endswith(".npy")
+            }
+            wanted = {
+                n.removesuffix("?"): k
+                for n, k in names.items()
+                if not n.endswith("?") or n[:-1] in members
+            }
             if missing := [n for n in wanted if n not in members]:
                 raise ClimbEdgeError(
-                    f"{path}: expected {what} with arrays {', '.join(wanted)}; {', '.join(missing)} missing"
+                    f"{path}: expected {what} with arrays {', '.join(wanted)}; {', '.join(missing)}"
+                    " missing"
                 )
-            claimed = sum(_check_header(archive, members[n], path, n, kinds) for n, kinds in wanted.items())
+            claimed = sum(
+                _check_header(archive, members[n], path, n, kinds) for n, kinds in wanted.items()
+            )
             if claimed > MAX_BYTES:
                 raise ClimbEdgeError(
-                    f"{path}: claims {claimed / 1e9:.1f} GB of arrays, at most {MAX_BYTES / 1e9:.1f} GB are read; split it into several files"
+                    f"{path}: claims {claimed / 1e9:.1f} GB of arrays, at most"
+                    f" {MAX_BYTES / 1e9:.1f} GB are read; split it into several files"
                 )
             return {n: _read(archive, members[n]) for n in wanted}
     except DAMAGED as error:
         raise ClimbEdgeError(
-            f"{path}: expected {what}, found a file that is truncated, corrupt or of another kind ({error}); make or copy it again"
+            f"{path}: expected {what}, found a file that is truncated, corrupt or of another kind"
+            f" ({error}); make or copy it again"
         ) from error
 
 
 def _header(stream) -> tuple[tuple[int, ...], np.dtype]:
     version = np.lib.format.read_magic(stream)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    read = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
     shape, _, dtype = read(stream)
     return shape, dtype
 
 
-def _check_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, name: str, kinds: str) -> int:
+def _check_header(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, name: str, kinds: str
+) -> int:
     with archive.open(member) as stream:
         shape, dtype = _header(stream)
     if dtype.hasobject:
         raise ClimbEdgeError(
-            f"{path}: array {name} holds Python objects, which are never unpickled; save plain numbers or text"
+            f"{path}: array {name} holds Python objects, which are never unpickled; save plain"
+            " numbers or text"
         )
     if dtype.kind not in kinds:
-        raise ClimbEdgeError(f"{path}: array {name} expected of kind {kinds!r}, found {dtype}; save it with that type")
+        raise ClimbEdgeError(
+            f"{path}: array {name} expected of kind {kinds!r}, found {dtype}; save it with that"
+            " type"
+        )
     size = math.prod(shape) * dtype.itemsize
     if size > member.file_size:
         raise ClimbEdgeError(
-            f"{path}: array {name} claims shape {shape} = {size / 1e9:.3g} GB, but only {member.file_size} bytes are there; make the file again"
+            f"{path}: array {name} claims shape {shape} = {size / 1e9:.3g} GB, but only"
+            f" {member.file_size} bytes are there; make the file again"
         )
     return size
 
@@ -70,11 +97,17 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
         return np.lib.format.read_array(stream, allow_pickle=False)
 
 
-def expect_shape(path: str | Path, name: str, array: np.ndarray, shape: tuple[int | str, ...]) -> None:
-    """Raise ClimbEdgeError unless `array` has `shape`; a letter in `shape` stands for any length."""
+def expect_shape(
+    path: str | Path, name: str, array: np.ndarray, shape: tuple[int | str, ...]
+) -> None:
+    """Raise ClimbEdgeError unless `array` has `shape`; a letter in `shape` stands for any
+    length.
+    """
     fits = array.ndim == len(shape) and all(
         isinstance(s, str) or s == n for s, n in zip(shape, array.shape, strict=True)
     )
     if not fits:
         wanted = ", ".join(map(str, shape))
-        raise ClimbEdgeError(f"{path}: array {name} expected shape ({wanted}), found {array.shape}; rearrange it")
+        raise ClimbEdgeError(
+            f"{path}: array {name} expected shape ({wanted}), found {array.shape}; rearrange it"
+        )

@@ -9,12 +9,15 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 
 MAX_SIDE = 8192  # pixels; a larger frame is refused before it is unpacked into memory
-NO_PICTURE = np.zeros((0, 0, 3), np.uint8)  # this very array, for estimators that look at a frame's number alone
+# this very array, for estimators that look at a frame's number alone
+NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture: its number from 0, its time in seconds from the container, and RGB pixels (H, W, 3) uint8."""
+    """One picture: its number from 0, its time in seconds from the container, and RGB pixels (H, W,
+    3) uint8.
+    """
 
     index: int
     time: float
@@ -22,7 +25,9 @@ class Frame:
 
 
 def check_picture(frame: Frame) -> None:
-    """Raise ClimbEdgeError unless the frame's image is RGB (H, W, 3) uint8, sides of 1 to MAX_SIDE, or NO_PICTURE."""
+    """Raise ClimbEdgeError unless the frame's image is RGB (H, W, 3) uint8, sides of 1 to MAX_SIDE,
+    or NO_PICTURE.
+    """
     image, name = frame.image, f"frame {frame.index}"
     if image is NO_PICTURE:
         return
@@ -37,16 +42,25 @@ def check_picture(frame: Frame) -> None:
     elif image.ndim == 2 or shape[2:] == (1,):
         found, remedy = f"grey, shape {shape} {kind}", "use cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)"
     elif shape[2:] == (4,):
-        found, remedy = f"four channels, shape {shape} {kind}", "use cv2.cvtColor(image, cv2.COLOR_BGRA2RGB)"
+        found, remedy = (
+            f"four channels, shape {shape} {kind}",
+            "use cv2.cvtColor(image, cv2.COLOR_BGRA2RGB)",
+        )
     elif len(shape) == 3 and shape[2] == 3:
-        found, remedy = f"shape {shape} {kind}", "scale the values to 0..255 and use .astype(np.uint8)"
+        found, remedy = (
+            f"shape {shape} {kind}",
+            "scale the values to 0..255 and use .astype(np.uint8)",
+        )
     else:
         found, remedy = f"shape {shape} {kind}", "give one picture, rows first, channels last"
-    raise ClimbEdgeError(f"{name}: expected an RGB picture (H, W, 3) uint8, found {found}; {remedy}")
+    raise ClimbEdgeError(
+        f"{name}: expected an RGB picture (H, W, 3) uint8, found {found}; {remedy}"
+    )
 
 
 def _check_size(name: str, width: int, height: int) -> None:
     if max(width, height) > MAX_SIDE:
         raise ClimbEdgeError(
-            f"{name}: frames of {width} x {height} are larger than {MAX_SIDE} pixels a side; scale it down"
+            f"{name}: frames of {width} x {height} are larger than {MAX_SIDE} pixels a side; scale"
+            " it down"
         )

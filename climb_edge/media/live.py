@@ -8,19 +8,22 @@ from collections.abc import Iterator
 
 from climb_edge.media.frame import Frame
 
-PATIENCE = 5.0  # seconds that `close` waits for a read under way; a camera that hangs must not hang the program
+# seconds that `close` waits for a read under way; a camera that hangs must not hang the program
+PATIENCE = 5.0
 
 
 class Newest:
-    """The newest of `frames` at each `next`: a thread of its own reads them into a single place, where the next frame
-    takes the place of one that nobody took in time.
+    """The newest of `frames` at each `next`: a thread of its own reads them into a single place,
+    where the next frame takes the place of one that nobody took in time.
 
-    Frames keep their own index and time, so what was dropped shows as a gap in the indices; `dropped` counts it. With
-    `paced` a frame is there only when its time has come, counted from the first one's: a file plays as a camera does.
+    Frames keep their own index and time, so what was dropped shows as a gap in the indices;
+    `dropped` counts it. With `paced` a frame is there only when its time has come, counted from the
+    first one's: a file plays as a camera does.
 
-    The thread starts with the first `next`. It alone touches `frames`: a generator that opens a camera opens and
-    releases it there. What it raises is raised by `next`, after the last frame. Close it, or use it as a context
-    manager: the thread ends and `frames` is closed, also in the middle of a pause.
+    The thread starts with the first `next`. It alone touches `frames`: a generator that opens a
+    camera opens and releases it there. What it raises is raised by `next`, after the last frame.
+    Close it, or use it as a context manager: the thread ends and `frames` is closed, also in the
+    middle of a pause.
     """
 
     def __init__(self, frames: Iterator[Frame], paced: bool = False):

@@ -1,7 +1,8 @@
-"""Boxes: the frame of reference in which heatmaps live, and the affine maps between grids and pixels.
+"""Boxes: the frame of reference in which heatmaps live, and the affine maps between grids and
+pixels.
 
-A box is (x0, y0, x1, y1) in image pixels. Cell u of a heatmap of `SIZE` cells lies at x0 + u (x1 - x0) / SIZE.
-An affine is a (2, 3) matrix A with pixel = A @ (x, y, 1).
+A box is (x0, y0, x1, y1) in image pixels. Cell u of a heatmap of `SIZE` cells lies at x0 + u (x1 -
+x0) / SIZE. An affine is a (2, 3) matrix A with pixel = A @ (x, y, 1).
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ SHRUNK = 0.5  # a pose smaller than this share of the box's side moves the box
 
 
 def extent(points: np.ndarray) -> np.ndarray:
-    """Smallest box (4,) float64 around the finite ones of (..., 2) points; NaN where there is none."""
+    """Smallest box (4,) float64 around the finite ones of (..., 2) points; NaN where there
+    is none.
+    """
     points = np.asarray(points, np.float64).reshape(-1, 2)
     points = points[np.isfinite(points).all(1)]
     if not len(points):
@@ -48,7 +51,9 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class BoxRule:
-    """How a stream chooses its box. `sticky` is the product's rule; `frame` is the study's: per frame, unsquared."""
+    """How a stream chooses its box. `sticky` is the product's rule; `frame` is the study's: per
+    frame, unsquared.
+    """
 
     name: str = "sticky"
     grow: float = GROW
@@ -70,7 +75,9 @@ class BoxRule:
             return False
         low, high = box[:2] + self.outer * side, box[2:] - self.outer * side
         return bool(
-            (pose[:2] < low).any() or (pose[2:] > high).any() or (pose[2:] - pose[:2]).max() < self.shrunk * side.max()
+            (pose[:2] < low).any()
+            or (pose[2:] > high).any()
+            or (pose[2:] - pose[:2]).max() < self.shrunk * side.max()
         )
 
 
@@ -97,6 +104,8 @@ def invert(affine: np.ndarray) -> np.ndarray:
 
 
 def transform(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Map (..., 2) points by an affine (2, 3), or (..., N, 2) by (..., 2, 3); the same shape, float64."""
+    """Map (..., 2) points by an affine (2, 3), or (..., N, 2) by (..., 2, 3); the same shape,
+    float64.
+    """
     moved = affine[:, 2] if affine.ndim == 2 else affine[..., None, :, 2]
     return np.asarray(points, np.float64) @ np.swapaxes(affine[..., :2], -1, -2) + moved

@@ -12,11 +12,13 @@ from climb_edge.pose.render import CENTRE, MASS, _profile, cast
 
 
 def decode(heatmaps, subpixel: bool = True, ops=np):
-    """Place and height of each map's maximum: (..., R, C, K) -> cells (..., K, 2) = (x, y), peaks (..., K).
+    """Place and height of each map's maximum: (..., R, C, K) -> cells (..., K, 2) = (x, y), peaks
+    (..., K).
 
-    Maximum = mean over ties; an empty map gives the middle of the box and height 0. With `subpixel`, one second-order
-    step on the log of the map (Zhang et al., DARK, CVPR 2020, eq. 7, without the blur), clamped to one cell; border
-    cells and ties are not refined. Without, it is the study's decode: the first maximum, whole cells.
+    Maximum = mean over ties; an empty map gives the middle of the box and height 0. With
+    `subpixel`, one second-order step on the log of the map (Zhang et al., DARK, CVPR 2020, eq. 7,
+    without the blur), clamped to one cell; border cells and ties are not refined. Without, it is
+    the study's decode: the first maximum, whole cells.
     """
     shape = ops.shape(heatmaps)
     rows, columns = shape[-3], shape[-2]
@@ -27,13 +29,18 @@ def decode(heatmaps, subpixel: bool = True, ops=np):
         step_x, step_y = _second_order_step(maps, x, y, ties, rows, columns, ops)
         x, y = x + step_x, y + step_y
     empty = peaks <= 0
-    return ops.stack([ops.where(empty, CENTRE, x), ops.where(empty, CENTRE, y)], axis=-1), ops.maximum(peaks, 0.0)
+    return ops.stack(
+        [ops.where(empty, CENTRE, x), ops.where(empty, CENTRE, y)], axis=-1
+    ), ops.maximum(peaks, 0.0)
 
 
 def _place(maps, peaks, columns, every: bool, ops):
-    """Of the cells in which each map (..., K, R C) reaches its peak, `every` one or the first: mean x, mean y, number."""
+    """Of the cells in which each map (..., K, R C) reaches its peak, `every` one or the first: mean
+    x, mean y, number.
+    """
     reached = maps >= peaks[..., None]
-    if ops is np:  # few cells do, and only those are visited: the same numbers in a fraction of the time
+    # few cells do, and only those are visited: the same numbers in a fraction of the time
+    if ops is np:
         which, cell = np.divmod(np.flatnonzero(reached), maps.shape[-1])
         if not every:
             which, first = np.unique(which, return_index=True)
@@ -53,10 +60,12 @@ def _place(maps, peaks, columns, every: bool, ops):
 
 
 def decode_rendered(cells, sigma, background, subpixel: bool = True, ops=np):
-    """What `decode` finds in maps rendered at whole cells over a background, without rendering them: (..., K, 2).
+    """What `decode` finds in maps rendered at whole cells over a background, without rendering
+    them: (..., K, 2).
 
-    cells (..., K, 2), NaN = none; sigma and background (share of the mass spread over the map) broadcastable to (..., K).
-    A rendered map is the product of two profiles, so that its maximum is where theirs are.
+    cells (..., K, 2), NaN = none; sigma and background (share of the mass spread over the map)
+    broadcastable to (..., K). A rendered map is the product of two profiles, so that its maximum is
+    where theirs are.
     """
     present = ops.all(ops.isfinite(cells), axis=-1)
     whole = ops.floor(ops.clip(ops.where(ops.isfinite(cells), cells, 0.0), 0.0, SIZE - 1.0) + 0.5)
@@ -75,7 +84,9 @@ def decode_rendered(cells, sigma, background, subpixel: bool = True, ops=np):
         inside = alone & (x >= 1) & (x <= SIZE - 2) & (y >= 1) & (y <= SIZE - 2)
         columns, rows = (
             ops.take_along_axis(
-                p, cast(ops.where(inside, place, 1.0), "int32", ops)[..., None] + np.array([-1, 0, 1]), -1
+                p,
+                cast(ops.where(inside, place, 1.0), "int32", ops)[..., None] + np.array([-1, 0, 1]),
+                -1,
             )
             for p, place in ((profiles[0], x), (profiles[1], y))
         )
@@ -96,7 +107,9 @@ def _second_order_step(maps, x, y, ties, rows, columns, ops):
 
 
 def _step(near, inside, ops):
-    """-H^-1 g of the log of the nine values (..., 9) around a maximum, row by row; 0 where H is not a peak's."""
+    """-H^-1 g of the log of the nine values (..., 9) around a maximum, row by row; 0 where H is not
+    a peak's.
+    """
     near = ops.log(ops.maximum(near, 1e-10))
     nw, n, ne, w, c, e, sw, s, se = (near[..., i] for i in range(9))
     gx, gy = (e - w) / 2, (s - n) / 2
@@ -110,7 +123,9 @@ def _step(near, inside, ops):
 
 
 def both_decodes(emitted: np.ndarray) -> np.ndarray:
-    """Heatmaps (T, 56, 56, 25) -> (2, T, 25, 2): DARK, and the study's argmax. Keypoints (T, 25, 2 or 3) are both."""
+    """Heatmaps (T, 56, 56, 25) -> (2, T, 25, 2): DARK, and the study's argmax. Keypoints (T, 25, 2
+    or 3) are both.
+    """
     if emitted.ndim == 3:
         return np.stack([emitted[..., :2]] * 2)
     return np.stack([decode(emitted)[0], decode(emitted, subpixel=False)[0]])

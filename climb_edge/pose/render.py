@@ -1,7 +1,7 @@
 """From keypoints to heatmaps: normalise, render, warp into a box.
 
-Layout is (..., rows, columns, keypoints); row = y, column = x. What takes `ops` is the same code on NumPy (the
-default) and on keras.ops, so that training, files and streams cannot drift apart.
+Layout is (..., rows, columns, keypoints); row = y, column = x. What takes `ops` is the same code on
+NumPy (the default) and on keras.ops, so that training, files and streams cannot drift apart.
 """
 
 from __future__ import annotations
@@ -12,19 +12,24 @@ import numpy as np
 from climb_edge.pose.boxes import SIZE, compose, invert
 
 MASS = 255.0  # every heatmap of an input or a target sums to this, or is all zero
-PEAK = MASS / (2 * np.pi)  # 40.6: height of a target's peak, a Gaussian of sigma 1 that sums to MASS
+# 40.6: height of a target's peak, a Gaussian of sigma 1 that sums to MASS
+PEAK = MASS / (2 * np.pi)
 CENTRE = SIZE / 2  # where an empty map decodes to: the middle of the box
 
 
 def normalise(heatmaps, ops=np):
-    """Negatives to 0, then every map of (..., R, C, K) scaled to sum to 255; an all-zero map stays zero."""
+    """Negatives to 0, then every map of (..., R, C, K) scaled to sum to 255; an all-zero map stays
+    zero.
+    """
     heatmaps = ops.maximum(heatmaps, 0.0)
     total = ops.sum(heatmaps, axis=(-3, -2), keepdims=True)
     return heatmaps * ops.where(total > 0, MASS / ops.where(total > 0, total, 1.0), 0.0)
 
 
 def to_cells(points: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Image pixels (..., 2) to heatmap cells over `box` (..., 4): u = (X - x0) 56 / (x1 - x0), not rounded."""
+    """Image pixels (..., 2) to heatmap cells over `box` (..., 4): u = (X - x0) 56 / (x1 - x0), not
+    rounded.
+    """
     box = np.asarray(box, np.float64)
     return (np.asarray(points, np.float64) - box[..., :2]) * SIZE / (box[..., 2:] - box[..., :2])
 
@@ -36,11 +41,13 @@ def to_pixels(cells: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 
 def render(cells, sigma=1.0, subcell: bool = False, ops=np):
-    """Heatmaps (..., 56, 56, K) of mass 255 around cells (..., K, 2) = (x, y); a NaN keypoint gives an all-zero map.
+    """Heatmaps (..., 56, 56, K) of mass 255 around cells (..., K, 2) = (x, y); a NaN keypoint gives
+    an all-zero map.
 
-    A unit impulse in one cell after a Gaussian filter that is cut at 4 sigma and reflects at the borders: it is
-    separable, so each map is the outer product of two profiles. A keypoint outside the box goes to the closest border
-    cell. The study rounds to whole cells; `subcell` keeps the exact place. `sigma`: a number or broadcastable to (..., K).
+    A unit impulse in one cell after a Gaussian filter that is cut at 4 sigma and reflects at the
+    borders: it is separable, so each map is the outer product of two profiles. A keypoint outside
+    the box goes to the closest border cell. The study rounds to whole cells; `subcell` keeps the
+    exact place. `sigma`: a number or broadcastable to (..., K).
     """
     present = ops.all(ops.isfinite(cells), axis=-1)
     cells = ops.clip(ops.where(ops.isfinite(cells), cells, 0.0), 0.0, SIZE - 1.0)
@@ -50,11 +57,15 @@ def render(cells, sigma=1.0, subcell: bool = False, ops=np):
     mass = MASS * cast(present, "float32", ops)
     rows = _profile(cells[..., 1], sigma, ops) * mass[..., None]
     columns = _profile(cells[..., 0], sigma, ops)
-    return ops.swapaxes(rows, -1, -2)[..., :, None, :] * ops.swapaxes(columns, -1, -2)[..., None, :, :]
+    return (
+        ops.swapaxes(rows, -1, -2)[..., :, None, :] * ops.swapaxes(columns, -1, -2)[..., None, :, :]
+    )
 
 
 def _profile(centre, sigma, ops):
-    """Filtered impulse along one axis: (..., K) centres -> (..., K, 56), summing to 1; its mirror images are added."""
+    """Filtered impulse along one axis: (..., K) centres -> (..., K, 56), summing to 1; its mirror
+    images are added.
+    """
     grid = np.arange(SIZE, dtype=np.float32)
     centre, sigma = centre[..., None], sigma[..., None]
     radius = ops.floor(4 * sigma + 0.5)
@@ -62,15 +73,19 @@ def _profile(centre, sigma, ops):
     def kernel(distance):
         return ops.where(ops.abs(distance) <= radius, ops.exp(-0.5 * (distance / sigma) ** 2), 0.0)
 
-    profile = kernel(grid - centre) + kernel(grid + 1 + centre) + kernel(grid - (2 * SIZE - 1 - centre))
+    profile = (
+        kernel(grid - centre) + kernel(grid + 1 + centre) + kernel(grid - (2 * SIZE - 1 - centre))
+    )
     return profile / ops.sum(profile, axis=-1, keepdims=True)
 
 
 def warp(native: np.ndarray, affine: np.ndarray, frame: np.ndarray) -> np.ndarray:
-    """Sample a native map (H, W, K) on the 56 x 56 grid of `frame`, bilinear, zero outside; float32.
+    """Sample a native map (H, W, K) on the 56 x 56 grid of `frame`, bilinear, zero outside;
+    float32.
 
-    `affine` (2, 3) maps native cells to image pixels, `frame` (2, 3) the grid's cells to image pixels: `box_affine` of a
-    box. The map is sampled once, whatever crop rotation, crop scale and box there are.
+    `affine` (2, 3) maps native cells to image pixels, `frame` (2, 3) the grid's cells to image
+    pixels: `box_affine` of a box. The map is sampled once, whatever crop rotation, crop scale and
+    box there are.
     """
     cells = compose(invert(affine), frame)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -1,4 +1,6 @@
-"""Refiners: heatmaps of one person in, frame after frame; keypoints of that frame, or of the one two frames ago, out."""
+"""Refiners: heatmaps of one person in, frame after frame; keypoints of that frame, or of the one
+two frames ago, out.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +24,14 @@ class Track(ABC):
 
     @abstractmethod
     def push(self, heatmaps: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray | None:
-        """Heatmaps (56, 56, 25) of the next frame -> keypoints (T, 25, 3) = x and y in cells, score 0..1.
+        """Heatmaps (56, 56, 25) of the next frame -> keypoints (T, 25, 3) = x and y in cells, score
+        0..1.
 
-        `seen` (25, 3): the keypoints as decoded from the estimator's own maps, x and y in cells of the box and the height
-        of the peak, 0..1, which normalised heatmaps no longer tell. None before the fifth frame. The frame `delay` frames
-        ago comes first, then the later ones as far as this refiner can tell them: only the first is used in a running
-        stream, the rest when it ends.
+        `seen` (25, 3): the keypoints as decoded from the estimator's own maps, x and y in cells of
+        the box and the height of the peak, 0..1, which normalised heatmaps no longer tell. None
+        before the fifth frame. The frame `delay` frames ago comes first, then the later ones as far
+        as this refiner can tell them: only the first is used in a running stream, the rest when it
+        ends.
         """
 
     def moved(self, affine: np.ndarray) -> bool:
@@ -41,8 +45,8 @@ class Track(ABC):
 class Refiner(Protocol):
     """`delay` = frames between the newest frame and the one whose keypoints come out.
 
-    `rate` = frames a second that it was made for, None where nobody knows. `runtime` and `backend` name what computes,
-    `reason` says why that.
+    `rate` = frames a second that it was made for, None where nobody knows. `runtime` and `backend`
+    name what computes, `reason` says why that.
     """
 
     name: str
@@ -57,7 +61,9 @@ class Refiner(Protocol):
 
 
 def to_keypoints(heatmaps: np.ndarray, full: float = PEAK) -> np.ndarray:
-    """Refined heatmaps (..., 56, 56, 25) -> (..., 25, 3): x, y in cells and a score, 1 for a peak as high as `full`."""
+    """Refined heatmaps (..., 56, 56, 25) -> (..., 25, 3): x, y in cells and a score, 1 for a peak
+    as high as `full`.
+    """
     cells, peaks = decode(heatmaps)
     return np.concatenate([cells, np.clip(peaks / full, 0, 1)[..., None]], axis=-1)
 
@@ -66,10 +72,14 @@ MAPS = (SIZE, SIZE, K)
 
 
 def expect_maps(name: str, heatmaps: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Raise ClimbEdgeError unless `heatmaps` are float32 of `shape`: a runtime would take them wrongly, or die."""
+    """Raise ClimbEdgeError unless `heatmaps` are float32 of `shape`: a runtime would take them
+    wrongly, or die.
+    """
     expect_shape(name, "heatmaps", heatmaps, shape)
     if heatmaps.dtype != np.float32:
-        raise ClimbEdgeError(f"{name}: heatmaps expected as float32, found {heatmaps.dtype}; use normalise() on them")
+        raise ClimbEdgeError(
+            f"{name}: heatmaps expected as float32, found {heatmaps.dtype}; use normalise() on them"
+        )
 
 
 def peaks_of(seen: np.ndarray | None) -> np.ndarray | None:
@@ -78,7 +88,9 @@ def peaks_of(seen: np.ndarray | None) -> np.ndarray | None:
 
 
 class WindowTrack(Track):
-    """A track of a refiner that sees the last 5 frames whole: window (5, 56, 56, 25) -> keypoints (T, 25, 3)."""
+    """A track of a refiner that sees the last 5 frames whole: window (5, 56, 56, 25) -> keypoints
+    (T, 25, 3).
+    """
 
     def __init__(self, refine: Callable[[np.ndarray], np.ndarray]):
         self._refine, self._frames = refine, deque(maxlen=WINDOW)

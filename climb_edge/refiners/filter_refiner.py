@@ -16,11 +16,13 @@ DELAYS = {"newest": 0, "centre": WINDOW // 2}
 
 
 class Smoother:
-    """A filter of the decoded points of the last 5 frames, as "gaussian:sigma=2" or "median:reach=1,emits=newest".
+    """A filter of the decoded points of the last 5 frames, as "gaussian:sigma=2" or
+    "median:reach=1,emits=newest".
 
-    `emits` tells which of them comes out: "centre" (2 frames late), as filters that look both ways are meant to be used,
-    or "newest". One-Euro looks back only: it gives the newest one and remembers everything since its track began.
-    Raises ClimbEdgeError for a filter, parameter or value that there is not.
+    `emits` tells which of them comes out: "centre" (2 frames late), as filters that look both ways
+    are meant to be used, or "newest". One-Euro looks back only: it gives the newest one and
+    remembers everything since its track began. Raises ClimbEdgeError for a filter, parameter or
+    value that there is not.
     """
 
     contract, runtime, backend, reason, rate = None, "none", "cpu", "a filter needs no graph", 30.0
@@ -29,12 +31,18 @@ class Smoother:
         name, _, rest = spec.partition(":")
         parts = [part.strip() for part in rest.split(",") if part.strip()]
         emits = [part.partition("=")[2].strip() for part in parts if part.startswith("emits=")]
-        self.filter = get(name + ":" + ",".join(part for part in parts if not part.startswith("emits=")))
+        self.filter = get(
+            name + ":" + ",".join(part for part in parts if not part.startswith("emits="))
+        )
         only = self.filter.name == "one_euro"
         self.emits = emits[0] if emits else "newest" if only else "centre"
         if len(emits) > 1 or self.emits not in (DELAYS if not only else ("newest",)):
-            expected = "newest, which is all that One-Euro can give" if only else "newest or centre, once"
-            raise ClimbEdgeError(f"filter {spec!r}: expected emits={expected}; found {', '.join(emits)}")
+            expected = (
+                "newest, which is all that One-Euro can give" if only else "newest or centre, once"
+            )
+            raise ClimbEdgeError(
+                f"filter {spec!r}: expected emits={expected}; found {', '.join(emits)}"
+            )
         self.delay, self.name = DELAYS[self.emits], f"{self.filter.spec},emits={self.emits}"
 
     def start(self) -> Track:
@@ -69,7 +77,9 @@ class _Recursive(Track):
 
     def push(self, heatmaps: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray | None:
         keypoints = _points(self._smoother.name, heatmaps, seen)
-        self._state, points = self._smoother.filter.step(self._state, _known(keypoints) / SIZE, self._smoother.rate)
+        self._state, points = self._smoother.filter.step(
+            self._state, _known(keypoints) / SIZE, self._smoother.rate
+        )
         self._count += 1
         return _filled(points * SIZE, keypoints)[None] if self._count >= WINDOW else None
 
@@ -86,7 +96,9 @@ def _points(name: str, heatmaps: np.ndarray, seen: np.ndarray | None) -> np.ndar
 
 
 def _known(keypoints: np.ndarray) -> np.ndarray:
-    """x, y (..., 25, 2); NaN where the map is empty, and decodes to the middle of the box for want of anything else."""
+    """x, y (..., 25, 2); NaN where the map is empty, and decodes to the middle of the box for want
+    of anything else.
+    """
     return np.where(keypoints[..., 2:] > 0, keypoints[..., :2], np.nan)
 
 

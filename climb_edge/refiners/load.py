@@ -10,10 +10,11 @@ from climb_edge.refiners.tflite import TFLiteRefiner, default_path
 
 
 def load_refiner(spec: str, threads: int | None = None, device: str = "cpu") -> Refiner:
-    """`identity`, `default` (the one this package carries), a filter, or the path of a .tflite with its contract.
+    """`identity`, `default` (the one this package carries), a filter, or the path of a .tflite with
+    its contract.
 
-    A filter is "one_euro", "gaussian:sigma=2" and the like (see `climb_edge.refiners.filters`). `device` is "cpu", "gpu" or
-    "auto" (see Session) and for graphs alone.
+    A filter is "one_euro", "gaussian:sigma=2" and the like (see `climb_edge.refiners.filters`).
+    `device` is "cpu", "gpu" or "auto" (see Session) and for graphs alone.
     """
     if spec == "identity":
         return Identity()

@@ -18,27 +18,42 @@ from climb_edge.runtime.golden import check_graph
 
 
 class TFLiteRefiner:
-    """A graph with its contract. A file that emits `all` gives its centre frame, so it can end a stream well."""
+    """A graph with its contract. A file that emits `all` gives its centre frame, so it can end a
+    stream well.
+    """
 
-    def __init__(self, path: str | Path, threads: int | None = None, quiet: bool = False, device: str = "cpu"):
-        """`device` is "cpu", "gpu" or "auto"; `runtime`, `backend` and `reason` tell what was taken (see Session).
+    def __init__(
+        self, path: str | Path, threads: int | None = None, quiet: bool = False, device: str = "cpu"
+    ):
+        """`device` is "cpu", "gpu" or "auto"; `runtime`, `backend` and `reason` tell what was taken
+        (see Session).
 
-        Raises ClimbEdgeError when the file is damaged, foreign, or this runtime computes it wrongly. Warns (not when
-        `quiet`) where the file was written although its conversion's checks did not pass.
+        Raises ClimbEdgeError when the file is damaged, foreign, or this runtime computes it
+        wrongly. Warns (not when `quiet`) where the file was written although its conversion's
+        checks did not pass.
         """
         graph, self.contract = read_model(path)
         checks = self.contract["checks"]
         if checks["verdict"] != "pass" and not quiet:
             why = "; ".join(map(str, checks.get("reasons") or ["no reason is given"]))[:300]
-            warnings.warn(f"{path}: the checks of its conversion say {checks['verdict']!r}: {why}", stacklevel=2)
+            warnings.warn(
+                f"{path}: the checks of its conversion say {checks['verdict']!r}: {why}",
+                stacklevel=2,
+            )
         self.name = Path(path).name
-        self._session = session = open_session(graph, self.contract["golden"], device, threads, path)
+        self._session = session = open_session(
+            graph, self.contract["golden"], device, threads, path
+        )
         self.runtime, self.backend, self.reason = session.runtime, session.backend, session.reason
-        error, tolerance = check_graph(path, session, self.contract), self.contract["golden"]["tolerance"]
+        error, tolerance = (
+            check_graph(path, session, self.contract),
+            self.contract["golden"]["tolerance"],
+        )
         if not error <= tolerance:
             raise ClimbEdgeError(
-                f"{path}: on the golden input this runtime ({self.runtime}) is {error:.2g} of the scale away, at most "
-                f"{tolerance:g} is allowed; use {self.contract.get('runtime')} or another recipe"
+                f"{path}: on the golden input this runtime ({self.runtime}) is {error:.2g} of the"
+                f" scale away, at most {tolerance:g} is allowed; use {self.contract.get('runtime')}"
+                " or another recipe"
             )
         self.delay = 0 if self.contract["emits"] == "newest" else WINDOW // 2
         self.rate = self.contract.get("fps")
@@ -47,13 +62,17 @@ class TFLiteRefiner:
         return (_StepTrack if self.contract["form"] == "step" else _WholeTrack)(self)
 
     def run(
-        self, heatmaps: np.ndarray, state: list[np.ndarray] | None = None, peaks: np.ndarray | None = None
+        self,
+        heatmaps: np.ndarray,
+        state: list[np.ndarray] | None = None,
+        peaks: np.ndarray | None = None,
     ) -> tuple[np.ndarray, list[np.ndarray]]:
         """What the graph emits, and its new state; `state` None begins with zeros.
 
-        Window form: heatmaps (5, 56, 56, 25) and peaks (5, 25), step form: (56, 56, 25) and (25,). Peaks are the heights
-        of the estimator's own maps; a graph whose contract does not ask for them does without. Emits heatmaps
-        (T, 56, 56, 25) or keypoints (T, 25, 3), as the contract says. Raises ClimbEdgeError where peaks are missing.
+        Window form: heatmaps (5, 56, 56, 25) and peaks (5, 25), step form: (56, 56, 25) and (25,).
+        Peaks are the heights of the estimator's own maps; a graph whose contract does not ask for
+        them does without. Emits heatmaps (T, 56, 56, 25) or keypoints (T, 25, 3), as the contract
+        says. Raises ClimbEdgeError where peaks are missing.
         """
         stepping = self.contract["form"] == "step"
         expect_maps(self.name, heatmaps, MAPS if stepping else (WINDOW, *MAPS))
@@ -61,21 +80,31 @@ class TFLiteRefiner:
             state = [np.zeros(tensor["shape"], np.float32) for tensor in self.contract["state"]]
         asked = self.contract.get("peaks", False)
         if asked and peaks is None:
-            raise ClimbEdgeError(f"{self.name}: asks for the heights of the estimator's maps; pass them as `peaks`")
+            raise ClimbEdgeError(
+                f"{self.name}: asks for the heights of the estimator's maps; pass them as `peaks`"
+            )
         emitted, *state = self._session.run(*to_inputs(heatmaps, peaks if asked else None), *state)
         return to_frames(emitted) if self.contract["output"] == "heatmaps" else emitted[0], state
 
     def keypoints(self, emitted: np.ndarray) -> np.ndarray:
-        """What `run` emits -> keypoints (T, 25, 3): those of the delayed frame and, where there are any, later ones."""
+        """What `run` emits -> keypoints (T, 25, 3): those of the delayed frame and, where there are
+        any, later ones.
+        """
         emitted = emitted[WINDOW // 2 :] if len(emitted) == WINDOW else emitted
-        return to_keypoints(emitted, self.contract["peak"]) if self.contract["output"] == "heatmaps" else emitted
+        return (
+            to_keypoints(emitted, self.contract["peak"])
+            if self.contract["output"] == "heatmaps"
+            else emitted
+        )
 
 
 class _WholeTrack(WindowTrack):
     """A track of a window graph; it keeps the peaks beside the frames."""
 
     def __init__(self, refiner: TFLiteRefiner):
-        super().__init__(lambda window: refiner.keypoints(refiner.run(window, peaks=self._told())[0]))
+        super().__init__(
+            lambda window: refiner.keypoints(refiner.run(window, peaks=self._told())[0])
+        )
         self._peaks = deque(maxlen=WINDOW)
 
     def push(self, heatmaps: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray | None:

@@ -1,7 +1,8 @@
 """Run a graph in a process apart, with a time limit: under the same runtime, or under a second one.
 
-A quantized graph can make the runtime abort its process while it prepares: a graph just made is loaded here first. The
-second runtime, tflite-runtime 2.14, lives in an environment of its own; what it gives for a file is compared with ours.
+A quantized graph can make the runtime abort its process while it prepares: a graph just made is
+loaded here first. The second runtime, tflite-runtime 2.14, lives in an environment of its own; what
+it gives for a file is compared with ours.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ _ROUTINE = re.compile(r"INFO|WARNING|[IW]\d{4} ")
 class Apart:
     """What another process made of a graph.
 
-    `status` is "ran", "refused" (the runtime, or the shape of an input, raised an error), "crashed" (a signal or an
-    exit code), "timed out" or "skipped" (no such runtime); `reason` says at which stage and why, and is empty for
-    "ran". `outputs` holds, per run, one float32 array per output in the Interpreter's order, for "ran" alone. `load_ms`
-    is the time to read, load and allocate; `memory_mb` by how many million bytes loading and running, with the arrays
-    of a run, raised the peak of the process's resident memory.
+    `status` is "ran", "refused" (the runtime, or the shape of an input, raised an error), "crashed"
+    (a signal or an exit code), "timed out" or "skipped" (no such runtime); `reason` says at which
+    stage and why, and is empty for "ran". `outputs` holds, per run, one float32 array per output in
+    the Interpreter's order, for "ran" alone. `load_ms` is the time to read, load and allocate;
+    `memory_mb` by how many million bytes loading and running, with the arrays of a run, raised the
+    peak of the process's resident memory.
     """
 
     status: str
@@ -48,18 +50,24 @@ class Apart:
 
 
 def second_python() -> Path | None:
-    """The interpreter that has the second runtime: the environment's choice, else the one that make has built."""
+    """The interpreter that has the second runtime: the environment's choice, else the one that make
+    has built.
+    """
     if named := os.environ.get(SECOND_PYTHON):
         return Path(named) if os.access(named, os.X_OK) and Path(named).is_file() else None
     return _HOME / "bin" / "python" if (_HOME / ".ready").is_file() else None
 
 
 def why_not_second() -> str | None:
-    """Why nothing runs under the second runtime on this machine; None where it has an interpreter to try."""
+    """Why nothing runs under the second runtime on this machine; None where it has an interpreter
+    to try.
+    """
     if second_python():
         return None
     if named := os.environ.get(SECOND_PYTHON):
-        return f"{SECOND_PYTHON} names {named}, which is no program; correct or unset it, or {_REMEDY}"
+        return (
+            f"{SECOND_PYTHON} names {named}, which is no program; correct or unset it, or {_REMEDY}"
+        )
     return f"{SECOND} is not there; {_REMEDY}, or name in {SECOND_PYTHON} a Python that has it"
 
 
@@ -71,12 +79,14 @@ def run_apart(
     threads: int = 1,
     timeout: float = 120,
 ) -> Apart:
-    """Load a .tflite `graph` in another process and run it once per entry of `runs`; `second`: under tflite-runtime.
+    """Load a .tflite `graph` in another process and run it once per entry of `runs`; `second`:
+    under tflite-runtime.
 
-    An entry holds one float32 array per input, in the order of `Session.inputs`, of exactly its shape; an integer
-    input's values are quantized by its scale and zero point. With `chained` every entry after the first holds only the
-    first input; the others are the run before's outputs from the second on (a step graph's state). `timeout` is in
-    seconds, for everything. No run is needed to learn whether the graph loads.
+    An entry holds one float32 array per input, in the order of `Session.inputs`, of exactly its
+    shape; an integer input's values are quantized by its scale and zero point. With `chained` every
+    entry after the first holds only the first input; the others are the run before's outputs from
+    the second on (a step graph's state). `timeout` is in seconds, for everything. No run is needed
+    to learn whether the graph loads.
     """
     if second and (reason := why_not_second()):
         return Apart("skipped", reason)
@@ -87,7 +97,12 @@ def run_apart(
         for number, arrays in enumerate(runs):
             for index, array in enumerate(arrays):
                 np.save(folder / f"in{number}.{index}.npy", array, allow_pickle=False)
-        job = {"runtime": runtime, "runs": [len(arrays) for arrays in runs], "chained": chained, "threads": threads}
+        job = {
+            "runtime": runtime,
+            "runs": [len(arrays) for arrays in runs],
+            "chained": chained,
+            "threads": threads,
+        }
         write_json(folder / "job.json", job)
         with open(folder / "log", "wb") as log:
             files = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
@@ -99,7 +114,8 @@ def run_apart(
 
 
 def _command(folder: Path, second: bool) -> list[str]:
-    # -P: the folder `convert` lends no modules to the child; -I: nor does PYTHONPATH, which is the first interpreter's.
+    # -P: the folder `convert` lends no modules to the child; -I: nor does PYTHONPATH, which is the
+    # first interpreter's.
     start = [str(second_python()), "-I"] if second else [sys.executable, "-P"]
     return [*start, str(_CHILD), str(folder)]
 
@@ -113,14 +129,18 @@ def _result(folder: Path, code: int | None, timeout: float, runs: int, second: b
     if code is None:
         return Apart("timed out", f"no result in {timeout:g} s while {_doing(stage)}", **known)
     words = _last_words(folder)
-    if second and code > 0 and stage == "starting":  # an interpreter without the runtime says nothing of the graph
+    # an interpreter without the runtime says nothing of the graph
+    if second and code > 0 and stage == "starting":
         return Apart("skipped", f"{second_python()} does not run {SECOND} ({words}); {_REMEDY}")
     if "refused" in found:
         return Apart("refused", f"{stage}: {found['refused']}", **known)
     if code or stage != "ending":
         died = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return Apart("crashed", f"{died} while {_doing(stage)}{words and f': {words}'}", **known)
-    outputs = [[np.load(folder / f"out{run}.{i}.npy") for i in range(found["outputs"])] for run in range(runs)]
+    outputs = [
+        [np.load(folder / f"out{run}.{i}.npy") for i in range(found["outputs"])]
+        for run in range(runs)
+    ]
     return Apart("ran", outputs=outputs, **known)
 
 

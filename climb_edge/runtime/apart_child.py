@@ -1,6 +1,8 @@
-"""Run a graph in this interpreter, whichever environment it belongs to; `runtime/apart.py` starts this file by its path.
+"""Run a graph in this interpreter, whichever environment it belongs to; `runtime/apart.py` starts
+this file by its path.
 
-Nothing of the project is imported: the second runtime's environment holds NumPy and that runtime alone.
+Nothing of the project is imported: the second runtime's environment holds NumPy and that runtime
+alone.
 """
 
 import importlib
@@ -15,9 +17,13 @@ import numpy as np
 
 
 def run(folder: Path) -> None:
-    """Do the job in `folder`, and keep result.json there at what is true so far: the next line may be the last."""
+    """Do the job in `folder`, and keep result.json there at what is true so far: the next line may
+    be the last.
+    """
     job = json.loads((folder / "job.json").read_text())
-    interpreter = importlib.import_module(job["runtime"].replace("-", "_") + ".interpreter").Interpreter
+    interpreter = importlib.import_module(
+        job["runtime"].replace("-", "_") + ".interpreter"
+    ).Interpreter
     found = {"runtime": f"{job['runtime']} {version(job['runtime'])}"}
 
     def tell(**news) -> None:
@@ -28,7 +34,9 @@ def run(folder: Path) -> None:
     tell(stage="loading")
     try:
         before, start = peak_memory(), time.perf_counter()
-        graph = interpreter(model_content=(folder / "graph.tflite").read_bytes(), num_threads=job["threads"])
+        graph = interpreter(
+            model_content=(folder / "graph.tflite").read_bytes(), num_threads=job["threads"]
+        )
         graph.allocate_tensors()
         ins, outs = graph.get_input_details(), graph.get_output_details()
         tell(load_ms=1e3 * (time.perf_counter() - start), outputs=len(outs))
@@ -51,20 +59,28 @@ def run(folder: Path) -> None:
 
 
 def stored(array: np.ndarray, detail: dict) -> np.ndarray:
-    """Float32 values as the tensor holds them: an integer tensor's by its scale and zero point, half to even."""
+    """Float32 values as the tensor holds them: an integer tensor's by its scale and zero point,
+    half to even.
+    """
     dtype, (scale, zero) = np.dtype(detail["dtype"]), detail["quantization"]
     if dtype == np.float32:
         return array
     if dtype.kind not in "iu" or not scale:
-        raise ValueError(f"{detail['name']}: expected float32 or integers with a scale, found {dtype.name}")
+        raise ValueError(
+            f"{detail['name']}: expected float32 or integers with a scale, found {dtype.name}"
+        )
     limits = np.iinfo(dtype)
     return np.clip(np.rint(array / np.float32(scale)) + zero, limits.min, limits.max).astype(dtype)
 
 
 def real(array: np.ndarray, detail: dict) -> np.ndarray:
-    """What a tensor holds as float32 values; integers without a scale, such as places, stay what they count."""
+    """What a tensor holds as float32 values; integers without a scale, such as places, stay what
+    they count.
+    """
     scale, zero = detail["quantization"]
-    return np.float32(scale) * (array.astype(np.float32) - zero) if scale else array.astype(np.float32)
+    return (
+        np.float32(scale) * (array.astype(np.float32) - zero) if scale else array.astype(np.float32)
+    )
 
 
 def peak_memory() -> int:
@@ -77,7 +93,9 @@ def peak_memory() -> int:
     except (OSError, IndexError):
         import resource
 
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+            1 if sys.platform == "darwin" else 1024
+        )
 
 
 if __name__ == "__main__":

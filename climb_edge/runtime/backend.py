@@ -1,8 +1,9 @@
 """Which hardware runs a graph: the CPU, or a GPU that has proved itself.
 
-A GPU's driver may refuse a graph, compute it wrongly, hang or kill the process. So a graph is first tried in a child
-process with a time limit, on the golden frames; only a GPU that repeats the golden test is loaded here. What passed is
-remembered as long as this process lives, not longer: drivers change.
+A GPU's driver may refuse a graph, compute it wrongly, hang or kill the process. So a graph is first
+tried in a child process with a time limit, on the golden frames; only a GPU that repeats the golden
+test is loaded here. What passed is remembered as long as this process lives, not longer: drivers
+change.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ _lock = threading.Lock()  # the driver is named in the environment, which all th
 
 @dataclass(frozen=True)
 class Trial:
-    """What the GPU made of the golden frames in a child process; `refused` is empty where it may be used.
+    """What the GPU made of the golden frames in a child process; `refused` is empty where it may be
+    used.
 
     `backend` names API and adapter, `seconds` is the median time of a run with its copies.
     """
@@ -48,12 +50,18 @@ class Trial:
 
 
 def open_session(
-    graph: bytes, golden: dict | None, device: str = "cpu", threads: int | None = None, source: str | Path | None = None
+    graph: bytes,
+    golden: dict | None,
+    device: str = "cpu",
+    threads: int | None = None,
+    source: str | Path | None = None,
 ) -> Session:
-    """A session on the hardware that `device` names: "cpu", "gpu" or "auto" (the faster of the two).
+    """A session on the hardware that `device` names: "cpu", "gpu" or "auto" (the faster of the
+    two).
 
-    A GPU is used only after it repeated `golden`, the contract's golden test, in another process, else the CPU; the
-    session's `reason` says why. Never raises for what a GPU does; raises ClimbEdgeError as Session does.
+    A GPU is used only after it repeated `golden`, the contract's golden test, in another process,
+    else the CPU; the session's `reason` says why. Never raises for what a GPU does; raises
+    ClimbEdgeError as Session does.
     """
     if device not in DEVICES:
         raise ClimbEdgeError(f"device {device!r}: expected one of {', '.join(DEVICES)}")
@@ -65,13 +73,19 @@ def open_session(
     return session
 
 
-def _choose(session: Session, graph: bytes, device: str, golden: dict | None) -> tuple[Gpu | None, str, str]:
-    """(the GPU or None for the CPU, its backend, the reason) of a session just loaded on the CPU."""
+def _choose(
+    session: Session, graph: bytes, device: str, golden: dict | None
+) -> tuple[Gpu | None, str, str]:
+    """(the GPU or None for the CPU, its backend, the reason) of a session just loaded on
+    the CPU.
+    """
     prefix, reason = ("auto: ", "") if device == "auto" else ("", "asked for")
     trial = try_apart(session, graph, golden)
     if not trial.refused and device == "auto":
         cpu = _median(_time_on_cpu(session))
-        times = f"{1e3 * cpu:.3g} ms a run on the CPU, {1e3 * trial.seconds:.3g} ms on {trial.backend}"
+        times = (
+            f"{1e3 * cpu:.3g} ms a run on the CPU, {1e3 * trial.seconds:.3g} ms on {trial.backend}"
+        )
         if cpu <= trial.seconds:
             return None, "", f"{prefix}the CPU is faster, {times}"
         reason = f"{prefix}the GPU is faster, {times}"
@@ -85,7 +99,9 @@ def _choose(session: Session, graph: bytes, device: str, golden: dict | None) ->
 
 
 def try_apart(session: Session, graph: bytes, golden: dict | None) -> Trial:
-    """Try `graph` on the GPU in a child process and compare it with `golden`, a contract's golden test."""
+    """Try `graph` on the GPU in a child process and compare it with `golden`, a contract's golden
+    test.
+    """
     if not session.runtime.startswith(RUNTIMES["litert"]):
         return Trial(f"{session.runtime} has none")
     if golden is None:
@@ -117,8 +133,8 @@ def _judge(found: isolated.GpuResult, golden: dict) -> Trial:
     error = np.abs(outputs[steps, places] - np.array(values)).max() / max(golden["scale"], 1e-9)
     if not error <= golden["tolerance"]:  # also refuses nan
         return Trial(
-            f"on the golden input {found.backend} is {error:.2g} of the scale away, at most {golden['tolerance']:g} is "
-            "allowed",
+            f"on the golden input {found.backend} is {error:.2g} of the scale away, at most"
+            f" {golden['tolerance']:g} is allowed",
             found.backend,
         )
     return Trial("", found.backend, _median(found.seconds))
@@ -140,12 +156,15 @@ def _median(seconds: list[float]) -> float:
 
 @contextlib.contextmanager
 def _driver() -> Iterator[None]:
-    """Offer this process the software Vulkan that `run_on_gpu` gives its child, where no driver is named."""
+    """Offer this process the software Vulkan that `run_on_gpu` gives its child, where no driver is
+    named.
+    """
     if os.environ.get("VK_DRIVER_FILES") or os.environ.get("VK_ICD_FILENAMES"):
         yield
         return
     folder = software_vulkan()
-    ctypes.CDLL(str(folder / "libvulkan.so.1"), mode=ctypes.RTLD_GLOBAL)  # LD_LIBRARY_PATH is read at start only
+    # LD_LIBRARY_PATH is read at start only
+    ctypes.CDLL(str(folder / "libvulkan.so.1"), mode=ctypes.RTLD_GLOBAL)
     os.environ["VK_ICD_FILENAMES"] = str(folder / VULKAN_ICD)
     try:
         yield

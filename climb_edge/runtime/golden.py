@@ -1,6 +1,7 @@
 """The golden test: input that any language can make from integers, and what a graph made of it.
 
-A refiner repeats it when it loads a file: a runtime that computes something else is refused before it is believed.
+A refiner repeats it when it loads a file: a runtime that computes something else is refused before
+it is believed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ GOLDEN_SAMPLES = 64
 
 
 def hash32(index) -> np.ndarray:
-    """A 32-bit mix of integers (Appleby's MurmurHash3 finaliser), so that any language can repeat the golden input."""
+    """A 32-bit mix of integers (Appleby's MurmurHash3 finaliser), so that any language can repeat
+    the golden input.
+    """
     h = np.asarray(index, np.uint64) & 0xFFFFFFFF
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         h = ((h ^ (h >> shift)) * factor) & 0xFFFFFFFF
@@ -30,32 +33,41 @@ def hash32(index) -> np.ndarray:
 def golden_frames(count: int = GOLDEN_STEPS + WINDOW - 1) -> np.ndarray:
     """(count, 56, 56, 25) float32 frames of pyramids of mass 255, from integers alone.
 
-    Keypoint k of frame f: n = 25 f + k; the pyramid max(0, 4 - |dx|) max(0, 4 - |dy|) 255 / 256 around column
-    4 + hash32(2 n) % 48 and row 4 + hash32(2 n + 1) % 48.
+    Keypoint k of frame f: n = 25 f + k; the pyramid max(0, 4 - |dx|) max(0, 4 - |dy|) 255 / 256
+    around column 4 + hash32(2 n) % 48 and row 4 + hash32(2 n + 1) % 48.
     """
     n = np.arange(count * K).reshape(count, K)
     grid = np.arange(SIZE)[:, None]
-    columns = np.maximum(4 - np.abs(grid - (4 + hash32(2 * n) % 48)[:, None, :]), 0)  # (count, 56, K)
+    # (count, 56, K)
+    columns = np.maximum(4 - np.abs(grid - (4 + hash32(2 * n) % 48)[:, None, :]), 0)
     rows = np.maximum(4 - np.abs(grid - (4 + hash32(2 * n + 1) % 48)[:, None, :]), 0)
     return (rows[:, :, None] * columns[:, None] * (MASS / 256)).astype(np.float32)
 
 
 def golden_peaks(count: int = GOLDEN_STEPS + WINDOW - 1) -> np.ndarray:
-    """(count, 25) float32 heights to the golden frames, for graphs that ask for them: (1 + hash32(n) % 255) / 256."""
+    """(count, 25) float32 heights to the golden frames, for graphs that ask for them: (1 +
+    hash32(n) % 255) / 256.
+    """
     return ((1 + hash32(np.arange(count * K).reshape(count, K)) % 255) / 256).astype(np.float32)
 
 
 def golden_runs(session: Session) -> tuple[list[list[np.ndarray]], bool]:
     """Inputs of the golden runs, and whether each later one is handed the state of the one before.
 
-    A window graph sees frames s .. s + 4 at step s; a step graph sees frame s, and its state begins with zeros.
+    A window graph sees frames s .. s + 4 at step s; a step graph sees frame s, and its state begins
+    with zeros.
     """
     shapes = [d["shape"].tolist() for d in session.inputs]
     frames, peaks = golden_frames(), golden_peaks() if asks_for_peaks(shapes) else None
     stepping = shapes[0][-1] != WINDOW * K
     seen = [s if stepping else slice(s, s + WINDOW) for s in range(GOLDEN_STEPS)]
-    first, *later = [to_inputs(frames[part], None if peaks is None else peaks[part]) for part in seen]
-    return [first + [np.zeros(shape, np.float32) for shape in shapes[len(first) :]], *later], stepping
+    first, *later = [
+        to_inputs(frames[part], None if peaks is None else peaks[part]) for part in seen
+    ]
+    return [
+        first + [np.zeros(shape, np.float32) for shape in shapes[len(first) :]],
+        *later,
+    ], stepping
 
 
 def golden_outputs(session: Session) -> np.ndarray:
@@ -68,26 +80,36 @@ def golden_outputs(session: Session) -> np.ndarray:
 
 
 def golden_test(session: Session, tolerance: float) -> dict:
-    """The golden test of a graph: 64 of its larger outputs by step and index, their values, sum and maximum of all."""
+    """The golden test of a graph: 64 of its larger outputs by step and index, their values, sum and
+    maximum of all.
+    """
     outputs = golden_outputs(session)
     if not np.isfinite(outputs).all():
-        raise ClimbEdgeError("the graph's outputs are not finite on the golden input; its weights are broken")
+        raise ClimbEdgeError(
+            "the graph's outputs are not finite on the golden input; its weights are broken"
+        )
     scale = float(np.abs(outputs).max())
     large = np.flatnonzero(np.abs(outputs).ravel() >= 0.1 * scale)
     picked = large[hash32(np.arange(GOLDEN_SAMPLES)) % len(large)]
     steps, indices = np.divmod(picked, outputs.shape[1])
     return {
-        "steps": GOLDEN_STEPS, "tolerance": tolerance, "scale": scale,
-        "samples": [[int(s), int(i), float(outputs[s, i])] for s, i in zip(steps, indices, strict=True)],
-        "sum": float(outputs.sum(dtype=np.float64)), "max": float(outputs.max()),
-    }  # fmt: skip
+        "steps": GOLDEN_STEPS,
+        "tolerance": tolerance,
+        "scale": scale,
+        "samples": [
+            [int(s), int(i), float(outputs[s, i])] for s, i in zip(steps, indices, strict=True)
+        ],
+        "sum": float(outputs.sum(dtype=np.float64)),
+        "max": float(outputs.max()),
+    }
 
 
 def golden_error(session: Session, golden: dict) -> float:
     """Largest difference of this runtime from the golden samples, as a share of their scale."""
     outputs = golden_outputs(session)
     apart = [abs(float(outputs[s, i]) - value) for s, i, value in golden["samples"]]
-    return float(np.max(apart)) / max(golden["scale"], 1e-9)  # NaN where one is: Python's max would pass over it
+    # NaN where one is: Python's max would pass over it
+    return float(np.max(apart)) / max(golden["scale"], 1e-9)
 
 
 def check_graph(path: str | Path, session: Session, contract: dict) -> float:
@@ -100,6 +122,7 @@ def check_graph(path: str | Path, session: Session, contract: dict) -> float:
         kinds = {np.dtype(d["dtype"]).name for d in details}
         if found != contract[key] or kinds != {contract["io"]}:
             raise ClimbEdgeError(
-                f"{path}: its contract promises {contract['io']} {key} {contract[key]}, its graph has {', '.join(sorted(kinds))} {found}; convert the run again"
+                f"{path}: its contract promises {contract['io']} {key} {contract[key]}, its graph"
+                f" has {', '.join(sorted(kinds))} {found}; convert the run again"
             )
     return golden_error(session, contract["golden"])

@@ -1,4 +1,6 @@
-"""A graph without the branches whose outputs nobody reads: a runtime computes them in every frame all the same."""
+"""A graph without the branches whose outputs nobody reads: a runtime computes them in every frame
+all the same.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,11 @@ from collections.abc import Collection
 
 
 def trimmed(graph: bytes, shapes: Collection[tuple[int, ...]]) -> bytes:
-    """The TFLite `graph` with its outputs of these shapes alone, and the operations they need; their numbers stay as they are.
+    """The TFLite `graph` with its outputs of these shapes alone, and the operations they need;
+    their numbers stay as they are.
 
-    Takes a graph of one subgraph, from a source that is trusted. Returned whole where ai-edge-litert, which brings the
-    schema, is not installed.
+    Takes a graph of one subgraph, from a source that is trusted. Returned whole where
+    ai-edge-litert, which brings the schema, is not installed.
     """
     try:
         import flatbuffers
@@ -24,7 +27,8 @@ def trimmed(graph: bytes, shapes: Collection[tuple[int, ...]]) -> bytes:
         if wanted.intersection(operation.outputs.tolist()):
             wanted.update(operation.inputs.tolist())
             needed.append(operation)
-    body.operators, model.signatureDefs = needed[::-1], None  # a signature may name an output that is gone
+    # a signature may name an output that is gone
+    body.operators, model.signatureDefs = needed[::-1], None
     builder = flatbuffers.Builder(len(graph))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())

@@ -1,4 +1,6 @@
-"""Software Vulkan (SwiftShader, Chromium's), for GPU checks on machines without a GPU; fetched by apt, never installed."""
+"""Software Vulkan (SwiftShader, Chromium's), for GPU checks on machines without a GPU; fetched by
+apt, never installed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ _NO_VULKAN = "name the JSON of a Vulkan driver in VK_DRIVER_FILES, or do without
 
 
 def vulkan_folder() -> Path:
-    """Where `fetch_software_vulkan` puts SwiftShader, Chromium's software Vulkan, and the Vulkan loader."""
+    """Where `fetch_software_vulkan` puts SwiftShader, Chromium's software Vulkan, and the Vulkan
+    loader.
+    """
     return cache_folder() / "vulkan"
 
 
@@ -32,9 +36,11 @@ def software_vulkan() -> Path | None:
 
 
 def fetch_software_vulkan() -> Path:
-    """`vulkan_folder`, filled by apt-get where it is missing; nothing is installed, no root is needed.
+    """`vulkan_folder`, filled by apt-get where it is missing; nothing is installed, no root is
+    needed.
 
-    Raises ClimbEdgeError where this is no Linux on x86-64 with apt-get, or its package index has no Chromium.
+    Raises ClimbEdgeError where this is no Linux on x86-64 with apt-get, or its package index has no
+    Chromium.
     """
     if folder := software_vulkan():
         return folder
@@ -43,7 +49,8 @@ def fetch_software_vulkan() -> Path:
     if missing or system != "Linux x86_64":
         found = " ".join([system, *missing])
         raise ClimbEdgeError(
-            f"software Vulkan: expected Linux x86_64 with apt-get and dpkg-deb, found {found}; {_NO_VULKAN}"
+            f"software Vulkan: expected Linux x86_64 with apt-get and dpkg-deb, found {found};"
+            f" {_NO_VULKAN}"
         )
     print(f"fetching {_VULKAN_PACKAGE} (apt-get, about 30 MB)", file=sys.stderr)
     target = vulkan_folder()
@@ -56,24 +63,28 @@ def fetch_software_vulkan() -> Path:
                 whole.rename(target)
     except OSError as error:
         raise ClimbEdgeError(
-            f"{target}: could not be written ({error}); free some space, or name another CLIMB_EDGE_CACHE"
+            f"{target}: could not be written ({error}); free some space, or name another"
+            " CLIMB_EDGE_CACHE"
         ) from error
     return target
 
 
 def _apt_download(folder: Path) -> Path:
-    # No hash: apt-get checks the package against the machine's signed index, and its version differs between machines.
+    # No hash: apt-get checks the package against the machine's signed index, and its version
+    # differs between machines.
     command = ["apt-get", "download", "--quiet", _VULKAN_PACKAGE]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     except subprocess.TimeoutExpired as error:
-        raise ClimbEdgeError(f"software Vulkan: apt-get did not answer in 10 minutes; {_NO_VULKAN}") from error
+        raise ClimbEdgeError(
+            f"software Vulkan: apt-get did not answer in 10 minutes; {_NO_VULKAN}"
+        ) from error
     packages = list(folder.glob("*.deb"))
     if done.returncode or not packages:
         reason = (done.stderr.strip().splitlines() or ["no package came"])[-1]
         raise ClimbEdgeError(
-            f"software Vulkan: apt-get could not download {_VULKAN_PACKAGE} ({reason}); run `apt-get update`, "
-            f"or {_NO_VULKAN}"
+            f"software Vulkan: apt-get could not download {_VULKAN_PACKAGE} ({reason}); run"
+            f" `apt-get update`, or {_NO_VULKAN}"
         )
     return packages[0]
 
@@ -91,9 +102,13 @@ def _unpack(package: Path, folder: Path) -> Path:
                             shutil.copyfileobj(archive.extractfile(member), file)
                         left.remove(name)
         except tarfile.TarError as error:
-            raise ClimbEdgeError(f"software Vulkan: {package.name} is damaged ({error}); {_NO_VULKAN}") from error
+            raise ClimbEdgeError(
+                f"software Vulkan: {package.name} is damaged ({error}); {_NO_VULKAN}"
+            ) from error
         finally:
             pipe.kill()
     if left:
-        raise ClimbEdgeError(f"software Vulkan: {package.name} holds no {', '.join(sorted(left))}; {_NO_VULKAN}")
+        raise ClimbEdgeError(
+            f"software Vulkan: {package.name} holds no {', '.join(sorted(left))}; {_NO_VULKAN}"
+        )
     return folder

@@ -1,4 +1,6 @@
-"""One phase of a person: the frames that a refiner's window is made of, and the results that wait for later ones."""
+"""One phase of a person: the frames that a refiner's window is made of, and the results that wait
+for later ones.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from climb_edge.streaming.result import Result, _warming_up
 
 
 def window_of(observations: list[Observation], box: np.ndarray) -> np.ndarray:
-    """The refiner's input (5, 56, 56, 25): native maps of 5 observations warped into one box and normalised."""
+    """The refiner's input (5, 56, 56, 25): native maps of 5 observations warped into one box and
+    normalised.
+    """
     frame = box_affine(box)
     return normalise(np.stack([warp(o.native, o.affine, frame) for o in observations]))
 
@@ -28,11 +32,15 @@ class _Phase:
     box: np.ndarray | None = None
     seen: deque[Observation] = field(default_factory=lambda: deque(maxlen=WINDOW))
     track: Track | None = None  # all of it in `box`
-    waiting: deque[Result] = field(default_factory=deque)  # raw results that a delayed refiner has still to refine
-    ahead: np.ndarray | None = None  # what the last window says of the frames still waiting, (T, 25, 3) pixels
+    # raw results that a delayed refiner has still to refine
+    waiting: deque[Result] = field(default_factory=deque)
+    # what the last window says of the frames still waiting, (T, 25, 3) pixels
+    ahead: np.ndarray | None = None
 
     def end(self) -> list[Result]:
-        """Results for the frames still waiting: from the last window where it tells of them, raw otherwise."""
+        """Results for the frames still waiting: from the last window where it tells of them, raw
+        otherwise.
+        """
         ahead = self.ahead[1:] if self.ahead is not None else []
         refined = [replace(r, refined=p) for r, p in zip(self.waiting, ahead, strict=False)]
         return refined + [_warming_up(r) for r in list(self.waiting)[len(refined) :]]
@@ -43,4 +51,6 @@ def _in_cells(keypoints: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 
 def _in_pixels(keypoints: np.ndarray, box: np.ndarray) -> np.ndarray:
-    return np.concatenate([to_pixels(keypoints[..., :2], box), keypoints[..., 2:]], axis=-1).astype(np.float32)
+    return np.concatenate([to_pixels(keypoints[..., :2], box), keypoints[..., 2:]], axis=-1).astype(
+        np.float32
+    )

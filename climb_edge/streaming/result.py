@@ -9,7 +9,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Result:
-    """What is known of one person in one frame. `person` is None (and all else empty) where nobody was seen."""
+    """What is known of one person in one frame. `person` is None (and all else empty) where nobody
+    was seen.
+    """
 
     frame: int
     time: float  # seconds, the frame's own
@@ -18,7 +20,8 @@ class Result:
     delay: int = 0  # frames that had to pass before this result could be given
     bbox: np.ndarray | None = None  # (4,) the box of the window, image pixels
     raw: np.ndarray | None = None  # (25, 3) x, y in image pixels, peak height
-    refined: np.ndarray | None = None  # (25, 3) x, y in image pixels, score; equal to raw while warming up
+    # (25, 3) x, y in image pixels, score; equal to raw while warming up
+    refined: np.ndarray | None = None
 
 
 def _warming_up(result: Result) -> Result:

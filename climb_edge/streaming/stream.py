@@ -1,9 +1,10 @@
 """Streaming: frames in, one result per frame and person out, each with its own time and delay.
 
-The rules. Time stamps increase strictly. A gap or a lost person resets. The box is sticky; when it moves, the last frames'
-native maps are warped into the new one, so that a window always has a single frame of reference. A window spans the time
-that the refiner was trained on: a source n times as fast is taken apart into n phases, every n-th frame each, that are
-refined apart; when n changes, the windows begin anew. A slower source is taken as it comes, up to the gap.
+The rules. Time stamps increase strictly. A gap or a lost person resets. The box is sticky; when it
+moves, the last frames' native maps are warped into the new one, so that a window always has a
+single frame of reference. A window spans the time that the refiner was trained on: a source n times
+as fast is taken apart into n phases, every n-th frame each, that are refined apart; when n changes,
+the windows begin anew. A slower source is taken as it comes, up to the gap.
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ from climb_edge.streaming.result import Result, _warming_up
 
 GAP = 0.25  # seconds without a frame after which the past no longer counts
 RATE = 30.0  # frames a second, where a refiner does not say at which rate it was trained
-INTERVALS = 9  # between the last frames; their median is the source's pace, whatever a camera drops or stutters
-STRAY = 0.6  # how far the pace, in frames of the refiner's rate, may be from the number of phases before that changes
+# between the last frames; their median is the source's pace, whatever a camera drops or stutters
+INTERVALS = 9
+# how far the pace, in frames of the refiner's rate, may be from the number of phases before that
+# changes
+STRAY = 0.6
 MOST_PHASES = 8  # a source of 240 frames a second
 
 
@@ -36,9 +40,13 @@ class _Person:
 
 
 class Stream:
-    """`push` frames in order, `flush` at the end; both return the results that have become final."""
+    """`push` frames in order, `flush` at the end; both return the results that have become
+    final.
+    """
 
-    def __init__(self, estimator: Estimator, refiner: Refiner, rule: BoxRule = STICKY, gap: float = GAP):
+    def __init__(
+        self, estimator: Estimator, refiner: Refiner, rule: BoxRule = STICKY, gap: float = GAP
+    ):
         self.estimator, self.refiner, self.rule, self.gap = estimator, refiner, rule, gap
         self.rate = refiner.rate or RATE
         self.reset()
@@ -53,9 +61,13 @@ class Stream:
 
     @property
     def settled(self) -> int:
-        """Number of the newest frame up to which all results have been given; -1 before the first."""
+        """Number of the newest frame up to which all results have been given; -1 before the
+        first.
+        """
         phases = [phase for person in self._people.values() for phase in person.phases.values()]
-        return min([r.frame for phase in phases for r in phase.waiting], default=self._index + 1) - 1
+        return (
+            min([r.frame for phase in phases for r in phase.waiting], default=self._index + 1) - 1
+        )
 
     def over(self, frames: Iterable[Frame]) -> Iterator[Result]:
         """The results of all frames of a source, as they become final."""
@@ -66,16 +78,19 @@ class Stream:
     def push(self, frame: Frame) -> list[Result]:
         """Results that this frame makes final, at most one per frame and person.
 
-        Raises ClimbEdgeError on a clock that stands or on what is no picture (see check_picture). A refused frame leaves
-        no trace: the stream goes on with the next good one. Where estimator or refiner raise, the windows begin anew.
+        Raises ClimbEdgeError on a clock that stands or on what is no picture (see check_picture). A
+        refused frame leaves no trace: the stream goes on with the next good one. Where estimator or
+        refiner raise, the windows begin anew.
         """
         check_picture(frame)
         if not self._last < frame.time < np.inf:
             raise ClimbEdgeError(
-                f"frame {frame.index}: time {frame.time:.6f} s does not follow {self._last:.6f} s; time stamps must increase, reset() before another source"
+                f"frame {frame.index}: time {frame.time:.6f} s does not follow {self._last:.6f} s;"
+                " time stamps must increase, reset() before another source"
             )
         results = []
-        if frame.image.shape != self._shape:  # a camera turned, or another one: no box or map of before fits
+        # a camera turned, or another one: no box or map of before fits
+        if frame.image.shape != self._shape:
             results, self._shape = self.flush(), frame.image.shape
         results += self._pace(frame.time - self._last)
         self._last, self._index, self._turn = frame.time, frame.index, self._turn + 1
@@ -101,7 +116,8 @@ class Stream:
         return results if observations else [*results, Result(frame.index, frame.time)]
 
     def _pace(self, interval: float) -> list[Result]:
-        """Decide from the time since the last frame whether its past still counts; what that makes final.
+        """Decide from the time since the last frame whether its past still counts; what that makes
+        final.
 
         The estimator goes on in any case: it finds its person again, or not, by itself.
         """
@@ -109,7 +125,11 @@ class Stream:
             return self.flush()
         self._intervals.append(interval)
         pace = 1 / (self.rate * float(np.median(self._intervals)))
-        phases = min(max(round(pace), 1), MOST_PHASES) if abs(pace - self.phases) > STRAY else self.phases
+        phases = (
+            min(max(round(pace), 1), MOST_PHASES)
+            if abs(pace - self.phases) > STRAY
+            else self.phases
+        )
         if phases == self.phases:
             return []
         self.phases = phases
@@ -122,7 +142,9 @@ class Stream:
         phase = person.phases.setdefault(self._turn % self.phases, _Phase())
         refined = self._refine(phase, observation, box)
         raw, delay = observation.keypoints, self.refiner.delay * self.phases
-        phase.waiting.append(Result(frame.index, frame.time, observation.person, state, delay, box, raw, raw))
+        phase.waiting.append(
+            Result(frame.index, frame.time, observation.person, state, delay, box, raw, raw)
+        )
         if refined is not None:
             phase.ahead = _in_pixels(refined, box)
             return [replace(phase.waiting.popleft(), refined=phase.ahead[0])]
@@ -130,12 +152,17 @@ class Stream:
             return [_warming_up(phase.waiting.popleft())]
         return []
 
-    def _refine(self, phase: _Phase, observation: Observation, box: np.ndarray) -> np.ndarray | None:
-        """What the phase's track says with one frame more; every frame of the window again where the box has moved."""
+    def _refine(
+        self, phase: _Phase, observation: Observation, box: np.ndarray
+    ) -> np.ndarray | None:
+        """What the phase's track says with one frame more; every frame of the window again where
+        the box has moved.
+        """
         phase.seen.append(observation)
         fresh, held, phase.box = [observation], phase.box, box
         follows = held is not None and (
-            np.array_equal(box, held) or phase.track.moved(compose(invert(box_affine(box)), box_affine(held)))
+            np.array_equal(box, held)
+            or phase.track.moved(compose(invert(box_affine(box)), box_affine(held)))
         )
         if not follows:
             phase.track, fresh = self.refiner.start(), list(phase.seen)
@@ -145,4 +172,6 @@ class Stream:
 
     @staticmethod
     def _end(person: _Person) -> list[Result]:
-        return sorted((r for phase in person.phases.values() for r in phase.end()), key=lambda r: r.frame)
+        return sorted(
+            (r for phase in person.phases.values() for r in phase.end()), key=lambda r: r.frame
+        )

@@ -1,8 +1,10 @@
-"""The live page: the newest overlay and its numbers over HTTP, for a browser on this machine or behind an ssh tunnel.
+"""The live page: the newest overlay and its numbers over HTTP, for a browser on this machine or
+behind an ssh tunnel.
 
-Whoever watches waits for the newest picture in a thread of its own, so the slowest viewer slows nobody; a picture that
-nobody watches is never encoded. Only this machine can connect, and only under its own name: a page from elsewhere whose
-name was made to point here (DNS rebinding) is refused.
+Whoever watches waits for the newest picture in a thread of its own, so the slowest viewer slows
+nobody; a picture that nobody watches is never encoded. Only this machine can connect, and only
+under its own name: a page from elsewhere whose name was made to point here (DNS rebinding) is
+refused.
 """
 
 from __future__ import annotations
@@ -23,12 +25,16 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.tracking.track import Moment, jpeg
 
 ADDRESS = "127.0.0.1"
-NAMES = ("127.0.0.1", "localhost", "::1")  # of this machine; the port may be another's, the end of a tunnel
-UNREAD = 1 << 16  # bytes that may wait for a slow viewer: about one picture, so that what is seen is not old
+# of this machine; the port may be another's, the end of a tunnel
+NAMES = ("127.0.0.1", "localhost", "::1")
+# bytes that may wait for a slow viewer: about one picture, so that what is seen is not old
+UNREAD = 1 << 16
 HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; connect-src 'self'; style-src 'unsafe-inline'; "
-    "script-src 'unsafe-inline'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src 'self' data:; connect-src 'self'; style-src 'unsafe-inline'; "
+        "script-src 'unsafe-inline'; frame-ancestors 'none'"
+    ),
     "Cross-Origin-Resource-Policy": "same-origin",  # other pages may not show the camera either
     "X-Content-Type-Options": "nosniff",
 }
@@ -46,8 +52,8 @@ class Page:
             self._server = _Server(port, self)
         except OSError as error:
             raise ClimbEdgeError(
-                f"port {port} of {ADDRESS}: expected one that is free, found {error.strerror or error}; choose another, or 0 "
-                "for any"
+                f"port {port} of {ADDRESS}: expected one that is free, found"
+                f" {error.strerror or error}; choose another, or 0 for any"
             ) from error
         self.url = f"http://{ADDRESS}:{self._server.server_address[1]}/"
         self._source, self._closed = source, False
@@ -55,7 +61,9 @@ class Page:
         self._times: deque[float] = deque(maxlen=30)  # when the last ones were shown
         self._changed, self._encoding = threading.Condition(), threading.Lock()
         self._number, self._encoded = 0, (0, b"")
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="climb-edge-page")
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="climb-edge-page"
+        )
         self._thread.start()
 
     def __enter__(self) -> Page:
@@ -74,14 +82,18 @@ class Page:
         self._server.close()
 
     def show(self, moment: Moment) -> None:
-        """Make this the newest picture. Costs nothing but a reference: viewers encode it, where there are any."""
+        """Make this the newest picture. Costs nothing but a reference: viewers encode it, where
+        there are any.
+        """
         with self._changed:
             self._moment, self._number = moment, self._number + 1
             self._times.append(time.monotonic())
             self._changed.notify_all()
 
     def picture(self, after: int = 0) -> tuple[int, bytes] | None:
-        """Wait for a picture later than number `after`: its number and JPEG, once for all viewers; None at the end."""
+        """Wait for a picture later than number `after`: its number and JPEG, once for all viewers;
+        None at the end.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._number > after)
             number, moment = self._number, self._moment
@@ -100,9 +112,14 @@ class Page:
             return {"source": self._source, "state": "starting"}
         fps = (len(times) - 1) / max(time.monotonic() - times[0], 1e-3)
         return {
-            "source": self._source, "state": moment.state, "frame": moment.frame, "time": round(moment.time, 3),
-            "fps": round(fps, 1), "milliseconds": round(moment.milliseconds, 1), "dropped": moment.dropped,
-        }  # fmt: skip
+            "source": self._source,
+            "state": moment.state,
+            "frame": moment.frame,
+            "time": round(moment.time, 3),
+            "fps": round(fps, 1),
+            "milliseconds": round(moment.milliseconds, 1),
+            "dropped": moment.dropped,
+        }
 
 
 class _Server(ThreadingHTTPServer):
@@ -128,7 +145,8 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request, client_address) -> None:
-        if not isinstance(sys.exception(), OSError):  # a viewer that goes away, or reads no more, is no error
+        # a viewer that goes away, or reads no more, is no error
+        if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
     def close(self) -> None:
@@ -143,16 +161,27 @@ class _Viewer(BaseHTTPRequestHandler):
     timeout = 10  # seconds that a viewer may take for a picture before it is let go
 
     def do_GET(self) -> None:
-        paths = {"/": self._page, "/stream": self._stream, "/picture": self._picture, "/state": self._state}
+        paths = {
+            "/": self._page,
+            "/stream": self._stream,
+            "/picture": self._picture,
+            "/state": self._state,
+        }
         if _name(self.headers.get("Host", "")) not in NAMES:
-            self._answer(421, "text/plain", f"this page is called {self.server.page.url}\n".encode())
+            self._answer(
+                421, "text/plain", f"this page is called {self.server.page.url}\n".encode()
+            )
         elif (path := self.path.partition("?")[0]) in paths:
             paths[path]()
         else:
             self._answer(404, "text/plain", b"not found\n")
 
     def _page(self) -> None:
-        self._answer(200, "text/html; charset=utf-8", (files("climb_edge.tracking") / "page.html").read_bytes())
+        self._answer(
+            200,
+            "text/html; charset=utf-8",
+            (files("climb_edge.tracking") / "page.html").read_bytes(),
+        )
 
     def _state(self) -> None:
         self._answer(200, "application/json", json.dumps(self.server.page.state()).encode())

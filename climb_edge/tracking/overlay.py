@@ -1,4 +1,6 @@
-"""Overlay: raw and refined keypoints side by side on the frame they belong to, with trails, boxes and figures."""
+"""Overlay: raw and refined keypoints side by side on the frame they belong to, with trails, boxes
+and figures.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,14 @@ import numpy as np
 from climb_edge.pose.skeleton import BONES, INDEX, SHOWN
 from climb_edge.streaming.result import Result
 
-PANEL_HEIGHT = 720  # pixels at most; two panels of a portrait or landscape video still play anywhere
+# pixels at most; two panels of a portrait or landscape video still play anywhere
+PANEL_HEIGHT = 720
 PANEL_WIDTH = 960
 TRAIL = 15  # frames
 PACE = 30  # frames over which a rate is taken
-TRAILED = tuple(INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("wrist", "ankle"))
+TRAILED = tuple(
+    INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("wrist", "ankle")
+)
 LEFT, RIGHT, MIDDLE = (255, 170, 40), (60, 190, 255), (240, 240, 240)  # RGB
 
 
@@ -28,8 +33,9 @@ def states(results: list[Result]) -> str:
 class Overlay:
     """Draws frames in order; keeps what the trails and the rate need.
 
-    Under each panel: frames a second by their own time stamps, so that a live source's fall where frames are dropped;
-    the delay of refined results in frames; everybody seen with state and mean score. The box is the window's.
+    Under each panel: frames a second by their own time stamps, so that a live source's fall where
+    frames are dropped; the delay of refined results in frames; everybody seen with state and mean
+    score. The box is the window's.
     """
 
     def __init__(self, *refiners: str):
@@ -39,7 +45,9 @@ class Overlay:
         self._times: deque[float] = deque(maxlen=PACE)
 
     def draw(self, image: np.ndarray, *results: list[Result]) -> np.ndarray:
-        """RGB frame (H, W, 3) and its results of each refiner -> RGB panels in rows: raw first, then each refined."""
+        """RGB frame (H, W, 3) and its results of each refiner -> RGB panels in rows: raw first,
+        then each refined.
+        """
         scale = min(PANEL_HEIGHT / image.shape[0], PANEL_WIDTH / image.shape[1], 1.0)
         size = (
             max(round(image.shape[1] * scale / 2) * 2, 64),
@@ -55,10 +63,14 @@ class Overlay:
         self._forget({r.person for own in seen for r in own})
         columns = math.ceil(math.sqrt(len(panels)))
         panels += [np.zeros_like(small)] * (-len(panels) % columns)
-        rows = [np.concatenate(panels[i : i + columns], axis=1) for i in range(0, len(panels), columns)]
+        rows = [
+            np.concatenate(panels[i : i + columns], axis=1) for i in range(0, len(panels), columns)
+        ]
         return np.concatenate(rows, axis=0)
 
-    def _panel(self, canvas: np.ndarray, number: int, results: list[Result], scale: np.ndarray) -> np.ndarray:
+    def _panel(
+        self, canvas: np.ndarray, number: int, results: list[Result], scale: np.ndarray
+    ) -> np.ndarray:
         for result in results:
             keypoints = result.refined if number else result.raw
             if result.bbox is not None:
@@ -81,10 +93,14 @@ class Overlay:
         if number:
             figures.append(f"delay {max((r.delay for r in results), default=0)}")
         scores = [float((r.refined if number else r.raw)[:, 2].mean()) for r in results]
-        figures += [f"{r.person}: {r.state} {score:.2f}" for r, score in zip(results, scores, strict=True)] or ["lost"]
+        figures += [
+            f"{r.person}: {r.state} {score:.2f}" for r, score in zip(results, scores, strict=True)
+        ] or ["lost"]
         return ", ".join(figures)
 
-    def _trail(self, canvas: np.ndarray, key: tuple[int, int], points: list[tuple[int, int]]) -> None:
+    def _trail(
+        self, canvas: np.ndarray, key: tuple[int, int], points: list[tuple[int, int]]
+    ) -> None:
         trail = self._trails.setdefault(key, deque(maxlen=TRAIL))
         trail.append([points[joint] for joint in TRAILED])
         for age, (starts, ends) in enumerate(pairwise(trail), 1):
@@ -98,7 +114,8 @@ class Overlay:
 
 
 def _colour(a: int, b: int) -> tuple[int, int, int]:
-    if (a != b and a % 2 != b % 2) or 0 in (a, b):  # between left (odd) and right (even), or at the nose
+    # between left (odd) and right (even), or at the nose
+    if (a != b and a % 2 != b % 2) or 0 in (a, b):
         return MIDDLE
     return LEFT if a % 2 else RIGHT
 
@@ -109,7 +126,8 @@ def _pixels(points: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _shrunk(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The picture at `size` (width, height): halved, which OpenCV does fast, while it can be, then sampled.
+    """The picture at `size` (width, height): halved, which OpenCV does fast, while it can be, then
+    sampled.
 
     Averaging over areas that are no whole pixels took half as long as the estimator.
     """
@@ -127,7 +145,12 @@ def label(
     colour: tuple[int, int, int] = (255, 255, 255),
     thick: int = 1,
 ) -> None:
-    """Draw text with a dark edge; the edge by shifted copies, for OpenCV 5 sets bold letters wider."""
+    """Draw text with a dark edge; the edge by shifted copies, for OpenCV 5 sets bold
+    letters wider.
+    """
     for right, down in (*((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)), (0, 0)):
-        at, shade = (place[0] + right * thick, place[1] + down * thick), colour if right == down == 0 else (20, 20, 20)
+        at, shade = (
+            (place[0] + right * thick, place[1] + down * thick),
+            colour if right == down == 0 else (20, 20, 20),
+        )
         cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, shade, thick, cv2.LINE_AA)

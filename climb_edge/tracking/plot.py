@@ -1,7 +1,9 @@
-"""Plot tracks: where chosen joints were over time, raw and refined, with how much they tremble and how late they are.
+"""Plot tracks: where chosen joints were over time, raw and refined, with how much they tremble and
+how late they are.
 
-Drawn with OpenCV alone. A panel for x and one for y of each joint; the axis of y points down as in images, so up is up.
-Lines break where the person was not seen. The colours are Okabe and Ito's, which the colour-blind tell apart.
+Drawn with OpenCV alone. A panel for x and one for y of each joint; the axis of y points down as in
+images, so up is up. Lines break where the person was not seen. The colours are Okabe and Ito's,
+which the colour-blind tell apart.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ COLOURS = (
     (230, 159, 0),
     (86, 180, 233),
 )  # RGB, a track each
-STATES = {"warming up": (250, 236, 190), "lost": (216, 216, 216), "re-anchored": (226, 205, 240)}  # RGB of the shade
+# RGB of the shade
+STATES = {"warming up": (250, 236, 190), "lost": (216, 216, 216), "re-anchored": (226, 205, 240)}
 INK, FAINT, PAPER, RAW = (40, 40, 40), (228, 228, 228), (255, 255, 255), (140, 140, 140)
 FINE = 2  # drawn this much larger, then reduced: smooth lines and letters
 LEFT, RIGHT, PANEL, BETWEEN, ROW = 72, 24, 170, 30, 24  # pixels of the picture
@@ -48,24 +51,36 @@ class Curve:
     points: np.ndarray  # (T, joints, 2) image pixels, NaN where not seen
     states: tuple[str, ...]  # (T,)
     jitter: float  # mean acceleration of these joints, pixels per frame squared; NaN where unknown
-    lag: float  # ms behind the raw points of the same track, positive is late; 0 for raw, NaN where unknown
+    # ms behind the raw points of the same track, positive is late; 0 for raw, NaN where unknown
+    lag: float
 
 
 def plot(
-    tracks: Sequence[str | Path], joints: Sequence[str], out: str | Path, person: int | None = None, width: int = 1400,
+    tracks: Sequence[str | Path],
+    joints: Sequence[str],
+    out: str | Path,
+    person: int | None = None,
+    width: int = 1400,
     names: Sequence[str] | None = None,
-) -> list[Curve]:  # fmt: skip
-    """Write a PNG with x and y of `joints` over time for every track.jsonl, raw and refined; return what was drawn.
+) -> list[Curve]:
+    """Write a PNG with x and y of `joints` over time for every track.jsonl, raw and refined; return
+    what was drawn.
 
-    joints: 1 to 12 names of skeleton.KEYPOINTS. person: its number in every track; else, in each, the one seen in most
-    frames. names: what the legend calls the tracks. width: of the picture in pixels, 800 at least.
-    Raises ClimbEdgeError for an unknown joint, a file that is no track, or a person nobody saw.
+    joints: 1 to 12 names of skeleton.KEYPOINTS. person: its number in every track; else, in each,
+    the one seen in most frames. names: what the legend calls the tracks. width: of the picture in
+    pixels, 800 at least. Raises ClimbEdgeError for an unknown joint, a file that is no track, or a
+    person nobody saw.
     """
     chosen = [_joint(name) for name in joints]
-    if not tracks or not 0 < len(chosen) <= MOST or width < 800 or (names is not None and len(names) != len(tracks)):
+    if (
+        not tracks
+        or not 0 < len(chosen) <= MOST
+        or width < 800
+        or (names is not None and len(names) != len(tracks))
+    ):
         raise ClimbEdgeError(
-            f"expected a track or more (and a name for each), 1 to {MOST} joints and a width of 800 or more, "
-            f"found {len(tracks)} tracks, {len(chosen)} joints, width {width}"
+            f"expected a track or more (and a name for each), 1 to {MOST} joints and a width of 800"
+            f" or more, found {len(tracks)} tracks, {len(chosen)} joints, width {width}"
         )
     labels = names or _labels([Path(t) for t in tracks])
     curves = []
@@ -80,15 +95,23 @@ def plot(
 def curves_of(
     results: list[Result], joints: Sequence[int], person: int | None, label: str, source: str
 ) -> tuple[Curve, Curve]:
-    """The raw and the refined curve of one person's `joints` (indices). Raises ClimbEdgeError where nobody is seen."""
-    numbers, counts = np.unique([r.person for r in results if r.person is not None], return_counts=True)
+    """The raw and the refined curve of one person's `joints` (indices). Raises ClimbEdgeError where
+    nobody is seen.
+    """
+    numbers, counts = np.unique(
+        [r.person for r in results if r.person is not None], return_counts=True
+    )
     if not len(numbers) or (person is not None and person not in numbers):
         there = ", ".join(str(n) for n in numbers.tolist()) or "nobody"
         raise ClimbEdgeError(
-            f"{source}: expected person {'' if person is None else person}, found {there}; name another"
+            f"{source}: expected person {'' if person is None else person}, found {there}; name"
+            " another"
         )
     person = int(numbers[counts.argmax()]) if person is None else person
-    frames, own = {r.frame: r.time for r in results}, {r.frame: r for r in results if r.person == person}
+    frames, own = (
+        {r.frame: r.time for r in results},
+        {r.frame: r for r in results if r.person == person},
+    )
     first, count = min(frames), max(frames) - min(frames) + 1
     times = np.interp(np.arange(count) + first, list(frames), list(frames.values()))
     arrays = np.full((2, count, K, 2), np.nan)
@@ -107,7 +130,9 @@ def curves_of(
 
 
 def picture(curves: Sequence[Curve], joints: Sequence[str], width: int) -> np.ndarray:
-    """RGB uint8 (H, width, 3): a legend, then two panels per joint. curves: raw and refined of each track in turn."""
+    """RGB uint8 (H, width, 3): a legend, then two panels per joint. curves: raw and refined of each
+    track in turn.
+    """
     tracks = [c for c in curves if c.kind == "refined"]
     lanes = ROW * len(tracks) if len(tracks) > 1 else 0
     top = 16 + ROW * (len(curves) + 1) + BETWEEN
@@ -119,11 +144,25 @@ def picture(curves: Sequence[Curve], joints: Sequence[str], width: int) -> np.nd
     _legend(canvas, curves, colours)
     for row in range(2 * len(joints)):
         joint, axis = divmod(row, 2)
-        box = (LEFT, top + row * (PANEL + BETWEEN), width - RIGHT, top + row * (PANEL + BETWEEN) + PANEL)
+        box = (
+            LEFT,
+            top + row * (PANEL + BETWEEN),
+            width - RIGHT,
+            top + row * (PANEL + BETWEEN) + PANEL,
+        )
         if not lanes:
             _shade(canvas, box, tracks[0], span)
         values = [c.points[:, joint, axis] for c in curves]
-        _panel(canvas, box, span, values, [c.times for c in curves], colours, f"{joints[joint]} {'xy'[axis]}, px", axis)
+        _panel(
+            canvas,
+            box,
+            span,
+            values,
+            [c.times for c in curves],
+            colours,
+            f"{joints[joint]} {'xy'[axis]}, px",
+            axis,
+        )
     for lane, track in enumerate(tracks if lanes else ()):
         y = height - 50 - lanes + lane * ROW
         _shade(canvas, (LEFT, y, width - RIGHT, y + ROW - 6), track, span)
@@ -197,16 +236,28 @@ def _x(time, span: tuple[float, float], width: int):
 
 
 def _ticks(low: float, high: float, about: int) -> list[float]:
-    """Round numbers within low..high: 1, 2 or 5 times a power of ten apart, `about` of them at most."""
+    """Round numbers within low..high: 1, 2 or 5 times a power of ten apart, `about` of them at
+    most.
+    """
     least = (high - low) / about
     power = 10.0 ** math.floor(math.log10(least))
     step = next(s * power for s in (1, 2, 5, 10) if s * power >= least * (1 - 1e-9))
-    return [round(i * step, 10) for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+    return [
+        round(i * step, 10)
+        for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+    ]
 
 
 def _line(canvas: np.ndarray, points, colour, thick: int) -> None:
     path = np.round(np.asarray(points, float) * FINE).astype(np.int32)
-    cv2.polylines(canvas, [path if len(path) > 1 else np.repeat(path, 2, 0)], False, colour, thick * FINE, cv2.LINE_AA)
+    cv2.polylines(
+        canvas,
+        [path if len(path) > 1 else np.repeat(path, 2, 0)],
+        False,
+        colour,
+        thick * FINE,
+        cv2.LINE_AA,
+    )
 
 
 def _fill(canvas: np.ndarray, box, colour) -> None:
@@ -215,7 +266,9 @@ def _fill(canvas: np.ndarray, box, colour) -> None:
 
 
 def _text(canvas: np.ndarray, words: str, place, size: float, colour, align: float) -> int:
-    """Write `words`, level with place; align 0 begins, 0.5 centres, 1 ends there. Returns where they end."""
+    """Write `words`, level with place; align 0 begins, 0.5 centres, 1 ends there. Returns where
+    they end.
+    """
     words = words.encode("ascii", "replace").decode()  # OpenCV 4 has no other letters
     font = (cv2.FONT_HERSHEY_SIMPLEX, size * FINE)
     (wide, high), _ = cv2.getTextSize(words, *font, 1)
@@ -240,5 +293,7 @@ def _labels(paths: list[Path]) -> list[str]:
 def _joint(name: str) -> int:
     if name not in INDEX:
         nearest = difflib.get_close_matches(str(name), INDEX, n=1, cutoff=0)[0]
-        raise ClimbEdgeError(f"expected a joint, one of {', '.join(INDEX)}; found {name!r}; nearest: {nearest}")
+        raise ClimbEdgeError(
+            f"expected a joint, one of {', '.join(INDEX)}; found {name!r}; nearest: {nearest}"
+        )
     return INDEX[name]

@@ -61,22 +61,34 @@ def write_picture(path: Path, image: np.ndarray) -> None:
 
 
 def track(
-    frames: Iterable[Frame], estimator: Estimator, refiners: Sequence[Refiner], out: str | Path, source: str,
-    fps: float = 30.0, step: Callable[[], object] = lambda: None, picture_at: float | None = None,
+    frames: Iterable[Frame],
+    estimator: Estimator,
+    refiners: Sequence[Refiner],
+    out: str | Path,
+    source: str,
+    fps: float = 30.0,
+    step: Callable[[], object] = lambda: None,
+    picture_at: float | None = None,
     watch: Callable[[Moment], object] = lambda moment: None,
-) -> Tracked:  # fmt: skip
-    """Stream `frames` and write OUT/overlay.mp4 and OUT/track.jsonl; `step` is called after each frame.
+) -> Tracked:
+    """Stream `frames` and write OUT/overlay.mp4 and OUT/track.jsonl; `step` is called after each
+    frame.
 
-    Of several refiners, all of which see what the estimator said once, the overlay has a panel each, and every one after
-    the first a track-NAME.jsonl of its own. `frames` may leave out numbers, as live.Newest does. `watch` is called with
-    every finished overlay, in order. With `picture_at` (seconds) the overlay of the first frame from there on is also
-    written, as OUT/overlay.jpg. Each file is whole or absent, except that Ctrl-C ends the input early and keeps
+    Of several refiners, all of which see what the estimator said once, the overlay has a panel
+    each, and every one after the first a track-NAME.jsonl of its own. `frames` may leave out
+    numbers, as live.Newest does. `watch` is called with every finished overlay, in order. With
+    `picture_at` (seconds) the overlay of the first frame from there on is also written, as
+    OUT/overlay.jpg. Each file is whole or absent, except that Ctrl-C ends the input early and keeps
     everything up to there.
     """
     out = Path(out)
     paths, shared = _paths(out, refiners), Shared(estimator)
-    streams, overlay = [Stream(shared, refiner) for refiner in refiners], Overlay(*(r.name for r in refiners))
-    pending: dict[int, tuple[Frame, list[list[Result]]]] = {}  # frames that a delayed result may still belong to
+    streams, overlay = (
+        [Stream(shared, refiner) for refiner in refiners],
+        Overlay(*(r.name for r in refiners)),
+    )
+    # frames that a delayed result may still belong to
+    pending: dict[int, tuple[Frame, list[list[Result]]]] = {}
     everything: list[list[Result]] = [[] for _ in refiners]
     pictures = [] if picture_at is None else [picture_at]
     with ExitStack() as opened:
@@ -124,6 +136,13 @@ def track(
 
 
 def _paths(out: Path, refiners: Sequence[Refiner]) -> list[Path]:
-    """track.jsonl for the first refiner, track-NAME.jsonl for the others; a number where two would share a name."""
-    names = ["track", *("track-" + re.sub(r"[^\w.]+", "-", r.name).removesuffix(".tflite") for r in refiners[1:])]
-    return [out / f"{name}{f'-{i}' if name in names[:i] else ''}.jsonl" for i, name in enumerate(names)]
+    """track.jsonl for the first refiner, track-NAME.jsonl for the others; a number where two would
+    share a name.
+    """
+    names = [
+        "track",
+        *("track-" + re.sub(r"[^\w.]+", "-", r.name).removesuffix(".tflite") for r in refiners[1:]),
+    ]
+    return [
+        out / f"{name}{f'-{i}' if name in names[:i] else ''}.jsonl" for i, name in enumerate(names)
+    ]

@@ -18,17 +18,30 @@ SCHEMA = "climb-edge/track/1"
 
 
 def header(
-    refiner: Refiner, estimator: str, source: str, frame_size: tuple[int, int] | None = None, dropped: int = 0
+    refiner: Refiner,
+    estimator: str,
+    source: str,
+    frame_size: tuple[int, int] | None = None,
+    dropped: int = 0,
 ) -> dict:
-    """The first line of a track: `frame_size` is (width, height) of the last frame, None where there was none.
+    """The first line of a track: `frame_size` is (width, height) of the last frame, None where
+    there was none.
 
     `dropped` counts the frames that a live stream left out; their numbers are missing in the rows.
     """
     return {
-        "schema": SCHEMA, "source": source, "frame_size": frame_size, "dropped": dropped, "estimator": estimator,
-        "refiner": refiner.name, "contract": refiner.contract, "runtime": refiner.runtime, "backend": refiner.backend,
-        "reason": refiner.reason, "keypoints": list(KEYPOINTS),
-    }  # fmt: skip
+        "schema": SCHEMA,
+        "source": source,
+        "frame_size": frame_size,
+        "dropped": dropped,
+        "estimator": estimator,
+        "refiner": refiner.name,
+        "contract": refiner.contract,
+        "runtime": refiner.runtime,
+        "backend": refiner.backend,
+        "reason": refiner.reason,
+        "keypoints": list(KEYPOINTS),
+    }
 
 
 def line(result: Result) -> dict:
@@ -38,9 +51,15 @@ def line(result: Result) -> dict:
         return None if array is None else np.round(array.astype(float), digits).tolist()
 
     return {
-        "frame": result.frame, "t": round(result.time, 6), "person": result.person, "state": result.state,
-        "delay": result.delay, "bbox": numbers(result.bbox), "raw": numbers(result.raw), "refined": numbers(result.refined),
-    }  # fmt: skip
+        "frame": result.frame,
+        "t": round(result.time, 6),
+        "person": result.person,
+        "state": result.state,
+        "delay": result.delay,
+        "bbox": numbers(result.bbox),
+        "raw": numbers(result.raw),
+        "refined": numbers(result.refined),
+    }
 
 
 def from_line(row: dict) -> Result:
@@ -50,7 +69,14 @@ def from_line(row: dict) -> Result:
             name: None if row[name] is None else np.array(row[name], float).reshape(shape)
             for name, shape in (("bbox", 4), ("raw", (K, 3)), ("refined", (K, 3)))
         }
-        return Result(int(row["frame"]), float(row["t"]), row["person"], row["state"], int(row["delay"]), **arrays)
+        return Result(
+            int(row["frame"]),
+            float(row["t"]),
+            row["person"],
+            row["state"],
+            int(row["delay"]),
+            **arrays,
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise ClimbEdgeError(
             "expected a row of a track (frame, t, person, state, delay, bbox, raw, refined), "
@@ -65,7 +91,9 @@ def as_results(items: Iterable[Result | dict]) -> list[Result]:
 
 
 def write_lines(path: Path, first: dict, results: Iterable[Result]) -> None:
-    """Write header and results, ordered by frame and person, to `path` (a temporary name: see errors.whole_file)."""
+    """Write header and results, ordered by frame and person, to `path` (a temporary name: see
+    errors.whole_file).
+    """
     with open(path, "w", encoding="utf-8") as stream:
         for row in (first, *map(line, as_results(results))):
             stream.write(json.dumps(row, separators=(",", ":")) + "\n")
@@ -78,8 +106,11 @@ def read_lines(path: str | Path) -> tuple[dict, Iterator[dict]]:
         rows = [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
     except ValueError as error:
         raise ClimbEdgeError(
-            f"{path}: expected JSON Lines, found a line that is none ({error}); track the video again"
+            f"{path}: expected JSON Lines, found a line that is none ({error}); track the video"
+            " again"
         ) from error
     if not rows or not isinstance(rows[0], dict) or rows[0].get("schema") != SCHEMA:
-        raise ClimbEdgeError(f"{path}: expected a header line with schema {SCHEMA}; track the video again")
+        raise ClimbEdgeError(
+            f"{path}: expected a header line with schema {SCHEMA}; track the video again"
+        )
     return rows[0], iter(rows[1:])

@@ -28,9 +28,11 @@ def bridge(times: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def fit(times: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Place (T, 2) and velocity (T, 2) a second of the straight line fitted to the known points within WINDOW.
+    """Place (T, 2) and velocity (T, 2) a second of the straight line fitted to the known points
+    within WINDOW.
 
-    At least the neighbouring frames take part, if within GAP. Without two points the place is the point, velocity NaN.
+    At least the neighbouring frames take part, if within GAP. Without two points the place is the
+    point, velocity NaN.
     """
     count = len(times)
     step = np.median(np.diff(times)) if count > 1 else 1.0
@@ -44,15 +46,21 @@ def fit(times: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     weight = (near & np.isfinite(values).all(-1)).astype(float)
     values = np.where(weight[..., None] > 0, values, 0)
     total = np.where(weight.sum(1) > 0, weight.sum(1), np.nan)
-    centre, mean = (weight * apart).sum(1) / total, (weight[..., None] * values).sum(1) / total[:, None]
+    centre, mean = (
+        (weight * apart).sum(1) / total,
+        (weight[..., None] * values).sum(1) / total[:, None],
+    )
     deviation = weight * (apart - centre[:, None])
     spread = (deviation**2).sum(1)
-    velocity = (deviation[..., None] * values).sum(1) / np.where(spread > 0, spread, np.nan)[:, None]
+    velocity = (deviation[..., None] * values).sum(1) / np.where(spread > 0, spread, np.nan)[
+        :, None
+    ]
     return np.where(np.isfinite(velocity), mean - velocity * centre[:, None], mean), velocity
 
 
 def walked_length(times: np.ndarray, path: np.ndarray, stride: float) -> float:
-    """Length of a path (T, 2) without NaN, in strides: a point counts once it is `stride` from the last that did.
+    """Length of a path (T, 2) without NaN, in strides: a point counts once it is `stride` from the
+    last that did.
 
     So a point that trembles by less does not move. What lies across a GAP does not count.
     """
@@ -67,9 +75,11 @@ def walked_length(times: np.ndarray, path: np.ndarray, stride: float) -> float:
 
 
 def smoothness(times: np.ndarray, path: np.ndarray, rate: float = 30.0) -> float:
-    """SPARC of the speed of path (T, 2) at `rate` Hz, over stretches without a GAP, weighted by their seconds.
+    """SPARC of the speed of path (T, 2) at `rate` Hz, over stretches without a GAP, weighted by
+    their seconds.
 
-    Speed is that of straight lines fitted within WINDOW. Stretches under SHORTEST are left out; NaN where none remains.
+    Speed is that of straight lines fitted within WINDOW. Stretches under SHORTEST are left out; NaN
+    where none remains.
     """
     times, path = times[np.isfinite(path).all(1)], path[np.isfinite(path).all(1)]
     values, weights = [], []
@@ -83,13 +93,15 @@ def smoothness(times: np.ndarray, path: np.ndarray, rate: float = 30.0) -> float
 
 
 def sparc(speed: np.ndarray, rate: float, highest: float = 10.0, threshold: float = 0.05) -> float:
-    """Spectral arc length of a speed profile (N,) at `rate` Hz: dimensionless, below 0, nearer to 0 is smoother.
+    """Spectral arc length of a speed profile (N,) at `rate` Hz: dimensionless, below 0, nearer to 0
+    is smoother.
 
-    Balasubramanian, Melendez-Calderon, Roby-Brami and Burdet, "On the analysis of movement smoothness", Journal of
-    NeuroEngineering and Rehabilitation 12:112, 2015, with their constants: the arc length of the amplitude spectrum
-    (zero padded 16 times and more, divided by its value at 0 Hz) from 0 Hz to the last frequency up to `highest` whose
-    amplitude is at least `threshold`. One even reach gives about -1.4. It grows with the number of parts of a movement:
-    compare climbs of about the same length. NaN where nothing moves.
+    Balasubramanian, Melendez-Calderon, Roby-Brami and Burdet, "On the analysis of movement
+    smoothness", Journal of NeuroEngineering and Rehabilitation 12:112, 2015, with their constants:
+    the arc length of the amplitude spectrum (zero padded 16 times and more, divided by its value at
+    0 Hz) from 0 Hz to the last frequency up to `highest` whose amplitude is at least `threshold`.
+    One even reach gives about -1.4. It grows with the number of parts of a movement: compare climbs
+    of about the same length. NaN where nothing moves.
     """
     size = 2 ** (math.ceil(math.log2(max(len(speed), 1))) + 4)
     amplitude = np.abs(np.fft.rfft(speed, size))

@@ -24,17 +24,25 @@ def lint(broken: list[str]) -> Check:
 
 
 def types(ops: list[Op], plain: list[Op], recipe: Recipe, floats: tuple[str, ...] = ()) -> Check:
-    """Is it really quantized, and are its weights those of the model? `floats`: layers left in float on purpose."""
+    """Is it really quantized, and are its weights those of the model? `floats`: layers left in
+    float on purpose.
+    """
     kept = {op.tensor for op in plain if str(op) in floats}
     weighted, reasons = [op for op in ops if op.weights], []
     for op in weighted:
-        if op.tensor not in kept and (op.weights, op.activations) != (recipe.weights, recipe.activations):
+        if op.tensor not in kept and (op.weights, op.activations) != (
+            recipe.weights,
+            recipe.activations,
+        ):
             reasons.append(
-                f"{op} has {op.weights} weights and {op.activations} activations, {recipe.name} promises {recipe.weights} and {recipe.activations}"
+                f"{op} has {op.weights} weights and {op.activations} activations, {recipe.name}"
+                f" promises {recipe.weights} and {recipe.activations}"
             )
     count = sum(op.weights is not None for op in plain)
     if len(weighted) < count:
-        reasons.append(f"{len(weighted)} ops with weights, the float graph has {count}: some hide theirs")
+        reasons.append(
+            f"{len(weighted)} ops with weights, the float graph has {count}: some hide theirs"
+        )
     ratio = sum(op.weight_bytes for op in weighted) / max(sum(op.weight_bytes for op in plain), 1)
     if recipe.shrinks and ratio > MAX_WEIGHT_RATIO:
         reasons.append(f"quantized weights are {ratio:.2f} of float, at most {MAX_WEIGHT_RATIO}")
@@ -42,20 +50,32 @@ def types(ops: list[Op], plain: list[Op], recipe: Recipe, floats: tuple[str, ...
     figures = {
         "weight_ratio": ratio,
         "ops": [
-            {"op": op.name, "index": op.index, "tensor": op.tensor, "weights": op.weights, "activations": op.activations, "left_in_float": op.tensor in kept}
+            {
+                "op": op.name,
+                "index": op.index,
+                "tensor": op.tensor,
+                "weights": op.weights,
+                "activations": op.activations,
+                "left_in_float": op.tensor in kept,
+            }
             for op in weighted
         ],
-    }  # fmt: skip
+    }
     return Check("types", "fail" if reasons else "pass", reasons, figures)
 
 
 def load(graph: Graph, windows: list[Frames]) -> Check:
-    """Loaded and run in a process apart first: a runtime may abort while it prepares a quantized graph."""
+    """Loaded and run in a process apart first: a runtime may abort while it prepares a quantized
+    graph.
+    """
     found = run_apart(graph.content, *graph.fed(windows[:1]))
     figures = {"runtime": found.runtime, "load_ms": found.load_ms, "memory_mb": found.memory_mb}
     reasons = _said(found)
     if found.status == "ran":
-        promised = [output_shape(graph.output, EMITS[graph.emits]), *(list(shape) for _, shape in graph.state)]
+        promised = [
+            output_shape(graph.output, EMITS[graph.emits]),
+            *(list(shape) for _, shape in graph.state),
+        ]
         given = [list(array.shape) for array in found.outputs[-1]]
         if given != promised:
             reasons.append(f"the graph gives {given}, its form {promised}")
@@ -63,7 +83,9 @@ def load(graph: Graph, windows: list[Frames]) -> Check:
 
 
 def second(graph: Graph, recipe: Recipe, windows: list[Frames]) -> Check:
-    """The same file on the same windows under another runtime: how far apart, as a share of the largest value."""
+    """The same file on the same windows under another runtime: how far apart, as a share of the
+    largest value.
+    """
     runs, chained = graph.fed(windows[:SECOND_WINDOWS])
     found = run_apart(graph.content, runs, chained, second=True)
     if found.status == "skipped":
@@ -76,25 +98,36 @@ def second(graph: Graph, recipe: Recipe, windows: list[Frames]) -> Check:
         apart = max(apart, float(np.abs(outputs[0] - given[0]).max()))
         scale = max(scale, float(np.abs(given[0]).max()))
     check = Check(
-        "second", figures={"runtime": found.runtime, "max_error": apart / scale, "memory_mb": found.memory_mb}
+        "second",
+        figures={
+            "runtime": found.runtime,
+            "max_error": apart / scale,
+            "memory_mb": found.memory_mb,
+        },
     )
     if not apart <= recipe.golden_tolerance * scale:
         check.verdict = "fail"
         check.reasons.append(
-            f"{found.runtime} is {apart / scale:.2g} of the scale from {Session.version()}, at most {recipe.golden_tolerance:g}"
+            f"{found.runtime} is {apart / scale:.2g} of the scale from {Session.version()}, at most"
+            f" {recipe.golden_tolerance:g}"
         )
     return check
 
 
 def _said(found) -> list[str]:
-    return [f"{found.runtime or 'the runtime'} {found.status}: {found.reason}"] if found.status != "ran" else []
+    return (
+        [f"{found.runtime or 'the runtime'} {found.status}: {found.reason}"]
+        if found.status != "ran"
+        else []
+    )
 
 
 def on_gpu(graph: Graph, recipe: Recipe, window: Frames) -> Check:
     """The numbers of the CPU on a real GPU delegate, for the runs that a window takes."""
     session = Session(graph.content)
     runs = graph.runs(session, window)
-    chained = graph.form == "step" and recipe.io == "float32"  # an integer state is scaled anew for the next run
+    # an integer state is scaled anew for the next run
+    chained = graph.form == "step" and recipe.io == "float32"
     check = delegated(graph.content, session, runs, recipe.gpu, chained)
     if check.verdict == "fail" and not recipe.gpu_needed:
         check.verdict = "cpu only"
@@ -104,29 +137,49 @@ def on_gpu(graph: Graph, recipe: Recipe, window: Frames) -> Check:
 def delegated(
     graph: bytes, session: Session, runs: list[tuple[list, list]], bar: float, chained: bool = False
 ) -> Check:
-    """One partition with every node, and the outputs within `bar` of the scale. `runs`: inputs and the CPU's outputs."""
-    kept = len(session.outputs) - 1 if chained else 0  # of a run's inputs, the last come from the run before
-    fed = [session.entering(*inputs)[: len(inputs) - kept if i else None] for i, (inputs, _) in enumerate(runs)]
+    """One partition with every node, and the outputs within `bar` of the scale. `runs`: inputs and
+    the CPU's outputs.
+    """
+    # of a run's inputs, the last come from the run before
+    kept = len(session.outputs) - 1 if chained else 0
+    fed = [
+        session.entering(*inputs)[: len(inputs) - kept if i else None]
+        for i, (inputs, _) in enumerate(runs)
+    ]
     found = run_on_gpu(graph, fed, timeout=GPU_SECONDS, chained=chained)
     figures = {
-        "backend": found.backend, "status": found.status, "partitions": found.partitions, "nodes": found.nodes,
-        "total": found.total, "max_error": None, "seconds": sum(found.seconds),
-    }  # fmt: skip
+        "backend": found.backend,
+        "status": found.status,
+        "partitions": found.partitions,
+        "nodes": found.nodes,
+        "total": found.total,
+        "max_error": None,
+        "seconds": sum(found.seconds),
+    }
     if found.status == "skipped":
         return Check("gpu", "skipped", [found.reason], figures)
     reasons = []
     if found.status != "ran":
         reasons.append(f"{found.backend or 'the GPU'} {found.status}: {found.reason}")
     else:
-        figures["max_error"] = float(np.max([
-            share_apart(got, cpu)
-            for outputs, (_, expected) in zip(found.outputs, runs, strict=True)
-            for got, cpu in zip(session.leaving(*outputs), expected, strict=True)
-        ]))  # fmt: skip
+        figures["max_error"] = float(
+            np.max(
+                [
+                    share_apart(got, cpu)
+                    for outputs, (_, expected) in zip(found.outputs, runs, strict=True)
+                    for got, cpu in zip(session.leaving(*outputs), expected, strict=True)
+                ]
+            )
+        )
         if (found.partitions, found.nodes) != (1, found.total):
-            reasons.append(f"{found.nodes} of {found.total} nodes in {found.partitions} partitions, all in 1 expected")
+            reasons.append(
+                f"{found.nodes} of {found.total} nodes in {found.partitions} partitions, all in 1"
+                " expected"
+            )
         if not figures["max_error"] <= bar:
-            reasons.append(f"GPU is {figures['max_error']:.2g} of the scale from the CPU, at most {bar:.2g}")
+            reasons.append(
+                f"GPU is {figures['max_error']:.2g} of the scale from the CPU, at most {bar:.2g}"
+            )
     return Check("gpu", "fail" if reasons else "pass", reasons, figures)
 
 
@@ -135,11 +188,15 @@ def share_apart(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a.astype(np.float64) - b).max() / max(float(np.abs(b).max()), 1e-9))
 
 
-def stream(graph: Graph, recipe: Recipe, whole: Graph, named: str, stretches: list[Frames]) -> Check:
-    """A step graph over a clip, starting anew with every stretch, against its own window form, frame by frame.
+def stream(
+    graph: Graph, recipe: Recipe, whole: Graph, named: str, stretches: list[Frames]
+) -> Check:
+    """A step graph over a clip, starting anew with every stretch, against its own window form,
+    frame by frame.
 
     stretches: each in one box; `whole`: the float window form. A float step graph must equal it. A
-    quantized one must equal itself stepped over each window alone, from the zero state: then it remembers nothing else.
+    quantized one must equal itself stepped over each window alone, from the zero state: then it
+    remembers nothing else.
     """
     alone = whole if recipe.error is not None else graph
     stepping, seeing, worst, compared = Session(graph.content), Session(alone.content), 0.0, 0
@@ -151,10 +208,18 @@ def stream(graph: Graph, recipe: Recipe, whole: Graph, named: str, stretches: li
                 expected = alone.runs(seeing, frames[t - WINDOW + 1 : t + 1])[-1][1][0]
                 worst, compared = max(worst, share_apart(emitted, expected)), compared + 1
     against = "window form" if alone is whole else "itself over each window alone"
-    figures = {"clip": named, "frames": compared, "starts": len(stretches), "against": against, "max_error": worst}
+    figures = {
+        "clip": named,
+        "frames": compared,
+        "starts": len(stretches),
+        "against": against,
+        "max_error": worst,
+    }
     bar = recipe.error if recipe.error is not None else recipe.golden_tolerance
     if not compared:
-        return Check("stream", "not shown", [f"{named}: no {WINDOW} frames in a row to stream"], figures)
+        return Check(
+            "stream", "not shown", [f"{named}: no {WINDOW} frames in a row to stream"], figures
+        )
     if not worst <= bar:
         said = f"{named}: stepping is {worst:.2g} of the scale from the {against}, at most {bar:g}"
         return Check("stream", "fail", [said], figures)
@@ -167,14 +232,20 @@ def saturation(graph: Graph, windows: list[Frames]) -> list[dict]:
     The lower end counts only where the range goes below zero: maps end at zero by nature.
     """
     session, ends, counts = Session(graph.content, 1, keep=True), {}, {}
-    made = {op.tensor for op in read_ops(graph.content)[0]} | {d["name"] for d in session.inputs}  # no constants
+    # no constants
+    made = {op.tensor for op in read_ops(graph.content)[0]} | {d["name"] for d in session.inputs}
     for window in windows:
         for inputs, _ in graph.runs(session, window):
             session.run(*inputs)
             for name, values, zero in session.integers():
                 if name not in made:
                     continue
-                at_end = int((values == 127).sum()) + (int((values == -128).sum()) if zero > -128 else 0)
-                ends[name], counts[name] = ends.get(name, 0) + at_end, counts.get(name, 0) + values.size
+                at_end = int((values == 127).sum()) + (
+                    int((values == -128).sum()) if zero > -128 else 0
+                )
+                ends[name], counts[name] = (
+                    ends.get(name, 0) + at_end,
+                    counts.get(name, 0) + values.size,
+                )
     shares = [{"tensor": name, "share": ends[name] / counts[name]} for name in ends]
     return sorted(shares, key=lambda s: -s["share"])[:10]

@@ -1,4 +1,6 @@
-"""Is refining worth it? The refined track against the estimator's own, on what training never saw."""
+"""Is refining worth it? The refined track against the estimator's own, on what training
+never saw.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,9 @@ from train.fitting.scoring import Judge
 def claims(tests: TestSet, parts: Split, files: dict[str, Path]) -> list[dict]:
     """One row per form: PCK of raw and refined, and the paired change with its interval.
 
-    Recorded data is streamed through the finished file (`files`: form -> path), frame by frame as an app would, and
-    the frames of the held-back part count, in image pixels. Simulated data has no frames to stream: there the Keras
-    model's windows count, all 5 frames, in heatmap cells.
+    Recorded data is streamed through the finished file (`files`: form -> path), frame by frame as
+    an app would, and the frames of the held-back part count, in image pixels. Simulated data has no
+    frames to stream: there the Keras model's windows count, all 5 frames, in heatmap cells.
     """
     if isinstance(tests.source, RecordedWindows):
         return [_streamed(tests.source, parts, form, path) for form, path in files.items()]
@@ -42,7 +44,8 @@ def _streamed(source: RecordedWindows, parts: Split, form: str, path: Path) -> d
             kept.append(points[first:])
     if len(truths) < 2:  # one clip: its interval is drawn over stretches of a second instead
         raws, refineds, truths = (
-            np.array_split(points[0], max(len(truths[0]) // 25, 2)) for points in (raws, refineds, truths)
+            np.array_split(points[0], max(len(truths[0]) // 25, 2))
+            for points in (raws, refineds, truths)
         )
         unit = "stretches of a second"
     else:
@@ -59,7 +62,9 @@ def _streamed(source: RecordedWindows, parts: Split, form: str, path: Path) -> d
     )
 
 
-def _row(name: str, delay: int, space: str, counted: dict, raw: Score, refined: Score, unit: str | None) -> dict:
+def _row(
+    name: str, delay: int, space: str, counted: dict, raw: Score, refined: Score, unit: str | None
+) -> dict:
     before, after = raw.pooled(), refined.pooled()
     change = (
         drop(refined, raw)

@@ -1,4 +1,6 @@
-"""PCK parity: how far a file falls behind the Keras model on the same windows, and whether that is shown."""
+"""PCK parity: how far a file falls behind the Keras model on the same windows, and whether that is
+shown.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ class Compared:
 
     tests: TestSet
     frames: slice
-    points: list[np.ndarray] = field(default_factory=list)  # per window (2, T, 25, 2): DARK and argmax cells
+    # per window (2, T, 25, 2): DARK and argmax cells
+    points: list[np.ndarray] = field(default_factory=list)
     error: float = 0.0  # largest difference of an emitted value
     rms: float = 0.0
     scale: float = 0.0  # largest value of the Keras model
@@ -54,7 +57,8 @@ def compare(session: Session, graph: Graph, tests: TestSet) -> Compared:
         found.points.append(both_decodes(output))
         if number < min(len(tests.outputs), NUMBERS_ON):
             expected = tests.outputs[number][found.frames].astype(np.float64)
-            output = output[..., : expected.shape[-1]]  # keypoints: less the score, which the training form has not
+            # keypoints: less the score, which the training form has not
+            output = output[..., : expected.shape[-1]]
             found.error = max(found.error, float(np.abs(output - expected).max()))
             found.scale = max(found.scale, float(np.abs(expected).max()))
             squares += float(((output - expected) ** 2).sum())
@@ -78,18 +82,22 @@ def numbers(recipe: Recipe, compared: list[Compared]) -> tuple[list[str], dict]:
         figures[c.tests.name] = {"max": c.error / scale, "rms": c.rms / scale, "gain": c.gain}
         if recipe.error is not None and not c.error <= recipe.error * scale:
             reasons.append(
-                f"{c.tests.name}: {recipe.name} file is {c.error / scale:.2g} of the scale from the Keras model, at most {recipe.error:g}"
+                f"{c.tests.name}: {recipe.name} file is {c.error / scale:.2g} of the scale from the"
+                f" Keras model, at most {recipe.error:g}"
             )
         moved = not abs(c.gain - 1) <= MAX_GAIN
-        if moved and not recipe.aware:  # what was trained on has moved; `promise` holds its file to that
+        # what was trained on has moved; `promise` holds its file to that
+        if moved and not recipe.aware:
             reasons.append(
-                f"{c.tests.name}: the file's values are {c.gain:.3f} times the Keras model's, 1 within {MAX_GAIN} expected"
+                f"{c.tests.name}: the file's values are {c.gain:.3f} times the Keras model's, 1"
+                f" within {MAX_GAIN} expected"
             )
     return reasons, figures
 
 
 def promise(graph: Graph, windows: list[Frames], trained) -> tuple[list[str], float]:
-    """(reasons to refuse the file, share of its values within a step of what the quantization-aware `trained` gives).
+    """(reasons to refuse the file, share of its values within a step of what the quantization-aware
+    `trained` gives).
 
     The step is that of the integers it gives; where it gives floats, 1 / 255 of the largest value.
     """
@@ -101,7 +109,8 @@ def promise(graph: Graph, windows: list[Frames], trained) -> tuple[list[str], fl
     step = output_step(graph.content) or largest / 255
     share = float(np.mean(np.stack(apart) <= 1.001 * step))
     said = (
-        f"{share:.4%} of the values lie within a step of {step:.3g} of what training saw, at least {KEPT:.1%} expected"
+        f"{share:.4%} of the values lie within a step of {step:.3g} of what training saw, at least"
+        f" {KEPT:.1%} expected"
     )
     return [] if share >= KEPT else [said], share
 
@@ -111,33 +120,56 @@ def rows(graph: Graph, compared: Compared) -> tuple[list[dict], dict, Score, Sco
     tests, made = compared.tests, []
     for number, (how, averaging) in enumerate((("dark", "pooled"), ("argmax", "study"))):
         score = tests.score([p[number] for p in compared.points], compared.frames)
-        reference = tests.score([r[number][compared.frames] for r in tests.reference], compared.frames)
+        reference = tests.score(
+            [r[number][compared.frames] for r in tests.reference], compared.frames
+        )
         if how == "dark":
             dark = score, reference
-        made.append({
-            "set": tests.name, "truth": tests.truth, "averaging": averaging, "decode": how, "emits": graph.emits, "box": "sticky",
-            "space": "heatmap cells", "clips": tests.clips, "windows": len(tests.indices), "interval": f"{len(score.by_clip)} {tests.unit}",
-            "pck": getattr(score, averaging)(), "float": getattr(reference, averaging)(), "drop": drop(score, reference),
-        })  # fmt: skip
+        made.append(
+            {
+                "set": tests.name,
+                "truth": tests.truth,
+                "averaging": averaging,
+                "decode": how,
+                "emits": graph.emits,
+                "box": "sticky",
+                "space": "heatmap cells",
+                "clips": tests.clips,
+                "windows": len(tests.indices),
+                "interval": f"{len(score.by_clip)} {tests.unit}",
+                "pck": getattr(score, averaging)(),
+                "float": getattr(reference, averaging)(),
+                "drop": drop(score, reference),
+            }
+        )
     return made, _by_keypoint(*dark), *dark
 
 
 def _by_keypoint(score: Score, reference: Score) -> dict[str, list[float]]:
     """Change in points of every keypoint with truth, at each of ALPHAS."""
     after, before = score.keypoints(), reference.keypoints()
-    return {k: [100 * (after[k][a] - before[k][a]) for a in map(str, ALPHAS)] for k in KEYPOINTS if k in after}
+    return {
+        k: [100 * (after[k][a] - before[k][a]) for a in map(str, ALPHAS)]
+        for k in KEYPOINTS
+        if k in after
+    }
 
 
-def gate(recipe: Recipe, name: str, fell: dict, worst: dict, groups: int, unit: str) -> tuple[str, list[str]]:
-    """(verdict, reasons). The bad end of the interval decides: what could be as bad as a bar is not shown.
+def gate(
+    recipe: Recipe, name: str, fell: dict, worst: dict, groups: int, unit: str
+) -> tuple[str, list[str]]:
+    """(verdict, reasons). The bad end of the interval decides: what could be as bad as a bar is not
+    shown.
 
-    fell: threshold -> (change in points, low, high); worst: threshold -> (keypoint, change, upper end of its interval).
+    fell: threshold -> (change in points, low, high); worst: threshold -> (keypoint, change, upper
+    end of its interval).
     """
     reasons, verdict = [], "pass"
     if groups < ENOUGH:
         verdict = "not shown"
         reasons.append(
-            f"{name}: {groups} {unit} of windows are too little to show anything, {ENOUGH} needed; convert a run with more test data"
+            f"{name}: {groups} {unit} of windows are too little to show anything, {ENOUGH} needed;"
+            " convert a run with more test data"
         )
     for alpha in map(str, ALPHAS):
         value, low, high = fell[alpha]
@@ -150,22 +182,33 @@ def gate(recipe: Recipe, name: str, fell: dict, worst: dict, groups: int, unit: 
             verdict = "fail" if surely or verdict == "fail" else "not shown"
             reasons.insert(
                 0 if surely else len(reasons),
-                f"{name}: PCK@{alpha} changes by {value:+.2f} points, interval {low:+.2f} to {high:+.2f}, at most {-bar:+.2f} allowed",
+                f"{name}: PCK@{alpha} changes by {value:+.2f} points, interval {low:+.2f} to"
+                f" {high:+.2f}, at most {-bar:+.2f} allowed",
             )
     for alpha, (keypoint, value, high) in worst.items():
-        # The worst of 25 lies under the bar by luck alone where windows are few: only a fall that is no luck counts.
+        # The worst of 25 lies under the bar by luck alone where windows are few: only a fall that
+        # is no luck counts.
         if recipe.worst_keypoint is not None and value < -recipe.worst_keypoint and high < 0:
             verdict = "fail" if high < -recipe.worst_keypoint or verdict == "fail" else "not shown"
             reasons.append(
-                f"{name}: {keypoint} falls by {-value:.2f} points at @{alpha} (by {-high:.2f} at least), {recipe.worst_keypoint} allowed"
+                f"{name}: {keypoint} falls by {-value:.2f} points at @{alpha} (by {-high:.2f} at"
+                f" least), {recipe.worst_keypoint} allowed"
             )
     return verdict, reasons
 
 
 def parity(graph: Graph, recipe: Recipe, compared: list[Compared]) -> tuple[str, list[str], dict]:
-    """(verdict, reasons, figures: rows, keypoints, worst_keypoint, histogram, worst_windows) over all test sets."""
+    """(verdict, reasons, figures: rows, keypoints, worst_keypoint, histogram, worst_windows) over
+    all test sets.
+    """
     verdicts, reasons = [], []
-    figures: dict = {"rows": [], "keypoints": {}, "worst_keypoint": {}, "histogram": {}, "worst_windows": []}
+    figures: dict = {
+        "rows": [],
+        "keypoints": {},
+        "worst_keypoint": {},
+        "histogram": {},
+        "worst_windows": [],
+    }
     for c in compared:
         name = c.tests.name
         if c.broken:
@@ -190,19 +233,30 @@ def parity(graph: Graph, recipe: Recipe, compared: list[Compared]) -> tuple[str,
 
 
 def _worst(compared: Compared, apart: np.ndarray) -> list[dict]:
-    """The windows in which a keypoint lies farthest from where the Keras model has it, that frame of them as points."""
+    """The windows in which a keypoint lies farthest from where the Keras model has it, that frame
+    of them as points.
+    """
     tests, found = compared.tests, []
     for number in np.argsort(-np.nan_to_num(apart).max(axis=(1, 2)), kind="stable")[:WORST]:
-        frame, keypoint = np.unravel_index(np.nan_to_num(apart[number]).argmax(), apart[number].shape)
+        frame, keypoint = np.unravel_index(
+            np.nan_to_num(apart[number]).argmax(), apart[number].shape
+        )
         shown = compared.frames.start + int(frame)
         points = {
-            "input": both_decodes(tests.inputs[number].maps)[0][shown], "float": tests.reference[number][0][shown], "file": compared.points[number][0][frame],
+            "input": both_decodes(tests.inputs[number].maps)[0][shown],
+            "float": tests.reference[number][0][shown],
+            "file": compared.points[number][0][frame],
             "truth": tests.cells[number][shown],
-        }  # fmt: skip
-        found.append({
-            "set": tests.name, "window": int(number), "clip": str(tests.source.clips.clip[tests.source.clip[tests.indices[number]]]),
-            "frame": int(tests.source.position[tests.indices[number]]) + shown, "keypoint": KEYPOINTS[keypoint],
-            "cells": float(apart[number][frame, keypoint]),
-            **{k: np.round(v.astype(float), 2).tolist() for k, v in points.items()},
-        })  # fmt: skip
+        }
+        found.append(
+            {
+                "set": tests.name,
+                "window": int(number),
+                "clip": str(tests.source.clips.clip[tests.source.clip[tests.indices[number]]]),
+                "frame": int(tests.source.position[tests.indices[number]]) + shown,
+                "keypoint": KEYPOINTS[keypoint],
+                "cells": float(apart[number][frame, keypoint]),
+                **{k: np.round(v.astype(float), 2).tolist() for k, v in points.items()},
+            }
+        )
     return found

@@ -13,7 +13,8 @@ from convert.checks.testset import FRAMES
 from convert.graphs.build import Graph, convert_function
 from train.data.windows import Frames
 
-ROUNDS, BURST = 8, 4  # timed runs of each file: bursts in turns, so that a slow second of the machine meets them all
+# timed runs of each file: bursts in turns, so that a slow second of the machine meets them all
+ROUNDS, BURST = 8, 4
 Timed = tuple[Session, list[np.ndarray]]  # a graph and what to run it on
 
 
@@ -35,13 +36,20 @@ def in_turns(timed: dict[tuple[str, str], Timed]) -> dict[tuple[str, str], Milli
                 start = time.perf_counter()
                 session.run(*inputs)
                 taken[key].append((time.perf_counter() - start) * 1e3)
-    return {key: Milliseconds(float(np.median(v)), float(np.percentile(v, 95))) for key, v in taken.items()}
+    return {
+        key: Milliseconds(float(np.median(v)), float(np.percentile(v, 95)))
+        for key, v in taken.items()
+    }
 
 
 def naive(trained) -> bytes:
-    """What the converter makes of the training form as it stands, with batch 1: the baseline of every model."""
+    """What the converter makes of the training form as it stands, with batch 1: the baseline of
+    every model.
+    """
     inputs = [((1, *tensor.shape[1:]), tensor.name) for tensor in trained.inputs]
-    return convert_function(trained, lambda *tensors: trained(list(tensors) if len(inputs) > 1 else tensors[0]), inputs)
+    return convert_function(
+        trained, lambda *tensors: trained(list(tensors) if len(inputs) > 1 else tensors[0]), inputs
+    )
 
 
 def thread_counts() -> list[int]:
@@ -49,25 +57,40 @@ def thread_counts() -> list[int]:
     return sorted({1, min(2, os.cpu_count() or 1), os.cpu_count() or 1})
 
 
-def times(files: dict[str, Graph], plain: Graph, baseline: bytes, window: Frames) -> dict[str, list[dict]]:
-    """Name -> rows of the report: milliseconds per emitted frame of every file, on 1, 2 and all threads.
+def times(
+    files: dict[str, Graph], plain: Graph, baseline: bytes, window: Frames
+) -> dict[str, list[dict]]:
+    """Name -> rows of the report: milliseconds per emitted frame of every file, on 1, 2 and all
+    threads.
 
-    In each row stand the float graph's (`float_ms`) and the naive conversion's (`naive_ms`) of the same turns. A naive
-    graph gives 5 frames a run, of which a stream needs one.
+    In each row stand the float graph's (`float_ms`) and the naive conversion's (`naive_ms`) of the
+    same turns. A naive graph gives 5 frames a run, of which a stream needs one.
     """
     rows: dict[str, list[dict]] = {name: [] for name in files}
     emitted = FRAMES[plain.emits].stop - FRAMES[plain.emits].start
     for threads in thread_counts():
-        timed = {("", name): _ready(graph, window, threads) for name, graph in (files | {"float": plain}).items()}
+        timed = {
+            ("", name): _ready(graph, window, threads)
+            for name, graph in (files | {"float": plain}).items()
+        }
         naively = Session(baseline, threads)
-        timed["naive", ""] = naively, [a[None] for a in (window.maps, window.peaks)][: len(naively.inputs)]
+        timed["naive", ""] = (
+            naively,
+            [a[None] for a in (window.maps, window.peaks)][: len(naively.inputs)],
+        )
         taken = in_turns(timed)
         for name in files:
-            rows[name].append({
-                "runtime": Session.version(), "delegate": "XNNPACK", "threads": threads,
-                "median_ms": taken["", name].median / emitted, "p95_ms": taken["", name].p95 / emitted,
-                "float_ms": taken["", "float"].median / emitted, "naive_ms": taken["naive", ""].median / emitted,
-            })  # fmt: skip
+            rows[name].append(
+                {
+                    "runtime": Session.version(),
+                    "delegate": "XNNPACK",
+                    "threads": threads,
+                    "median_ms": taken["", name].median / emitted,
+                    "p95_ms": taken["", name].p95 / emitted,
+                    "float_ms": taken["", "float"].median / emitted,
+                    "naive_ms": taken["naive", ""].median / emitted,
+                }
+            )
     return rows
 
 

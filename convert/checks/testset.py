@@ -1,4 +1,6 @@
-"""Windows to compare a file on, with the Keras model's own results: computed once, used for every file."""
+"""Windows to compare a file on, with the Keras model's own results: computed once, used for every
+file.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ FRAMES = {
     "newest": slice(WINDOW - 1, WINDOW),
     "centre": slice(WINDOW // 2, WINDOW // 2 + 1),
 }
-FEW_CLIPS = 10  # under this an interval is drawn over stretches of windows that share frames instead
+# under this an interval is drawn over stretches of windows that share frames instead
+FEW_CLIPS = 10
 NUMBERS_ON = 40  # windows on which outputs are compared number by number
 
 
@@ -33,9 +36,12 @@ class TestSet:
     source: Source
     indices: np.ndarray
     truth: str
-    reference: list[np.ndarray] = field(default_factory=list)  # per window (2, 5, 25, 2): DARK and argmax cells
-    outputs: list[np.ndarray] = field(default_factory=list)  # the first NUMBERS_ON windows' heatmaps or keypoints
-    cells: list[np.ndarray] = field(default_factory=list)  # truth per window (5, 25, 2), NaN where weight is 0
+    # per window (2, 5, 25, 2): DARK and argmax cells
+    reference: list[np.ndarray] = field(default_factory=list)
+    # the first NUMBERS_ON windows' heatmaps or keypoints
+    outputs: list[np.ndarray] = field(default_factory=list)
+    # truth per window (5, 25, 2), NaN where weight is 0
+    cells: list[np.ndarray] = field(default_factory=list)
     inputs: list[Frames] = field(default_factory=list)  # per window: 1.6 MB each
 
     def run_reference(self, model) -> None:
@@ -43,7 +49,9 @@ class TestSet:
         for made, outputs in predict(model, self.source, self.indices):
             seen = made.frames
             windows = map(Frames, seen.maps, seen.peaks)
-            for window, output, cells, weight in zip(windows, outputs, made.cells, made.weight, strict=True):
+            for window, output, cells, weight in zip(
+                windows, outputs, made.cells, made.weight, strict=True
+            ):
                 self.reference.append(both_decodes(output))
                 self.cells.append(np.where(weight[..., None] > 0, cells, np.nan))
                 self.inputs.append(window)
@@ -61,15 +69,25 @@ class TestSet:
 
     @property
     def groups(self) -> list[list[int]]:
-        """Numbers of the windows of each clip, or of each stretch of 5 frames where clips are few."""
-        stretch = self.source.position[self.indices] // WINDOW if self.unit == "stretches" else 0 * self.indices
+        """Numbers of the windows of each clip, or of each stretch of 5 frames where clips
+        are few.
+        """
+        stretch = (
+            self.source.position[self.indices] // WINDOW
+            if self.unit == "stretches"
+            else 0 * self.indices
+        )
         found: dict[tuple[int, int], list[int]] = {}
-        for number, key in enumerate(zip(self.source.clip[self.indices].tolist(), stretch.tolist(), strict=True)):
+        for number, key in enumerate(
+            zip(self.source.clip[self.indices].tolist(), stretch.tolist(), strict=True)
+        ):
             found.setdefault(key, []).append(number)
         return list(found.values())
 
     def score(self, points: list[np.ndarray], frames: slice) -> Score:
-        """Score of (T, 25, 2) points per window against the truth of `frames`, by clip or by stretch."""
+        """Score of (T, 25, 2) points per window against the truth of `frames`, by clip or by
+        stretch.
+        """
         groups = self.groups
         return Score.of(
             [np.concatenate([points[i] for i in g]) for g in groups],
@@ -80,8 +98,8 @@ class TestSet:
 def of_part(source: Source, chosen: np.ndarray, most: int) -> np.ndarray:
     """The windows of a part of a split to compare files on: those `chosen`, thinned to `most`.
 
-    Where they lie in few clips, every window whose frames are all frames of `chosen`: what is compared is a file with
-    its model, and windows that share frames do no harm there.
+    Where they lie in few clips, every window whose frames are all frames of `chosen`: what is
+    compared is a file with its model, and windows that share frames do no harm there.
     """
     clips = np.unique(source.clip[chosen])
     if len(clips) < FEW_CLIPS:
@@ -92,7 +110,10 @@ def of_part(source: Source, chosen: np.ndarray, most: int) -> np.ndarray:
             [
                 i
                 for i in near
-                if all((int(source.clip[i]), int(source.position[i]) + t) in frames for t in range(WINDOW))
+                if all(
+                    (int(source.clip[i]), int(source.position[i]) + t) in frames
+                    for t in range(WINDOW)
+                )
             ]
         )
     return chosen[:: -(-len(chosen) // most)] if len(chosen) else chosen
@@ -101,8 +122,8 @@ def of_part(source: Source, chosen: np.ndarray, most: int) -> np.ndarray:
 def clip_to_stream(tests: TestSet, frames: int = 100, most: int = 25) -> tuple[str, list[Frames]]:
     """(name of the clip, stretches of it): consecutive frames of the set's longest clip.
 
-    A new stretch begins where the box moves, where a frame is missing, and after `most` frames. The windows of simulated
-    data are drawn each for itself: their first frames make the clip.
+    A new stretch begins where the box moves, where a frame is missing, and after `most` frames. The
+    windows of simulated data are drawn each for itself: their first frames make the clip.
     """
     source, clip = tests.source, np.bincount(tests.source.clip[tests.indices]).argmax()
     near = np.flatnonzero(source.clip == clip)[: frames - WINDOW + 1]
@@ -113,7 +134,11 @@ def clip_to_stream(tests: TestSet, frames: int = 100, most: int = 25) -> tuple[s
     stretches, last = [], None
     for i in near:
         window = source.window(int(i)).frames
-        follows = last is not None and source.position[i] == source.position[last] + 1 and len(stretches[-1]) < most
+        follows = (
+            last is not None
+            and source.position[i] == source.position[last] + 1
+            and len(stretches[-1]) < most
+        )
         if follows and np.array_equal(window.maps[:-1], stretches[-1].maps[-WINDOW + 1 :]):
             stretches[-1] = Frames.joined([stretches[-1], window[-1:]])
         else:

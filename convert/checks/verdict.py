@@ -11,7 +11,9 @@ NAMES = ("lint", "types", "load", "cpu", "gpu", "parity", "stream", "second", "s
 
 @dataclass
 class Check:
-    """`verdict`: pass, fail, not shown, skipped, or "cpu only" of a file that may do without a GPU."""
+    """`verdict`: pass, fail, not shown, skipped, or "cpu only" of a file that may do
+    without a GPU.
+    """
 
     name: str
     verdict: str = "pass"
@@ -20,7 +22,9 @@ class Check:
 
 
 def worst_of(verdicts: Iterable[str]) -> str:
-    """fail, not shown or pass: the worst of several; what was skipped, or is for the CPU alone, takes nothing away."""
+    """fail, not shown or pass: the worst of several; what was skipped, or is for the CPU alone,
+    takes nothing away.
+    """
     found = set(verdicts)
     return next((v for v in ("fail", "not shown") if v in found), "pass")
 

@@ -16,16 +16,20 @@ from train.data.windows import Frames
 
 @dataclass(frozen=True)
 class Graph:
-    """A bare .tflite of a deploy form. Its inputs and outputs stand in the order of the contract."""
+    """A bare .tflite of a deploy form. Its inputs and outputs stand in the order of the
+    contract.
+    """
 
     model: str
     form: str  # window, step
     emits: str  # all, newest, centre
     output: str  # heatmaps, keypoints
     parameters: int
-    state: tuple[tuple[str, tuple[int, ...]], ...]  # name and shape of every input after what enters first
+    # name and shape of every input after what enters first
+    state: tuple[tuple[str, tuple[int, ...]], ...]
     content: bytes
-    keras_form: object = field(default=None, repr=False)  # what it was made from, for the converter's own quantizer
+    # what it was made from, for the converter's own quantizer
+    keras_form: object = field(default=None, repr=False)
 
     peaks: bool = False  # whether peaks enter after the maps
 
@@ -35,13 +39,17 @@ class Graph:
         return ["window" if self.form == "window" else "frame", *(["peaks"] if self.peaks else [])]
 
     def entering(self, frames: Frames) -> list[list[np.ndarray]]:
-        """What enters before the state: of the window form's one run, or of a step form's runs, one a frame."""
+        """What enters before the state: of the window form's one run, or of a step form's runs, one
+        a frame.
+        """
         peaks = frames.peaks if self.peaks else [None] * len(frames)
         if self.form == "window":
             return [to_inputs(frames.maps, frames.peaks if self.peaks else None)]
         return [to_inputs(maps, peak) for maps, peak in zip(frames.maps, peaks, strict=True)]
 
-    def runs(self, session: Session, window: Frames) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
+    def runs(
+        self, session: Session, window: Frames
+    ) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
         """Inputs and outputs of every run that a window takes.
 
         The window form takes one. The step form takes five, from the zero state.
@@ -55,7 +63,8 @@ class Graph:
         return made
 
     def fed(self, windows: list[Frames]) -> tuple[list[list[np.ndarray]], bool]:
-        """Inputs of runs in another process, and whether each later one is handed the state of the one before.
+        """Inputs of runs in another process, and whether each later one is handed the state of the
+        one before.
 
         A window graph sees each window; a step graph all their frames as one stream.
         """
@@ -71,36 +80,45 @@ class Graph:
 
 
 def build(described, trained, form: str, emits: str, switches: dict[str, bool]) -> Graph:
-    """A model's deploy form with the weights of `trained`, its training form, as a float32 graph."""
+    """A model's deploy form with the weights of `trained`, its training form, as a float32
+    graph.
+    """
     keras_form = described.form(trained, form, emits)
     parameters = described.form_parameters(form, emits, **switches)
     peaks = getattr(described, "peaks", False)
     state = tuple((tensor.name, tuple(tensor.shape)) for tensor in keras_form.inputs[1 + peaks :])
     content = to_tflite(keras_form, parameters)
-    return Graph(described.name, form, emits, described.output, parameters, state, content, keras_form, peaks)
+    return Graph(
+        described.name, form, emits, described.output, parameters, state, content, keras_form, peaks
+    )
 
 
 def to_tflite(form, parameters: int) -> bytes:
-    """Convert a deploy form (static shapes, batch 1) to a float32 .tflite that holds `parameters` weights.
+    """Convert a deploy form (static shapes, batch 1) to a float32 .tflite that holds `parameters`
+    weights.
 
     Raises ClimbEdgeError when the form does not hold what it states.
     """
     held = sum(int(np.prod(v.shape)) for v in form.variables)
     if held != parameters:
         raise ClimbEdgeError(
-            f"{form.name}: holds {held} parameters, its model states {parameters}; the deploy form is wrong"
+            f"{form.name}: holds {held} parameters, its model states {parameters}; the deploy form"
+            " is wrong"
         )
     graph = _of_form(form)
     least = 4 * parameters
     if len(graph) < least:
         raise ClimbEdgeError(
-            f"{form.name}: the converter wrote {len(graph)} bytes for {least} bytes of weights; some are missing"
+            f"{form.name}: the converter wrote {len(graph)} bytes for {least} bytes of weights;"
+            " some are missing"
         )
     return graph
 
 
 def by_tensorflow(plain: Graph, recipe: str, samples: list[dict[str, np.ndarray]]) -> bytes:
-    """The deploy form of `plain` under a recipe of the converter's own quantizer; `samples`: inputs by name to calibrate on."""
+    """The deploy form of `plain` under a recipe of the converter's own quantizer; `samples`: inputs
+    by name to calibrate on.
+    """
     import tensorflow as tf
 
     def prepare(converter) -> None:
@@ -109,7 +127,9 @@ def by_tensorflow(plain: Graph, recipe: str, samples: list[dict[str, np.ndarray]
             converter.target_spec.supported_types = [tf.float16]
         if samples:
             order = [tensor.name for tensor in plain.keras_form.inputs]
-            converter.representative_dataset = lambda: ([sample[name] for name in order] for sample in samples)
+            converter.representative_dataset = lambda: (
+                [sample[name] for name in order] for sample in samples
+            )
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         if recipe == "int8_io":
             converter.inference_input_type = converter.inference_output_type = tf.int8
@@ -123,12 +143,16 @@ def _of_form(form, prepare: Callable[[object], None] = lambda converter: None) -
 
 
 def convert_function(
-    holder, function, inputs: list[tuple[tuple[int, ...], str]], prepare: Callable[[object], None] = lambda c: None
+    holder,
+    function,
+    inputs: list[tuple[tuple[int, ...], str]],
+    prepare: Callable[[object], None] = lambda c: None,
 ) -> bytes:
-    """The converter's .tflite of a function of float32 tensors (shape, name) over the variables of `holder`.
+    """The converter's .tflite of a function of float32 tensors (shape, name) over the variables of
+    `holder`.
 
-    The concrete function belongs to a tf.Module that owns the variables: without an owner, weights were seen to be
-    missing from the file without a word.
+    The concrete function belongs to a tf.Module that owns the variables: without an owner, weights
+    were seen to be missing from the file without a word.
     """
     import tensorflow as tf
 
@@ -136,13 +160,17 @@ def convert_function(
     owner.variables_held = [v.value for v in holder.variables]
     signature = [tf.TensorSpec(shape, tf.float32, name=name) for shape, name in inputs]
     owner.run = tf.function(function, input_signature=signature)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([owner.run.get_concrete_function()], owner)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [owner.run.get_concrete_function()], owner
+    )
     prepare(converter)
     return _ordered(converter.convert(), [name for _, name in inputs])
 
 
 def _ordered(graph: bytes, inputs: list[str]) -> bytes:
-    """The graph with its inputs in this order and its outputs in the function's: the converter shuffles both."""
+    """The graph with its inputs in this order and its outputs in the function's: the converter
+    shuffles both.
+    """
     model = parse(graph)
     (signature,) = model.signatureDefs
     entering = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}

@@ -6,15 +6,23 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 
-WIDTHS = {"FLOAT32": 4, "FLOAT16": 2, "INT8": 1, "UINT8": 1, "INT4": 0.5, "INT32": 4, "INT64": 8}  # bytes a value
-_READ = {"FLOAT32": np.float32, "FLOAT16": np.float16, "INT8": np.int8, "UINT8": np.uint8, "INT4": np.uint8}
+# bytes a value
+WIDTHS = {"FLOAT32": 4, "FLOAT16": 2, "INT8": 1, "UINT8": 1, "INT4": 0.5, "INT32": 4, "INT64": 8}
+_READ = {
+    "FLOAT32": np.float32,
+    "FLOAT16": np.float16,
+    "INT8": np.int8,
+    "UINT8": np.uint8,
+    "INT4": np.uint8,
+}
 
 
 def parse(graph: bytes):
-    """The model of a flatbuffer (the schema's ModelT), every constant inside it. Raises ClimbEdgeError for other bytes.
+    """The model of a flatbuffer (the schema's ModelT), every constant inside it. Raises
+    ClimbEdgeError for other bytes.
 
-    The quantizer writes the constants of a larger graph behind the flatbuffer: older runtimes do not look there, and
-    whoever asks such a buffer for its data is told that there is none.
+    The quantizer writes the constants of a larger graph behind the flatbuffer: older runtimes do
+    not look there, and whoever asks such a buffer for its data is told that there is none.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -24,7 +32,9 @@ def parse(graph: bytes):
             if buffer.data is None and buffer.offset > 1:
                 content = graph[buffer.offset : buffer.offset + buffer.size]
                 if len(content) != buffer.size:
-                    raise ValueError(f"a constant ends {buffer.size - len(content)} bytes behind the file")
+                    raise ValueError(
+                        f"a constant ends {buffer.size - len(content)} bytes behind the file"
+                    )
                 buffer.data, buffer.offset, buffer.size = np.frombuffer(content, np.uint8), 0, 0
     except Exception as error:  # the generated reader raises whatever the broken bytes make of it
         raise ClimbEdgeError(
@@ -53,9 +63,11 @@ def label(tensor) -> str:
 
 
 def constant(model, tensor, kind: str) -> tuple[np.ndarray, np.ndarray | float] | None:
-    """(values, step) of a constant of type `kind`: float32 of the tensor's shape, and the quantization step of each.
+    """(values, step) of a constant of type `kind`: float32 of the tensor's shape, and the
+    quantization step of each.
 
-    The step is 0 for floats. None where the tensor is no constant or of a type that holds no weights.
+    The step is 0 for floats. None where the tensor is no constant or of a type that holds no
+    weights.
     """
     data = model.buffers[tensor.buffer].data
     if data is None or kind not in _READ:

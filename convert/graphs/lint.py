@@ -1,4 +1,6 @@
-"""What is inside a .tflite: its ops and their types, and the rules that a phone's GPU delegate sets."""
+"""What is inside a .tflite: its ops and their types, and the rules that a phone's GPU delegate
+sets.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ HALF = 2**-11  # what rounding to float16 may move a value, of itself
 
 @dataclass(frozen=True)
 class Op:
-    """One operator: its name, and the types of its activations and of its constant weights where it is a weighted op."""
+    """One operator: its name, and the types of its activations and of its constant weights where it
+    is a weighted op.
+    """
 
     name: str
     index: int
@@ -53,12 +57,15 @@ def read_ops(graph: bytes) -> tuple[list[Op], list[str]]:
         for tensor in tensors:
             shape = [] if tensor.shape is None else list(tensor.shape)
             if len(shape) > MAX_RANK:
-                broken.append(f"tensor {label(tensor)} has {len(shape)} dimensions, at most {MAX_RANK}")
+                broken.append(
+                    f"tensor {label(tensor)} has {len(shape)} dimensions, at most {MAX_RANK}"
+                )
             if tensor.shapeSignature is not None and (np.asarray(tensor.shapeSignature) < 0).any():
                 broken.append(f"tensor {label(tensor)} has a dynamic shape")
         for tensor in set(map(int, subgraph.inputs)) & set(map(int, subgraph.outputs)):
             broken.append(
-                f"tensor {label(tensors[tensor])} is an input and an output: LiteRT's CompiledModel returns garbage; make it anew"
+                f"tensor {label(tensors[tensor])} is an input and an output: LiteRT's CompiledModel"
+                " returns garbage; make it anew"
             )
         for index, op in enumerate(subgraph.operators):
             code = model.operatorCodes[op.opcodeIndex]
@@ -72,12 +79,18 @@ def read_ops(graph: bytes) -> tuple[list[Op], list[str]]:
 
 
 def output_step(graph: bytes) -> float:
-    """The quantization step of what a graph gives first, which a DEQUANTIZE makes floats of; 0.0 where none does."""
+    """The quantization step of what a graph gives first, which a DEQUANTIZE makes floats of; 0.0
+    where none does.
+    """
     model = parse(graph)
     (subgraph,) = model.subgraphs
     made_by = {int(o): op for op in subgraph.operators for o in op.outputs}
     given = subgraph.tensors[made_by[int(subgraph.outputs[0])].inputs[0]]
-    return 0.0 if given.quantization is None or given.quantization.scale is None else float(given.quantization.scale[0])
+    return (
+        0.0
+        if given.quantization is None or given.quantization.scale is None
+        else float(given.quantization.scale[0])
+    )
 
 
 def _op(name: str, index: int, op, model, tensors, types: dict[int, str], made_by: dict) -> Op:
@@ -97,27 +110,33 @@ def _op(name: str, index: int, op, model, tensors, types: dict[int, str], made_b
 
 
 def strangers(ops: list[Op], plain: list[Op]) -> list[str]:
-    """Sentences on weights of `ops` that are not those of any op of the float graph `plain`, rounded to their type.
+    """Sentences on weights of `ops` that are not those of any op of the float graph `plain`,
+    rounded to their type.
 
-    A quantized value may lie half a step from its float one, and float rounding comes on top; ops of both graphs are
-    matched by shape, since converters reorder them.
+    A quantized value may lie half a step from its float one, and float rounding comes on top; ops
+    of both graphs are matched by shape, since converters reorder them.
     """
     found = []
     for op in (op for op in ops if op.values is not None):
         alike = [p for p in plain if p.values is not None and p.values.shape == op.values.shape]
         if not alike:
-            found.append(f"{op}: its weights are {op.values.shape}, as those of no op of the float graph")
+            found.append(
+                f"{op}: its weights are {op.values.shape}, as those of no op of the float graph"
+            )
             continue
         off = min(_excess(op, p) for p in alike)
         if not off <= 0:  # also of weights that are no numbers
             scale = max(float(np.abs(p.values).max()) for p in alike)
             found.append(
-                f"{op}: its weights are {off / max(scale, 1e-9):.2g} of the scale from the float graph's, more than rounding does"
+                f"{op}: its weights are {off / max(scale, 1e-9):.2g} of the scale from the float"
+                " graph's, more than rounding does"
             )
     return found
 
 
 def _excess(op: Op, plain: Op) -> float:
-    """How far the weights of `op` lie from those of `plain` beyond what rounding to their type explains."""
+    """How far the weights of `op` lie from those of `plain` beyond what rounding to their type
+    explains.
+    """
     allowed = 0.501 * op.step + (HALF * np.abs(plain.values) + 1e-7)
     return float(np.max(np.abs(op.values - plain.values) - allowed))

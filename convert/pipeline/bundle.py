@@ -1,7 +1,7 @@
 """`convert --bundle`: one folder with all that an app needs, and the hash of every file in it.
 
-The folder is written beside its place and put there in one step: a run that is killed leaves the old bundle or the
-new one. The same input gives the same bytes on every day.
+The folder is written beside its place and put there in one step: a run that is killed leaves the
+old bundle or the new one. The same input gives the same bytes on every day.
 """
 
 from __future__ import annotations
@@ -29,22 +29,29 @@ MANIFEST = "manifest.json"
 NOTICES = ("LICENSE", "THIRD_PARTY_NOTICES.md")
 # Recipes for a processor, best first. A graph that passed its gates goes before one that did not.
 RECIPES = {"gpu": ("float16", "float32"), "cpu": ("dynamic_int8", "float16", "float32")}
-# What the README's Kotlin and JavaScript were seen to run on; Python's runtime stands in the contracts.
-ANDROID = "org.tensorflow:tensorflow-lite and tensorflow-lite-gpu 2.16.1, tensorflow-lite-gpu-api 2.14.0"
+# What the README's Kotlin and JavaScript were seen to run on; Python's runtime stands in the
+# contracts.
+ANDROID = (
+    "org.tensorflow:tensorflow-lite and tensorflow-lite-gpu 2.16.1, tensorflow-lite-gpu-api 2.14.0"
+)
 WEB = "@litertjs/core 2.5.3"
 
 
-def bundle(models: list[Path], report: dict, to: Path, estimator: str = "lite", weights: str | None = None) -> Path:
-    """Write into the folder `to` the finished files `models` of one run, its `report` and all else that an app needs.
+def bundle(
+    models: list[Path], report: dict, to: Path, estimator: str = "lite", weights: str | None = None
+) -> Path:
+    """Write into the folder `to` the finished files `models` of one run, its `report` and all else
+    that an app needs.
 
-    `estimator` is BlazePose's variant (lite, full, heavy), `weights` a folder that holds it, None: cached or fetched.
-    Returns `to`. An older bundle there is replaced whole. Raises ClimbEdgeError for no models, a file without a valid
-    contract, weights of another hash, a folder that holds something else, or a disk that cannot be written; what was
-    in `to` is then unchanged.
+    `estimator` is BlazePose's variant (lite, full, heavy), `weights` a folder that holds it, None:
+    cached or fetched. Returns `to`. An older bundle there is replaced whole. Raises ClimbEdgeError
+    for no models, a file without a valid contract, weights of another hash, a folder that holds
+    something else, or a disk that cannot be written; what was in `to` is then unchanged.
     """
     if not models:
         raise ClimbEdgeError(
-            f"{to}: no file passed its gates; read the report for the reasons, or write what failed, marked: --force"
+            f"{to}: no file passed its gates; read the report for the reasons, or write what"
+            " failed, marked: --force"
         )
     if estimator not in VARIANTS:
         raise ClimbEdgeError(f"estimator {estimator!r}: expected one of {', '.join(VARIANTS)}")
@@ -60,20 +67,28 @@ def bundle(models: list[Path], report: dict, to: Path, estimator: str = "lite", 
             _put(new, place)
     except OSError as error:
         raise ClimbEdgeError(
-            f"{to}: could not be written ({error}); what was there before is unchanged; free some space or choose "
-            "another folder"
+            f"{to}: could not be written ({error}); what was there before is unchanged; free some"
+            " space or choose another folder"
         ) from error
     return Path(to)
 
 
 def verify(folder: str | Path) -> None:
-    """Hash every file of a bundle again. Raises ClimbEdgeError naming the first one missing, changed or extra."""
+    """Hash every file of a bundle again. Raises ClimbEdgeError naming the first one missing,
+    changed or extra.
+    """
     folder, again = Path(folder), "copy or make the bundle again"
     try:
         listed = {str(file["path"]): file["sha256"] for file in _manifest(folder)["files"]}
     except (KeyError, TypeError) as error:
-        raise ClimbEdgeError(f"{folder / MANIFEST}: damaged, its list of files cannot be read; {again}") from error
-    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_symlink() or not p.is_dir()}
+        raise ClimbEdgeError(
+            f"{folder / MANIFEST}: damaged, its list of files cannot be read; {again}"
+        ) from error
+    found = {
+        p.relative_to(folder).as_posix()
+        for p in folder.rglob("*")
+        if p.is_symlink() or not p.is_dir()
+    }
     for name in sorted(listed.keys() | found - {MANIFEST}):
         path = folder / name
         if name not in found:
@@ -81,7 +96,9 @@ def verify(folder: str | Path) -> None:
         if name not in listed:
             raise ClimbEdgeError(f"{path}: extra, {MANIFEST} does not list it; remove it")
         if not path.is_file() or sha256_of(path) != listed[name]:
-            raise ClimbEdgeError(f"{path}: changed, its SHA-256 is not the one in {MANIFEST}; {again}")
+            raise ClimbEdgeError(
+                f"{path}: changed, its SHA-256 is not the one in {MANIFEST}; {again}"
+            )
 
 
 def _manifest(folder: Path) -> dict:
@@ -107,8 +124,8 @@ def _refuse_foreign(place: Path) -> None:
         except ClimbEdgeError:
             pass
     raise ClimbEdgeError(
-        f"{place}: expected an older bundle, an empty folder or nothing, found something else, which is left alone; "
-        "name another folder, or remove it yourself"
+        f"{place}: expected an older bundle, an empty folder or nothing, found something else,"
+        " which is left alone; name another folder, or remove it yourself"
     )
 
 
@@ -134,18 +151,28 @@ def _fill(new: Path, models: list[Path], report: dict, estimator: str, weights: 
         shutil.copyfile(locate(name, weights), add(f"estimator/{name}", "estimator"))
     for path in notices():
         shutil.copyfile(path, add(path.name, "licence"))
-    shutil.copyfile(_apache(), add("APACHE-2.0.txt", "licence"))  # of the estimator's weights: it travels with them
+    # of the estimator's weights: it travels with them
+    shutil.copyfile(_apache(), add("APACHE-2.0.txt", "licence"))
     write_json(add("labels.json", "labels"), labels())
     write_json(add("report.json", "report"), report)
     manifest = {
-        "schema": SCHEMA, "climb_edge": __version__, "estimator": f"blazepose-{estimator}",
+        "schema": SCHEMA,
+        "climb_edge": __version__,
+        "estimator": f"blazepose-{estimator}",
         "minimum_runtime": {"python": ", ".join(sorted(runtimes)), "android": ANDROID, "web": WEB},
-        "recommended": {processor: _recommended(refiners, recipes) for processor, recipes in RECIPES.items()},
+        "recommended": {
+            processor: _recommended(refiners, recipes) for processor, recipes in RECIPES.items()
+        },
         "refiners": refiners,
-    }  # fmt: skip
+    }
     write_text(add("README.md", "readme"), _readme(new, manifest, roles, estimator))
     manifest["files"] = [
-        {"path": name, "bytes": (new / name).stat().st_size, "sha256": sha256_of(new / name), "role": roles[name]}
+        {
+            "path": name,
+            "bytes": (new / name).stat().st_size,
+            "sha256": sha256_of(new / name),
+            "role": roles[name],
+        }
         for name in sorted(roles)
     ]
     write_json(new / MANIFEST, manifest)
@@ -153,23 +180,35 @@ def _fill(new: Path, models: list[Path], report: dict, estimator: str, weights: 
 
 def _refiner(stem: str, graph_bytes: int, contract: dict) -> dict:
     return {
-        "path": f"{stem}.tflite", "contract": f"{stem}.json", "graph_bytes": graph_bytes,
+        "path": f"{stem}.tflite",
+        "contract": f"{stem}.json",
+        "graph_bytes": graph_bytes,
         **{key: contract.get(key) for key in ("model", "form", "emits", "output", "io", "recipe")},
-        "verdict": contract["checks"]["verdict"], "reasons": contract["checks"].get("reasons") or [],
-    }  # fmt: skip
+        "verdict": contract["checks"]["verdict"],
+        "reasons": contract["checks"].get("reasons") or [],
+    }
 
 
 def _recommended(refiners: list[dict], recipes: tuple[str, ...]) -> dict | None:
     """The step form without delay in the best of `recipes`, or None where none was made."""
-    suited = [r for r in refiners if (r["form"], r["emits"]) == ("step", "newest") and r["recipe"] in recipes]
-    return min(suited, key=lambda r: (r["verdict"] != "pass", recipes.index(r["recipe"])), default=None)
+    suited = [
+        r
+        for r in refiners
+        if (r["form"], r["emits"]) == ("step", "newest") and r["recipe"] in recipes
+    ]
+    return min(
+        suited, key=lambda r: (r["verdict"] != "pass", recipes.index(r["recipe"])), default=None
+    )
 
 
 def _readme(new: Path, manifest: dict, roles: dict[str, str], estimator: str) -> str:
     from jinja2 import Environment, PackageLoader
 
     environment = Environment(
-        loader=PackageLoader("convert"), trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+        loader=PackageLoader("convert"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     example = manifest["recommended"]["cpu"] or manifest["refiners"][0]
     contract = json.loads((new / example["contract"]).read_text(encoding="utf-8"))
@@ -179,32 +218,41 @@ def _readme(new: Path, manifest: dict, roles: dict[str, str], estimator: str) ->
 
 
 def labels() -> dict:
-    """The 25 keypoints by name in their order, left-right pairs and bones as indices, the size of maps and windows."""
+    """The 25 keypoints by name in their order, left-right pairs and bones as indices, the size of
+    maps and windows.
+    """
     pairs = [[i, int(j)] for i, j in enumerate(MIRROR) if i < j]
     return {
-        "keypoints": list(KEYPOINTS), "pairs": pairs, "edges": [list(bone) for bone in BONES],
-        "map_size": SIZE, "mass": MASS, "window": WINDOW,
-    }  # fmt: skip
+        "keypoints": list(KEYPOINTS),
+        "pairs": pairs,
+        "edges": [list(bone) for bone in BONES],
+        "map_size": SIZE,
+        "mass": MASS,
+        "window": WINDOW,
+    }
 
 
 def notices() -> list[Path]:
-    """LICENSE and THIRD_PARTY_NOTICES.md of this project: the checkout's, else those that were installed with it.
+    """LICENSE and THIRD_PARTY_NOTICES.md of this project: the checkout's, else those that were
+    installed with it.
 
     Raises ClimbEdgeError where neither is there: nobody may pass the bundle on without them.
     """
     checkout = Path(__file__).resolve().parents[2]
-    project = checkout / "pyproject.toml"  # without it this is site-packages, where a LICENSE may be somebody else's
+    # without it this is site-packages, where a LICENSE may be somebody else's
+    project = checkout / "pyproject.toml"
     if project.is_file() and 'name = "climb-edge"' in project.read_text(encoding="utf-8"):
         held = {name: checkout / name for name in NOTICES}
     else:
-        # All of them: a build leaves an egg-info without licences in its folder, which hides what is installed.
+        # All of them: a build leaves an egg-info without licences in its folder, which hides what
+        # is installed.
         installed = [f for found in distributions(name="climb-edge") for f in found.files or []]
         held = {f.name: Path(f.locate()) for f in installed if ".dist-info" in f.parts[0]}
     for name in NOTICES:
         if name not in held or not held[name].is_file():
             raise ClimbEdgeError(
-                f"{name}: expected beside the installed climb-edge, found none, and a bundle must carry it; install "
-                "the package again with pip, or run from a whole checkout"
+                f"{name}: expected beside the installed climb-edge, found none, and a bundle must"
+                " carry it; install the package again with pip, or run from a whole checkout"
             )
     return [held[name] for name in NOTICES]
 
@@ -213,20 +261,27 @@ def _apache() -> Path:
     """The text of the Apache License 2.0, as the runtime's own package carries it."""
     for file in distribution("ai-edge-litert").files or []:
         path = Path(file.locate())
-        if file.name == "LICENSE" and path.is_file() and "Apache License" in path.read_text(encoding="utf-8")[:200]:
+        if (
+            file.name == "LICENSE"
+            and path.is_file()
+            and "Apache License" in path.read_text(encoding="utf-8")[:200]
+        ):
             return path
     raise ClimbEdgeError(
-        "APACHE-2.0.txt: expected in the installed ai-edge-litert, found none, and a bundle must carry it; install "
-        "ai-edge-litert again with pip"
+        "APACHE-2.0.txt: expected in the installed ai-edge-litert, found none, and a bundle must"
+        " carry it; install ai-edge-litert again with pip"
     )
 
 
 def _put(new: Path, place: Path) -> None:
-    """Put the folder `new` in `place`; what stood there goes where `new` was, and with that folder."""
+    """Put the folder `new` in `place`; what stood there goes where `new` was, and with that
+    folder.
+    """
     if not place.exists():
         new.rename(place)
     elif not _exchange(new, place):
-        old = new.with_name("old")  # a kill just between the two renames leaves the old bundle there, whole
+        # a kill just between the two renames leaves the old bundle there, whole
+        old = new.with_name("old")
         try:
             place.rename(old)
             new.rename(place)
@@ -240,4 +295,7 @@ def _exchange(one: Path, other: Path) -> bool:
     """Swap two folders in one step, as Linux can; False where this system or file system cannot."""
     at_cwd, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
     rename = getattr(ctypes.CDLL(None), "renameat2", None)
-    return rename is not None and rename(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), exchange) == 0
+    return (
+        rename is not None
+        and rename(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), exchange) == 0
+    )

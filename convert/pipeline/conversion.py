@@ -21,8 +21,10 @@ from train.data.splits import Split
 from train.data.windows import Frames
 from train.fitting.callbacks import CALIBRATION
 
-SELECTION = 12  # training windows to choose between quantizers and layers by, after those of CALIBRATION
-Step = Callable[..., object]  # hears what begins, and how many steps are behind by that: one, if it does not say
+# training windows to choose between quantizers and layers by, after those of CALIBRATION
+SELECTION = 12
+# hears what begins, and how many steps are behind by that: one, if it does not say
+Step = Callable[..., object]
 
 
 @dataclass
@@ -52,7 +54,9 @@ class Made:
 
 @dataclass
 class Conversion:
-    """A run opened for conversion: the model, its data, and the windows that every file is compared on."""
+    """A run opened for conversion: the model, its data, and the windows that every file is compared
+    on.
+    """
 
     path: Path
     forms: tuple[str, ...]
@@ -63,14 +67,18 @@ class Conversion:
     parts: Split
     sets: list[TestSet]
     skip: tuple[str, ...] = ()
-    aware: dict[str, Aware] = field(default_factory=dict)  # runs trained in 8 bits, all of them from `model`, by scheme
-    said: list[str] = field(default_factory=list)  # of recipes that were left out, or made with a warning
+    # runs trained in 8 bits, all of them from `model`, by scheme
+    aware: dict[str, Aware] = field(default_factory=dict)
+    # of recipes that were left out, or made with a warning
+    said: list[str] = field(default_factory=list)
     made: list[Made] = field(default_factory=list)
     claims: list[dict] = field(default_factory=list)
 
     @property
     def chosen(self) -> np.ndarray:
-        """Training windows in the order in which calibration and selection take them, by the run's seed."""
+        """Training windows in the order in which calibration and selection take them, by the run's
+        seed.
+        """
         return np.random.default_rng(self.config["seed"]).permutation(self.parts.train)
 
     @cached_property

@@ -1,4 +1,6 @@
-"""`convert run`: a training run to files with their contracts, and all that the report says of them."""
+"""`convert run`: a training run to files with their contracts, and all that the report says of
+them.
+"""
 
 from __future__ import annotations
 
@@ -41,15 +43,20 @@ from train.synthesis.motion import generated_clips
 
 DEFAULT_FORMS = ("step-newest", "window-all")
 GENERATED_CLIPS, GENERATED_SEED = 60, 20_000  # never a seed that training draws from by default
-PER_CLIP, PER_CLIP_HEAVY, HEAVY = 8, 4, 5e9  # generated windows of a clip; of a model of more MACs a window, fewer
+# generated windows of a clip; of a model of more MACs a window, fewer
+PER_CLIP, PER_CLIP_HEAVY, HEAVY = 8, 4, 5e9
 TEST_WINDOWS = 300  # at most; their inputs are kept in memory, 1.6 MB each
 
 
 def open_run(
-    path: str | Path, forms: tuple[str, ...], skip: tuple[str, ...] = (), step: Step = lambda what, steps=1: None,
+    path: str | Path,
+    forms: tuple[str, ...],
+    skip: tuple[str, ...] = (),
+    step: Step = lambda what, steps=1: None,
     beside: Sequence[Path] = (),
-) -> Conversion:  # fmt: skip
-    """Read a run, and those trained in 8 bits `beside` it, and let its Keras model speak on every window.
+) -> Conversion:
+    """Read a run, and those trained in 8 bits `beside` it, and let its Keras model speak on every
+    window.
 
     Raises ClimbEdgeError for a run that cannot be judged.
     """
@@ -62,14 +69,16 @@ def open_run(
     described = registry.get(config["model"])
     if not described.parameters:
         raise ClimbEdgeError(
-            f"{path}: {described.name} has no file; it is a refiner of the runtime: --refiner identity"
+            f"{path}: {described.name} has no file; it is a refiner of the runtime: --refiner"
+            " identity"
         )
     model = described.build(**config.get("switches", {}))
     load_weights(model, run.teacher if config.get("qat") else run.best)
     source = unchanged(open_source(config))
     if digest(source) != config["data_sha256"]:
         raise ClimbEdgeError(
-            f"{path}: its training data changed since ({', '.join(config['data'])}); train again, or restore the data"
+            f"{path}: its training data changed since ({', '.join(config['data'])}); train again,"
+            " or restore the data"
         )
     parts = Split.load(run.split, source)
     if not len(parts.test):
@@ -82,7 +91,9 @@ def open_run(
     for tests in sets:
         step(f"Keras model, {tests.name} windows")
         tests.run_reference(model)
-    return Conversion(Path(path), forms, config, described, model, source, parts, sets, skip, trained)
+    return Conversion(
+        Path(path), forms, config, described, model, source, parts, sets, skip, trained
+    )
 
 
 def _generated(config: dict, model) -> TestSet:
@@ -94,44 +105,79 @@ def _generated(config: dict, model) -> TestSet:
 
 
 def convert(
-    run: Conversion, out: Path, recipes: list[Recipe], force: bool = False, step: Step = lambda what, steps=1: None
+    run: Conversion,
+    out: Path,
+    recipes: list[Recipe],
+    force: bool = False,
+    step: Step = lambda what, steps=1: None,
 ) -> Conversion:
-    """Make every recipe of every form, check it, and write what passes (`force`: everything, marked) into OUT/models."""
+    """Make every recipe of every form, check it, and write what passes (`force`: everything,
+    marked) into OUT/models.
+    """
     baseline = None if "speed" in run.skip else naive(run.model)
     for form in run.forms:
         run.made += _form(run, form, recipes, baseline, out, force, step)
     step("refined against raw")
     shown = {}
-    # One file of each form, the small and fast one if it passed: what differs between recipes is in their own rows.
-    for m in sorted((m for m in run.made if m.written), key=lambda m: m.recipe.name != "dynamic_int8"):
+    # One file of each form, the small and fast one if it passed: what differs between recipes is in
+    # their own rows.
+    for m in sorted(
+        (m for m in run.made if m.written), key=lambda m: m.recipe.name != "dynamic_int8"
+    ):
         shown.setdefault(f"{m.graph.form}-{m.graph.emits}", out / "models" / m.file)
     run.claims = claims(run.sets[0], run.parts, shown)
     return run
 
 
 def _form(
-    run: Conversion, form: str, recipes: list[Recipe], baseline: bytes | None, out: Path, force: bool, step: Step
-) -> list[Made]:  # fmt: skip
+    run: Conversion,
+    form: str,
+    recipes: list[Recipe],
+    baseline: bytes | None,
+    out: Path,
+    force: bool,
+    step: Step,
+) -> list[Made]:
     step(f"convert {form}")
     kind, emits = form.split("-")
     switches = run.config.get("switches", {})
     plain = build(run.described, run.model, kind, emits, switches)
-    whole = plain if kind == "window" else build(run.described, run.model, "window", emits, switches)
+    whole = (
+        plain if kind == "window" else build(run.described, run.model, "window", emits, switches)
+    )
     quantizations = {"": Quantization(plain, run.training[:CALIBRATION])} | {
-        scheme: quantization(aware, run.described, plain, kind, emits) for scheme, aware in run.aware.items()
+        scheme: quantization(aware, run.described, plain, kind, emits)
+        for scheme, aware in run.aware.items()
     }
     made = []
     for recipe in recipes:
         step(f"{form} {recipe.name}")
-        if quantizations[recipe.aware] is None:  # was not trained for this form; `choose` has said so
+        # was not trained for this form; `choose` has said so
+        if quantizations[recipe.aware] is None:
             continue
         chosen_by = run.training[CALIBRATION:] or run.training
-        made.append(_make(recipe, quantizations[recipe.aware], chosen_by, lambda what: step(f"{form} {what}", 0)))
+        made.append(
+            _make(
+                recipe,
+                quantizations[recipe.aware],
+                chosen_by,
+                lambda what: step(f"{form} {what}", 0),
+            )
+        )
         if any(c.name == "load" and c.verdict == "pass" for c in made[-1].checks):
             _check(made[-1], run, whole)
         else:
-            unrun = ("cpu", "gpu", "parity", *(["stream"] if kind == "step" else []), "second", "speed")
-            made[-1].checks += [Check(name, "skipped", ["the graph does not load"]) for name in unrun]
+            unrun = (
+                "cpu",
+                "gpu",
+                "parity",
+                *(["stream"] if kind == "step" else []),
+                "second",
+                "speed",
+            )
+            made[-1].checks += [
+                Check(name, "skipped", ["the graph does not load"]) for name in unrun
+            ]
     step(f"speed of {form}")
     _time(made, plain, baseline, run)
     for m in made:
@@ -139,8 +185,12 @@ def _form(
     return made
 
 
-def _make(recipe: Recipe, quantization: Quantization, windows: list[Frames], tell: Callable[[str], object]) -> Made:
-    """The better of what the quantizers make of a recipe: rules first, then the distance from float, then the size."""
+def _make(
+    recipe: Recipe, quantization: Quantization, windows: list[Frames], tell: Callable[[str], object]
+) -> Made:
+    """The better of what the quantizers make of a recipe: rules first, then the distance from
+    float, then the size.
+    """
     plain, plain_ops = quantization.plain, read_ops(quantization.plain.content)[0]
     best, found = None, Made(recipe, replace(plain, content=b""))
     for by in recipe.quantizers:
@@ -163,12 +213,21 @@ def _make(recipe: Recipe, quantization: Quantization, windows: list[Frames], tel
             graph_checks.types(ops, plain_ops, recipe, floats),
             graph_checks.load(graph, windows),
         ]
-        row["bytes"], row["reason"] = len(content), "; ".join(r for c in held for r in c.reasons) or None
+        row["bytes"], row["reason"] = (
+            len(content),
+            "; ".join(r for c in held for r in c.reasons) or None,
+        )
         row["cells"] = distance(plain, content, windows) if held[2].verdict == "pass" else None
         rank = (row["reason"] is not None, row["cells"] is None, row["cells"] or 0.0, len(content))
         if best is None or rank < best[0]:
             tried = mixed.sensitivity if mixed else []
-            best = rank, row, Made(replace(recipe, quantizers=(by,)), graph, held, found.candidates, mixed, tried)
+            best = (
+                rank,
+                row,
+                Made(
+                    replace(recipe, quantizers=(by,)), graph, held, found.candidates, mixed, tried
+                ),
+            )
     if best is None:
         return found
     best[1]["kept"] = True
@@ -192,10 +251,16 @@ def _check(made: Made, run: Conversion, whole: Graph) -> None:
     _unless_skipped(made, run, "gpu", lambda: graph_checks.on_gpu(graph, recipe, window))
     made.checks.append(Check("parity", *parity(graph, recipe, compared)))
     if recipe.aware and made.checks[-1].verdict != "pass":
-        made.sensitivity = error_table(run.aware[recipe.aware].model, run.training[CALIBRATION:] or run.training)
+        made.sensitivity = error_table(
+            run.aware[recipe.aware].model, run.training[CALIBRATION:] or run.training
+        )
     if graph.form == "step":  # a window graph keeps no state
-        _unless_skipped(made, run, "stream", lambda: graph_checks.stream(graph, recipe, whole, *run.clip))
-    _unless_skipped(made, run, "second", lambda: graph_checks.second(graph, recipe, run.sets[0].inputs))
+        _unless_skipped(
+            made, run, "stream", lambda: graph_checks.stream(graph, recipe, whole, *run.clip)
+        )
+    _unless_skipped(
+        made, run, "second", lambda: graph_checks.second(graph, recipe, run.sets[0].inputs)
+    )
 
 
 def _unless_skipped(made: Made, run: Conversion, name: str, check: Callable[[], Check]) -> None:
@@ -209,17 +274,22 @@ def _time(made: list[Made], plain: Graph, baseline: bytes | None, run: Conversio
     rows = {} if baseline is None else times(timed, plain, baseline, window)
     for m in runs:
         m.checks.append(
-            Check("speed", figures={"rows": rows[m.file]}) if rows else Check("speed", "skipped", ["by --skip"])
+            Check("speed", figures={"rows": rows[m.file]})
+            if rows
+            else Check("speed", "skipped", ["by --skip"])
         )
 
 
 def _write(made: Made, run: Conversion, path: Path, force: bool) -> None:
-    """Write a file that passes, or any that was made with `force`, and read it back as an app would."""
+    """Write a file that passes, or any that was made with `force`, and read it back as an app
+    would.
+    """
     if not made.graph.content or not (made.verdict == "pass" or force):
         path.unlink(missing_ok=True)  # an earlier file of this name would pass for this run's
         return
     calibration = run.chosen[:CALIBRATION] if made.recipe.calibrated else run.chosen[:0]
-    with tempfile.TemporaryDirectory(prefix="climb-edge-") as folder:  # what cannot be read back never stands in OUT
+    # what cannot be read back never stands in OUT
+    with tempfile.TemporaryDirectory(prefix="climb-edge-") as folder:
         trial = Path(folder) / made.file
         try:
             config = run.aware[made.recipe.aware].config if made.recipe.aware else run.config
@@ -230,6 +300,7 @@ def _write(made: Made, run: Conversion, path: Path, force: bool) -> None:
             made.checks.append(Check("contract", "fail", [str(error)]))
             path.unlink(missing_ok=True)
             return
-    write_model(path, made.graph.content, contract)  # a full disk ends the command here, and leaves the older file
+    # a full disk ends the command here, and leaves the older file
+    write_model(path, made.graph.content, contract)
     made.checks.append(Check("contract"))
     made.written = True

@@ -1,4 +1,6 @@
-"""Runs that were trained in 8 bits, `train finetune --qat`: read, found to go together, made into graphs."""
+"""Runs that were trained in 8 bits, `train finetune --qat`: read, found to go together, made into
+graphs.
+"""
 
 from __future__ import annotations
 
@@ -49,11 +51,13 @@ def open_aware(run: Run, described, plain) -> Aware:
     return Aware(config, run.load_weights(model))
 
 
-def together(path: Path, beside: Sequence[Path], described, plain, parts: Split, source) -> dict[str, Aware]:
+def together(
+    path: Path, beside: Sequence[Path], described, plain, parts: Split, source
+) -> dict[str, Aware]:
     """By scheme, the run `path` where it was trained in 8 bits, and those `beside` it.
 
-    Raises ClimbEdgeError for a float run beside it, two of one scheme, and one that began from other weights than
-    `plain`'s or has other test windows.
+    Raises ClimbEdgeError for a float run beside it, two of one scheme, and one that began from
+    other weights than `plain`'s or has other test windows.
     """
     found: dict[str, Aware] = {}
     for other in (path, *beside):
@@ -61,10 +65,14 @@ def together(path: Path, beside: Sequence[Path], described, plain, parts: Split,
         config = run.config()
         if not config.get("qat"):
             if other != path:
-                raise ClimbEdgeError(f"--beside {other}: expected a run of `train finetune --qat`, found a float one")
+                raise ClimbEdgeError(
+                    f"--beside {other}: expected a run of `train finetune --qat`, found a float one"
+                )
             continue
         if (scheme := config["qat"]["scheme"]) in found:
-            raise ClimbEdgeError(f"--beside {other}: a run of --qat {scheme} is there already; convert it by itself")
+            raise ClimbEdgeError(
+                f"--beside {other}: a run of --qat {scheme} is there already; convert it by itself"
+            )
         if other != path:
             _fits(run, config, described, plain, parts, source)
         found[scheme] = open_aware(run, described, plain)
@@ -73,34 +81,46 @@ def together(path: Path, beside: Sequence[Path], described, plain, parts: Split,
 
 def _fits(run: Run, config: dict, described, plain, parts: Split, source) -> None:
     if config["model"] != described.name:
-        raise ClimbEdgeError(f"--beside {run.path}: holds {config['model']}, expected {described.name}")
+        raise ClimbEdgeError(
+            f"--beside {run.path}: holds {config['model']}, expected {described.name}"
+        )
     began = described.build(**config.get("switches", {}))
     load_weights(began, run.teacher)
     if not all(map(np.array_equal, began.get_weights(), plain.get_weights())):
         raise ClimbEdgeError(
-            f"--beside {run.path}: began from other float weights; train it with --init naming the same run"
+            f"--beside {run.path}: began from other float weights; train it with --init naming the"
+            " same run"
         )
     if Split.load(run.split, source).sha256 != parts.sha256:
-        raise ClimbEdgeError(f"--beside {run.path}: has other test windows; train it with the other run's --split")
+        raise ClimbEdgeError(
+            f"--beside {run.path}: has other test windows; train it with the other run's --split"
+        )
 
 
-def quantization(aware: Aware, described, plain: Graph, kind: str, emits: str) -> Quantization | None:
-    """What files of such a run are made of, or None where it has none of this form. `plain`: the float graph of the form."""
+def quantization(
+    aware: Aware, described, plain: Graph, kind: str, emits: str
+) -> Quantization | None:
+    """What files of such a run are made of, or None where it has none of this form. `plain`: the
+    float graph of the form.
+    """
     switches = aware.config.get("switches", {})
     if aware.config["qat"]["scheme"] == TFMOT:
         if (kind, emits) != tfmot.FORM:
             return None
         rounded, unrounded = tfmot.step_forms(aware.model)
-        return Quantization(replace(plain, content=to_tflite(unrounded, plain.parameters), keras_form=rounded), [])
+        return Quantization(
+            replace(plain, content=to_tflite(unrounded, plain.parameters), keras_form=rounded), []
+        )
     own = build(described, float_form(aware.model), kind, emits, switches)
     return Quantization(replace(own, keras_form=described.form(aware.model, kind, emits)), [])
 
 
 def error_table(model, windows: list[Frames]) -> list[dict]:
-    """What each tensor's 8 bits cost, as rows of `Mixed.sensitivity`: cells from float with this one alone in float.
+    """What each tensor's 8 bits cost, as rows of `Mixed.sensitivity`: cells from float with this
+    one alone in float.
 
-    `model`: a training form that computes in 8 bits. Of one whose activations are not rounded there are no rows, nor is
-    there one of what changes nothing.
+    `model`: a training form that computes in 8 bits. Of one whose activations are not rounded there
+    are no rows, nor is there one of what changes nothing.
     """
     layer = aware_layer(model)
     if layer is None:

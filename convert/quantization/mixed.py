@@ -27,16 +27,23 @@ class Mixed:
 
     floats: tuple[str, ...]
     content: bytes
-    sensitivity: list[dict]  # layer, cells: mean distance from float with this layer alone left in float
+    # layer, cells: mean distance from float with this layer alone left in float
+    sensitivity: list[dict]
 
 
 def apart(found: np.ndarray, points: np.ndarray) -> float:
     """Mean cells between keypoints (..., 25, 2), jumps cut at 5."""
-    return float(np.minimum(np.nan_to_num(np.linalg.norm(found - points, axis=-1), nan=FAR), FAR).mean())
+    return float(
+        np.minimum(np.nan_to_num(np.linalg.norm(found - points, axis=-1), nan=FAR), FAR).mean()
+    )
 
 
-def distance(graph, content: bytes, windows: list[Frames], expected: list[np.ndarray] | None = None) -> float:
-    """How far `apart` the decoded keypoints of a graph's `content` are from the float graph's, the mean over windows."""
+def distance(
+    graph, content: bytes, windows: list[Frames], expected: list[np.ndarray] | None = None
+) -> float:
+    """How far `apart` the decoded keypoints of a graph's `content` are from the float graph's, the
+    mean over windows.
+    """
     session, expected = Session(content), expected or decoded(graph, windows)
     found = [both_decodes(graph.emitted(session, window))[0] for window in windows]
     return float(np.mean([apart(*pair) for pair in zip(found, expected, strict=True)]))
@@ -49,13 +56,18 @@ def decoded(graph, windows: list[Frames]) -> list[np.ndarray]:
 
 
 def search(
-    quantization: Quantization, recipe: Recipe, windows: list[Frames], tell: Callable[[str], object] = lambda what: None
+    quantization: Quantization,
+    recipe: Recipe,
+    windows: list[Frames],
+    tell: Callable[[str], object] = lambda what: None,
 ) -> Mixed:
-    """Leave in float the layer that costs most, then the next, until the graph is half as far from float as plain int8.
+    """Leave in float the layer that costs most, then the next, until the graph is half as far from
+    float as plain int8.
 
-    Every layer is tried alone first (its sensitivity); `windows` are training windows other than the calibration's. A
-    layer whose weights would make the file too large is passed over. Where plain int8 does not run at all, it begins
-    with every op without weights in float. `tell` hears what is tried.
+    Every layer is tried alone first (its sensitivity); `windows` are training windows other than
+    the calibration's. A layer whose weights would make the file too large is passed over. Where
+    plain int8 does not run at all, it begins with every op without weights in float. `tell` hears
+    what is tried.
 
     Raises ClimbEdgeError where nothing can be made.
     """
@@ -63,11 +75,13 @@ def search(
     expected = decoded(plain, windows)
     ops = read_ops(plain.content)[0]
     weights = {str(op): op.weight_bytes for op in ops if op.weights}
-    allowed = (MAX_WEIGHT_RATIO - 0.25) / 0.75 * sum(weights.values())  # int8 weights alone are a quarter
+    # int8 weights alone are a quarter
+    allowed = (MAX_WEIGHT_RATIO - 0.25) / 0.75 * sum(weights.values())
 
     def far(floats: tuple[str, ...]) -> tuple[float, bytes]:
         content = quantization.under(recipe, EDGE, floats)
-        if run_apart(content, *plain.fed(windows[:1])).status != "ran":  # some load, and fail in their first run
+        # some load, and fail in their first run
+        if run_apart(content, *plain.fed(windows[:1])).status != "ran":
             return FAR, content
         return distance(plain, content, windows, expected), content
 
@@ -98,7 +112,10 @@ def search(
         if best <= CLOSE * whole:
             break
     if best >= FAR:
-        raise ClimbEdgeError(f"{recipe.name}: whatever layer of {plain.model} is left in float, the file does not run")
+        raise ClimbEdgeError(
+            f"{recipe.name}: whatever layer of {plain.model} is left in float, the file does"
+            " not run"
+        )
     rows = [
         {"layer": "all without weights" if begun else "none", "cells": whole},
         *found,

@@ -23,14 +23,18 @@ from train.data.windows import Frames
 
 
 class Quantization:
-    """All that one float graph can be quantized to. `windows` are the training windows to calibrate on."""
+    """All that one float graph can be quantized to. `windows` are the training windows to calibrate
+    on.
+    """
 
     def __init__(self, plain: Graph, windows: list[Frames]):
         self.plain, self.windows = plain, windows
 
     @cached_property
     def samples(self) -> list[dict[str, np.ndarray]]:
-        """Inputs by name of every run on the windows; a step graph's state comes from the float graph."""
+        """Inputs by name of every run on the windows; a step graph's state comes from the float
+        graph.
+        """
         names = [*self.plain.entries, *(name for name, _ in self.plain.state)]
         session = Session(self.plain.content)
         runs = (run for window in self.windows for run in self.plain.runs(session, window))
@@ -44,17 +48,21 @@ class Quantization:
 
     @cached_property
     def layers(self) -> dict[str, tuple[str, str]]:
-        """What can be left in float: name -> (regular expression of its output, operation). A weighted op is a layer of
-        its own; of the others every kind is one."""
+        """What can be left in float: name -> (regular expression of its output, operation). A
+        weighted op is a layer of its own; of the others every kind is one.
+        """
         from ai_edge_quantizer import qtyping
 
         known = {o.value for o in qtyping.TFLOperationName}
         ops = [op for op in read_ops(self.plain.content)[0] if op.name in known]
         heavy = {str(op): (f"^{re.escape(op.tensor)};?$", op.name) for op in ops if op.weights}
-        return heavy | {f"all {op.name}": (".*", op.name) for op in ops if op.name not in WEIGHTED_OPS}
+        return heavy | {
+            f"all {op.name}": (".*", op.name) for op in ops if op.name not in WEIGHTED_OPS
+        }
 
     def under(self, recipe: Recipe, by: str, floats: tuple[str, ...] = ()) -> bytes:
-        """The graph under `recipe`, by the quantizer `by`; `floats` names the `layers` that int8_mixed leaves alone.
+        """The graph under `recipe`, by the quantizer `by`; `floats` names the `layers` that
+        int8_mixed leaves alone.
 
         Raises ClimbEdgeError with the quantizer's own words where it cannot.
         """
@@ -63,12 +71,15 @@ class Quantization:
         try:
             with _quietly():
                 if by == TENSORFLOW:
-                    return by_tensorflow(self.plain, recipe.name, self.samples if recipe.calibrated else [])
+                    return by_tensorflow(
+                        self.plain, recipe.name, self.samples if recipe.calibrated else []
+                    )
                 return pack(parse(self._by_edge(recipe, floats)))
         except Exception as error:  # two foreign quantizers raise what they like
             words = " ".join(str(error).split())[:300]
             raise ClimbEdgeError(
-                f"{recipe.name}: {by} cannot make it of {self.plain.model}: {type(error).__name__} {words}"
+                f"{recipe.name}: {by} cannot make it of {self.plain.model}: {type(error).__name__}"
+                f" {words}"
             ) from error
 
     def _by_edge(self, recipe: Recipe, floats: tuple[str, ...]) -> bytes:
@@ -77,7 +88,8 @@ class Quantization:
 
         every, made = qtyping.TFLOperationName, quantizer.Quantizer(bytearray(self.plain.content))
         if recipe.name == "float16":
-            for op in WEIGHTED_OPS[:3]:  # it casts no constants of a batch matmul; the type check would say so
+            # it casts no constants of a batch matmul; the type check would say so
+            for op in WEIGHTED_OPS[:3]:
                 made.add_weight_only_config(
                     regex=".*", operation_name=every[op], num_bits=16, algorithm_key="float_casting"
                 )
@@ -87,7 +99,8 @@ class Quantization:
             made.load_quantization_recipe(known.dynamic_wi4_afp32())
         else:
             made = static_int8(self.plain.content)
-            for op in (every.INPUT, every.OUTPUT) if recipe.io == "float32" else ():  # the app keeps its buffers
+            # the app keeps its buffers
+            for op in (every.INPUT, every.OUTPUT) if recipe.io == "float32" else ():
                 made.update_quantization_recipe(".*", op, algorithm_key="no_quantize")
             for layer in floats:
                 regex, op = self.layers[layer]
@@ -96,7 +109,9 @@ class Quantization:
 
 
 def static_int8(graph: bytes):
-    """A quantizer of all that a float graph holds to int8, by ranges that it is to be calibrated for."""
+    """A quantizer of all that a float graph holds to int8, by ranges that it is to be calibrated
+    for.
+    """
     from ai_edge_quantizer import quantizer
     from ai_edge_quantizer import recipe as known
 
@@ -107,7 +122,9 @@ def static_int8(graph: bytes):
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without the quantizers' own notes, sizes and bars: the report has its own figures. The converter's are C++'s."""
+    """Without the quantizers' own notes, sizes and bars: the report has its own figures. The
+    converter's are C++'s.
+    """
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -1,4 +1,6 @@
-"""Quantization recipes as data: what each promises, how far it may fall behind float, and which model it suits."""
+"""Quantization recipes as data: what each promises, how far it may fall behind float, and which
+model it suits.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +14,22 @@ EDGE, TENSORFLOW = "ai-edge-quantizer", "tensorflow"
 
 @dataclass(frozen=True)
 class Recipe:
-    """`weights` and `activations` are the types that every weighted op must have in the finished file."""
+    """`weights` and `activations` are the types that every weighted op must have in the finished
+    file.
+    """
 
     name: str
     weights: str
     activations: str
-    bars: dict[str, float]  # PCK threshold -> points that the bad end of the drop's interval may reach
+    # PCK threshold -> points that the bad end of the drop's interval may reach
+    bars: dict[str, float]
     worst_keypoint: float | None  # points that a single keypoint may surely fall
-    error: float | None  # of the scale: what any value may differ from the Keras model by; None: PCK and gain decide
+    # of the scale: what any value may differ from the Keras model by; None: PCK and gain decide
+    error: float | None
     gpu: float  # of the scale: what the GPU may differ from the CPU by
     golden_tolerance: float  # of the golden outputs' scale, between runtimes
-    gpu_needed: bool = False  # else a file that the GPU refuses or computes wrongly is for the CPU alone
+    # else a file that the GPU refuses or computes wrongly is for the CPU alone
+    gpu_needed: bool = False
     calibrated: bool = False
     aware: str = ""  # of a run of `train finetune --qat` with this: its weights and its ranges
     io: str = "float32"  # type of what goes in and comes out
@@ -39,26 +46,75 @@ _STEPS = 2 / 127  # two steps of an int8 range
 RECIPES = {
     r.name: r
     for r in (
-        Recipe("float32", "FLOAT32", "FLOAT32", _FLOAT, None, 1e-5, 1e-5, 1e-4, gpu_needed=True, quantizers=("none",)),
+        Recipe(
+            "float32",
+            "FLOAT32",
+            "FLOAT32",
+            _FLOAT,
+            None,
+            1e-5,
+            1e-5,
+            1e-4,
+            gpu_needed=True,
+            quantizers=("none",),
+        ),
         Recipe("float16", "FLOAT16", "FLOAT32", _FLOAT, None, 5e-3, 1e-3, 2e-3, gpu_needed=True),
         Recipe("dynamic_int8", "INT8", "FLOAT32", _INT8, 2.0, None, 1e-2, 5e-2),
         Recipe("int8", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True),
-        Recipe("int8_io", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True, io="int8"),
-        Recipe("int8_mixed", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True, quantizers=(EDGE,)),
-        Recipe("qat_int8", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, aware="int8", quantizers=(TENSORFLOW,)),
-        Recipe("tfmot_int8", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, aware="tfmot", quantizers=(TENSORFLOW,)),
+        Recipe(
+            "int8_io", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True, io="int8"
+        ),
+        Recipe(
+            "int8_mixed",
+            "INT8",
+            "INT8",
+            _INT8,
+            2.0,
+            None,
+            _STEPS,
+            5e-2,
+            calibrated=True,
+            quantizers=(EDGE,),
+        ),
+        Recipe(
+            "qat_int8",
+            "INT8",
+            "INT8",
+            _INT8,
+            2.0,
+            None,
+            _STEPS,
+            5e-2,
+            aware="int8",
+            quantizers=(TENSORFLOW,),
+        ),
+        Recipe(
+            "tfmot_int8",
+            "INT8",
+            "INT8",
+            _INT8,
+            2.0,
+            None,
+            _STEPS,
+            5e-2,
+            aware="tfmot",
+            quantizers=(TENSORFLOW,),
+        ),
         Recipe("int4_weights", "INT4", "FLOAT32", _INT8, 2.0, None, 1e-2, 5e-2, quantizers=(EDGE,)),
     )
 }
 DEFAULT = ("float32", "float16", "dynamic_int8", "int8")
 MAX_WEIGHT_RATIO = 0.30  # quantized against float weights, bytes
-KEPT = 0.999  # share of a quantization-aware file's values that lie within a step of what training saw
+# share of a quantization-aware file's values that lie within a step of what training saw
+KEPT = 0.999
 MAX_GAIN = 0.05  # how far the slope of a file's values over the Keras model's may lie from 1
 
 
 @dataclass(frozen=True)
 class Support:
-    """What is known of a recipe for some models and forms before a run is converted; an empty tuple stands for all."""
+    """What is known of a recipe for some models and forms before a run is converted; an empty tuple
+    stands for all.
+    """
 
     status: str  # refused: not made without --force; warned: made, and the reason said
     models: tuple[str, ...]
@@ -67,57 +123,106 @@ class Support:
     reason: str
 
     def covers(self, model: str, form: str, recipe: str) -> bool:
-        return all(x in xs or not xs for x, xs in ((model, self.models), (form, self.forms), (recipe, self.recipes)))
+        return all(
+            x in xs or not xs
+            for x, xs in ((model, self.models), (form, self.forms), (recipe, self.recipes))
+        )
 
 
 # The first that covers a case decides; what none covers is supported.
 SUPPORT = (
     Support("refused", ("identity",), (), (), "has no graph: it is a refiner of the runtime"),
     Support(
-        "refused", ("deciwatch",), (), ("int8", "int8_io"),
-        "the runtime aborts while it prepares the graph, of either quantizer; of an older quantizer's the GPU gave zeros",
+        "refused",
+        ("deciwatch",),
+        (),
+        ("int8", "int8_io"),
+        "the runtime aborts while it prepares the graph, of either quantizer; of an older"
+        " quantizer's the GPU gave zeros",
     ),
     Support(
-        "refused", ("deciwatch",), (), ("int8_mixed",),
-        "with every kind of op in float but its products it is 0.26 cells from float, at the size of dynamic_int8",
+        "refused",
+        ("deciwatch",),
+        (),
+        ("int8_mixed",),
+        "with every kind of op in float but its products it is 0.26 cells from float, at the size"
+        " of dynamic_int8",
     ),
     Support("refused", ("deciwatch",), (), ("int4_weights",), "PCK@0.05 falls by 29 points"),
-    Support("refused", ("convlstm_sum", "convlstm_concat"), (), ("int4_weights",), "24 % of the maxima move"),
     Support(
-        "refused", ("joint_mixer",), (), ("int8", "int8_io"),
+        "refused",
+        ("convlstm_sum", "convlstm_concat"),
+        (),
+        ("int4_weights",),
+        "24 % of the maxima move",
+    ),
+    Support(
+        "refused",
+        ("joint_mixer",),
+        (),
+        ("int8", "int8_io"),
         "the runtime refuses its quantized division; 8 bits of a box are steps of 0.2 cells",
     ),
-    Support("refused", ("joint_mixer",), (), ("qat_int8",), "has no graph of int8 arithmetic to train for"),
     Support(
-        "warned", ("joint_mixer",), (), ("int4_weights",),
-        "not shown: of 60 clips the interval reaches -0.5 points at @0.1 and at @0.2; 99 kB where dynamic_int8 has 116",
+        "refused",
+        ("joint_mixer",),
+        (),
+        ("qat_int8",),
+        "has no graph of int8 arithmetic to train for",
     ),
     Support(
-        "refused", ("deciwatch", "joint_mixer", "convlstm_sum", "convlstm_concat"), (), ("tfmot_int8",),
-        "tensorflow-model-optimization takes plain layers of tf_keras alone: --qat int8 trains it, except the joint mixer",
+        "warned",
+        ("joint_mixer",),
+        (),
+        ("int4_weights",),
+        "not shown: of 60 clips the interval reaches -0.5 points at @0.1 and at @0.2; 99 kB where"
+        " dynamic_int8 has 116",
     ),
     Support(
-        "refused", ("conv3d",), ("window-all", "window-newest", "window-centre", "step-centre"), ("tfmot_int8",),
+        "refused",
+        ("deciwatch", "joint_mixer", "convlstm_sum", "convlstm_concat"),
+        (),
+        ("tfmot_int8",),
+        "tensorflow-model-optimization takes plain layers of tf_keras alone: --qat int8 trains it,"
+        " except the joint mixer",
+    ),
+    Support(
+        "refused",
+        ("conv3d",),
+        ("window-all", "window-newest", "window-centre", "step-centre"),
+        ("tfmot_int8",),
         "tensorflow-model-optimization trains the newest frame of conv3d, as step-newest",
     ),
-    Support("warned", ("conv3d",), (), ("int4_weights",), "single keypoints fall by 3 points at @0.1; slower than float on x86"),
-)  # fmt: skip
+    Support(
+        "warned",
+        ("conv3d",),
+        (),
+        ("int4_weights",),
+        "single keypoints fall by 3 points at @0.1; slower than float on x86",
+    ),
+)
 
 
 def support(model: str, form: str, recipe: str) -> tuple[str, str]:
     """(status, reason) of a recipe: supported, warned or refused."""
-    return next(((s.status, s.reason) for s in SUPPORT if s.covers(model, form, recipe)), ("supported", ""))
+    return next(
+        ((s.status, s.reason) for s in SUPPORT if s.covers(model, form, recipe)), ("supported", "")
+    )
 
 
 def support_table(models: Iterable[str]) -> str:
-    """The table of README.md: models x recipes, with the reason of what is not plainly supported below it."""
+    """The table of README.md: models x recipes, with the reason of what is not plainly supported
+    below it.
+    """
     lines = ["| model | " + " | ".join(RECIPES) + " |", "|---|" + "---|" * len(RECIPES)]
     reasons: dict[str, int] = {}
     for model in models:
         cells = []
         for recipe in RECIPES:
             status, reason = support(model, "", recipe)
-            if not reason and (partly := [s for s in SUPPORT if s.forms and s.covers(model, s.forms[0], recipe)]):
+            if not reason and (
+                partly := [s for s in SUPPORT if s.forms and s.covers(model, s.forms[0], recipe)]
+            ):
                 status, reason = "some forms", partly[0].reason
             note = f" ({reasons.setdefault(reason, len(reasons) + 1)})" if reason else ""
             cells.append({"supported": "yes"}.get(status, status) + note)
@@ -126,40 +231,67 @@ def support_table(models: Iterable[str]) -> str:
 
 
 def suited(recipe: Recipe, model: str) -> Recipe:
-    """A recipe as a model can have it: where int8 activations abort the runtime, a trained file has int8 weights alone."""
+    """A recipe as a model can have it: where int8 activations abort the runtime, a trained file has
+    int8 weights alone.
+    """
     if recipe.aware and support(model, "", "int8")[0] == "refused":
-        return replace(recipe, activations="FLOAT32", gpu=RECIPES["dynamic_int8"].gpu, quantizers=(EDGE,))
+        return replace(
+            recipe, activations="FLOAT32", gpu=RECIPES["dynamic_int8"].gpu, quantizers=(EDGE,)
+        )
     return recipe
 
 
 def choose(
-    names: Iterable[str] | None, model: str, forms: Iterable[str], force: bool = False, aware: Iterable[str] = ()
+    names: Iterable[str] | None,
+    model: str,
+    forms: Iterable[str],
+    force: bool = False,
+    aware: Iterable[str] = (),
 ) -> tuple[list[Recipe], list[str]]:
-    """(recipes by name, "all" or the default ones; sentences on those left out and on those made with a warning).
+    """(recipes by name, "all" or the default ones; sentences on those left out and on those made
+    with a warning).
 
-    What is named and refused raises ClimbEdgeError, unless `force`, as does an unknown name; what is refused and comes
-    by default or by "all" is left out. `aware`: what `--qat` said of the runs at hand that were trained for integer arithmetic, which some recipes need.
+    What is named and refused raises ClimbEdgeError, unless `force`, as does an unknown name; what
+    is refused and comes by default or by "all" is left out. `aware`: what `--qat` said of the runs
+    at hand that were trained for integer arithmetic, which some recipes need.
     """
     names, forms, at_hand = list(names or ()), list(forms), ("", *aware)
     possible = [r.name for r in RECIPES.values() if r.aware in at_hand]
-    wanted = possible if "all" in names else names or [n for n in possible if n in DEFAULT or RECIPES[n].aware]
+    wanted = (
+        possible
+        if "all" in names
+        else names or [n for n in possible if n in DEFAULT or RECIPES[n].aware]
+    )
     for name in wanted:
         if name not in RECIPES:
             raise ClimbEdgeError(f"recipe {name!r}: expected one of {', '.join(RECIPES)} or all")
     if unseen := [n for n in wanted if n not in possible]:
         raise ClimbEdgeError(
-            f"recipe {unseen[0]!r}: expected a run of `python -m train finetune --qat {RECIPES[unseen[0]].aware}`, found none; "
-            "train on from the float one with --init and name it, or add it --beside; or choose int8, quantized after training"
+            f"recipe {unseen[0]!r}: expected a run of `python -m train finetune --qat"
+            f" {RECIPES[unseen[0]].aware}`, found none; train on from the float one with --init and"
+            " name it, or add it --beside; or choose int8, quantized after training"
         )
     known = {n: {f: support(model, f, n) for f in forms} for n in wanted}
-    partly = {n: {f: why for f, (status, why) in known[n].items() if status == "refused"} for n in wanted}
+    partly = {
+        n: {f: why for f, (status, why) in known[n].items() if status == "refused"} for n in wanted
+    }
     refused = {n: why for n, of in partly.items() if len(of) == len(forms) for why in of.values()}
     for name, reason in refused.items():
         if name in names and not force:
-            raise ClimbEdgeError(f"recipe {name!r}: refused for {model}: {reason}; choose another, or --force it")
+            raise ClimbEdgeError(
+                f"recipe {name!r}: refused for {model}: {reason}; choose another, or --force it"
+            )
     made = [suited(RECIPES[n], model) for n in wanted if n not in refused or (force and n in names)]
-    warned = {n: why for n in known if n not in refused for status, why in known[n].values() if status == "warned"}
+    warned = {
+        n: why
+        for n in known
+        if n not in refused
+        for status, why in known[n].values()
+        if status == "warned"
+    }
     left = {n: why for n, why in refused.items() if n not in [r.name for r in made]}
-    left |= {f"{n} as {f}": why for n, of in partly.items() if n not in refused for f, why in of.items()}
+    left |= {
+        f"{n} as {f}": why for n, of in partly.items() if n not in refused for f, why in of.items()
+    }
     said = [f"{model} {n}: left out: {why}" for n, why in left.items()]
     return made, said + [f"{model} {n}: warning: {why}" for n, why in warned.items()]

@@ -1,4 +1,6 @@
-"""The report: one dictionary, rendered as JSON for machines, Markdown for a pull request, HTML for people."""
+"""The report: one dictionary, rendered as JSON for machines, Markdown for a pull request, HTML for
+people.
+"""
 
 from __future__ import annotations
 
@@ -41,44 +43,80 @@ def build(run: Conversion) -> dict:
     test, generated = run.sets
     files = [_file(m, run.config["model"]) for m in run.made]
     return {
-        "schema": SCHEMA, "verdict": worst_of(f["verdict"] for f in files), "skipped": skipped(files),
-        "run": {"path": str(run.path), **{k: run.config[k] for k in ("model", "init", "data", "noise", "seed", "data_sha256")}},
-        "test": {"windows": len(test.indices), "clips": test.clips, "truth": test.truth, "source": test.source.clips.source},
+        "schema": SCHEMA,
+        "verdict": worst_of(f["verdict"] for f in files),
+        "skipped": skipped(files),
+        "run": {
+            "path": str(run.path),
+            **{k: run.config[k] for k in ("model", "init", "data", "noise", "seed", "data_sha256")},
+        },
+        "test": {
+            "windows": len(test.indices),
+            "clips": test.clips,
+            "truth": test.truth,
+            "source": test.source.clips.source,
+        },
         "generated": {"windows": len(generated.indices), "clips": generated.clips},
-        "said": run.said, "claims": run.claims, "histogram_edges": [e for e in EDGES if e < float("inf")],
+        "said": run.said,
+        "claims": run.claims,
+        "histogram_edges": [e for e in EDGES if e < float("inf")],
         "files": files,
-    }  # fmt: skip
+    }
 
 
 def described(file: str, checks: list[Check], content: bytes, **known) -> dict:
-    """One file of the report: its checks and their figures, whatever they came to, and what is `known` besides.
+    """One file of the report: its checks and their figures, whatever they came to, and what is
+    `known` besides.
 
     What a check did not come to is absent from `checks`, and its figures are empty.
     """
     figures = {c.name: c.figures for c in checks}
     cpu, shown, types = (figures.get(name, {}) for name in ("cpu", "parity", "types"))
     return {
-        "file": file, "written": False, "model": None, "form": None, "emits": None, "recipe": None, "quantizer": None,
-        "candidates": [], "left_in_float": [], "sensitivity": [],
-        "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(),
+        "file": file,
+        "written": False,
+        "model": None,
+        "form": None,
+        "emits": None,
+        "recipe": None,
+        "quantizer": None,
+        "candidates": [],
+        "left_in_float": [],
+        "sensitivity": [],
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
         "verdict": worst_of(c.verdict for c in checks),
         "reasons": blame(checks),
         "checks": [{"name": c.name, "verdict": c.verdict, "reasons": c.reasons} for c in checks],
         **{key: shown.get(key, empty) for key, empty in PARITY.items()},
-        "cpu": {k: v for k, v in cpu.items() if k != "saturation"}, "saturation": cpu.get("saturation", []),
-        "weight_ratio": types.get("weight_ratio"), "quantized_ops": types.get("ops", []),
-        "load": figures.get("load", {}), "gpu": [figures["gpu"]] if figures.get("gpu") else [],
-        "stream": figures.get("stream", {}), "second": figures.get("second", {}), "speed": figures.get("speed", {}).get("rows", []),
+        "cpu": {k: v for k, v in cpu.items() if k != "saturation"},
+        "saturation": cpu.get("saturation", []),
+        "weight_ratio": types.get("weight_ratio"),
+        "quantized_ops": types.get("ops", []),
+        "load": figures.get("load", {}),
+        "gpu": [figures["gpu"]] if figures.get("gpu") else [],
+        "stream": figures.get("stream", {}),
+        "second": figures.get("second", {}),
+        "speed": figures.get("speed", {}).get("rows", []),
         **known,
-    }  # fmt: skip
+    }
 
 
 def _file(made: Made, model: str) -> dict:
     return described(
-        made.file, made.checks, made.graph.content, written=made.written, model=model, form=made.graph.form, emits=made.graph.emits,
-        recipe=made.recipe.name, quantizer=made.recipe.quantizers[0], candidates=made.candidates,
-        left_in_float=list(made.mixed.floats) if made.mixed else [], sensitivity=made.sensitivity,
-    )  # fmt: skip
+        made.file,
+        made.checks,
+        made.graph.content,
+        written=made.written,
+        model=model,
+        form=made.graph.form,
+        emits=made.graph.emits,
+        recipe=made.recipe.name,
+        quantizer=made.recipe.quantizers[0],
+        candidates=made.candidates,
+        left_in_float=list(made.mixed.floats) if made.mixed else [],
+        sensitivity=made.sensitivity,
+    )
 
 
 def skipped(files: list[dict]) -> list[str]:
@@ -88,7 +126,9 @@ def skipped(files: list[dict]) -> list[str]:
 
 def headline(report: dict) -> str:
     """The verdict in a few words, with what it was reached without."""
-    return report["verdict"] + (f" (skipped: {', '.join(report['skipped'])})" if report["skipped"] else "")
+    return report["verdict"] + (
+        f" (skipped: {', '.join(report['skipped'])})" if report["skipped"] else ""
+    )
 
 
 def write(report: dict, out: str | Path) -> None:
@@ -107,15 +147,35 @@ def write(report: dict, out: str | Path) -> None:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        percent=percent, points=points, number=number, kilobytes=kilobytes, times=times, heat=heat, plain=plain,
-        verdict_of=verdict_of, kept_because=kept_because, histogram=histogram, windows=windows,
-    )  # fmt: skip
+        percent=percent,
+        points=points,
+        number=number,
+        kilobytes=kilobytes,
+        times=times,
+        heat=heat,
+        plain=plain,
+        verdict_of=verdict_of,
+        kept_because=kept_because,
+        histogram=histogram,
+        windows=windows,
+    )
     shared = {
-        "report": report, "headline": headline(report), "sets": sets(report), "checks": check_names(report), "truth": TRUTH,
-        "alphas": [str(a) for a in ALPHAS], "parity_row": parity_row, "checked": checked, "signs": SIGNS, "change": CHANGE,
-    }  # fmt: skip
+        "report": report,
+        "headline": headline(report),
+        "sets": sets(report),
+        "checks": check_names(report),
+        "truth": TRUTH,
+        "alphas": [str(a) for a in ALPHAS],
+        "parity_row": parity_row,
+        "checked": checked,
+        "signs": SIGNS,
+        "change": CHANGE,
+    }
     write_text(out / "report.md", environment.get_template("report.md").render(**shared))
-    write_text(out / "report.html", environment.get_template("report.html").render(**shared, chart=chart(report)))
+    write_text(
+        out / "report.html",
+        environment.get_template("report.html").render(**shared, chart=chart(report)),
+    )
 
 
 def tables(report: dict) -> str:
@@ -123,20 +183,37 @@ def tables(report: dict) -> str:
     lines = []
     for claim in report["claims"]:
         truth = TRUTH.get((report["test"] or {}).get("truth"), "truth unknown")
-        lines.append(f"PCK in %, {truth}, {claim['frames']} held-back frames, delay {claim['delay']}: {claim['name']}")
+        lines.append(
+            f"PCK in %, {truth}, {claim['frames']} held-back frames, delay {claim['delay']}:"
+            f" {claim['name']}"
+        )
         for label, key in (("estimator alone", "raw"), ("refined", "refined")):
-            lines.append(f"  {label:18}" + "".join(f"@{a} {percent(v[0]):>5}   " for a, v in claim[key].items()))
+            lines.append(
+                f"  {label:18}"
+                + "".join(f"@{a} {percent(v[0]):>5}   " for a, v in claim[key].items())
+            )
         lines.append("  " + verdict_of(claim))
     lines += [f"cannot be checked: {sentence}" for sentence in report.get("cannot", [])]
     lines += report.get("said", [])
     clips = (report["generated"] or {}).get("clips")
     of = f", {clips} generated clips" if clips else ""
     wide = max([41, *(len(f["file"]) for f in report["files"])]) + 1
-    lines.append(f"{'file':{wide}}{'verdict':10}{'kB':>6}{'ms':>8}   PCK change in points against Keras{of}")
+    lines.append(
+        f"{'file':{wide}}{'verdict':10}{'kB':>6}{'ms':>8}   PCK change in points against Keras{of}"
+    )
     for file in report["files"]:
         row = parity_row(file)
-        change = " ".join(f"{number(v[0], CHANGE):>7}" for v in row["drop"].values()) if row else "not run"
+        change = (
+            " ".join(f"{number(v[0], CHANGE):>7}" for v in row["drop"].values())
+            if row
+            else "not run"
+        )
         ms = number(file["speed"][0]["median_ms"], ".2f") if file["speed"] else "-"
-        lines.append(f"{file['file']:{wide}}{file['verdict']:10}{kilobytes(file['bytes']):>6}{ms:>8}   {change}")
-    lines += [f"{f['file']}: {f['verdict']}: {f['reasons'][0]}" for f in report["files"] if f["reasons"]]
+        lines.append(
+            f"{file['file']:{wide}}{file['verdict']:10}{kilobytes(file['bytes']):>6}{ms:>8}  "
+            f" {change}"
+        )
+    lines += [
+        f"{f['file']}: {f['verdict']}: {f['reasons'][0]}" for f in report["files"] if f["reasons"]
+    ]
     return "\n".join([*lines, f"verdict: {headline(report)}"])

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from climb_edge.errors import ClimbEdgeError
 from convert.reports.formatting import checked, known, parity_row, points
 
-RANK = {"fail": 0, "not shown": 1, "cpu only": 2, "pass": 3}  # what was skipped or not reached has no rank
+# what was skipped or not reached has no rank
+RANK = {"fail": 0, "not shown": 1, "cpu only": 2, "pass": 3}
 LEAST = 0.02  # points: a smaller change of PCK is none
 SLOWER = 1.25  # times as many milliseconds, both as shares of the same run's naive conversion
 REPORT = "report"  # stands for the file where a change is of no single one
@@ -32,11 +33,13 @@ def _off_gpu(file: dict) -> float | None:
     return total - nodes if known(nodes) and known(total) else None
 
 
-# What, of a file; so many times as much is still noise; less than this counts as this; its format. Less is better.
+# What, of a file; so many times as much is still noise; less than this counts as this; its format.
+# Less is better.
 FIGURES = (
     ("bytes", lambda f: f["bytes"] or None, 1.02, 0, ",.0f"),
     ("weights, of float's bytes", lambda f: f["weight_ratio"], 1.02, 0, ".3f"),
-    ("partitions on the GPU", lambda f: _gpu(f, "partitions") or None, 1, 0, ".0f"),  # 0: it did not run there
+    # 0: it did not run there
+    ("partitions on the GPU", lambda f: _gpu(f, "partitions") or None, 1, 0, ".0f"),
     ("nodes left off the GPU", _off_gpu, 1, 0, ".0f"),
     ("error of the GPU", lambda f: _gpu(f, "max_error"), 10, 1e-6, ".1e"),
 )
@@ -45,13 +48,15 @@ FIGURES = (
 def compare(before: dict, after: dict) -> list[Change]:
     """Every difference between two reports that noise does not explain, improvements too.
 
-    Raises ClimbEdgeError where the reports share no file: then nothing says that they are of one model.
+    Raises ClimbEdgeError where the reports share no file: then nothing says that they are of one
+    model.
     """
     old, new = ({f["file"]: f for f in report["files"]} for report in (before, after))
     if not old.keys() & new.keys():
         told = " and ".join(", ".join(files) or "none" for files in (old, new))
         raise ClimbEdgeError(
-            f"these reports share no file ({told}) and cannot be compared; convert the same model, forms and recipes"
+            f"these reports share no file ({told}) and cannot be compared; convert the same model,"
+            " forms and recipes"
         )
     changes = []
     for name in old | new:
@@ -80,17 +85,25 @@ def lines(changes: list[Change]) -> str:
 def _verdict(old: dict, new: dict) -> Iterator[tuple[str, bool]]:
     was, now = old["verdict"], new["verdict"]
     if was != now:
-        yield f"verdict: {was} -> {now}" + "".join(f": {r}" for r in new["reasons"][:1]), _falls(was, now)
+        yield (
+            f"verdict: {was} -> {now}" + "".join(f": {r}" for r in new["reasons"][:1]),
+            _falls(was, now),
+        )
     elif old["written"] != new["written"]:
         yield ("is not written any more", True) if old["written"] else ("is written now", False)
 
 
 def _checks(old: dict, new: dict) -> Iterator[tuple[str, bool]]:
     for name in dict.fromkeys(c["name"] for f in (old, new) for c in f["checks"]):
-        was, now = (checked(f, name) or {"verdict": "not reached", "reasons": []} for f in (old, new))
+        was, now = (
+            checked(f, name) or {"verdict": "not reached", "reasons": []} for f in (old, new)
+        )
         if was["verdict"] != now["verdict"]:
             why = "".join(f": {r}" for r in now["reasons"][:1])
-            yield f"{name}: {was['verdict']} -> {now['verdict']}{why}", _falls(was["verdict"], now["verdict"])
+            yield (
+                f"{name}: {was['verdict']} -> {now['verdict']}{why}",
+                _falls(was["verdict"], now["verdict"]),
+            )
 
 
 def _falls(was: str, now: str) -> bool:
@@ -103,11 +116,16 @@ def _pck(old: dict, new: dict) -> Iterator[tuple[str, bool]]:
         for alpha in was["drop"] if was and now else ():
             a, b = was["drop"][alpha], now["drop"].get(alpha, [None] * 3)
             if side := _moved(a, b):
-                yield f"PCK@{alpha} against Keras, {tests} set: {points(a)} -> {points(b)} points", side < 0
+                yield (
+                    f"PCK@{alpha} against Keras, {tests} set: {points(a)} -> {points(b)} points",
+                    side < 0,
+                )
 
 
 def _moved(before: list, after: list) -> int:
-    """-1 or 1 where neither value lies in the other's interval, 0 otherwise; in points, less is worse."""
+    """-1 or 1 where neither value lies in the other's interval, 0 otherwise; in points, less is
+    worse.
+    """
     if not all(map(known, (*before, *after))) or abs(after[0] - before[0]) <= LEAST:
         return 0
     if after[2] < before[0] and after[0] < before[1]:
@@ -131,19 +149,27 @@ def _speed(old: dict, new: dict) -> Iterator[tuple[str, bool]]:
             noise = max(SLOWER, *(r["p95_ms"] / r["median_ms"] for r in rows))
             if max(a, b) > noise * min(a, b):
                 yield (
-                    f"time on {threads} thread{'s' * (threads > 1)}, of the naive conversion's: {a:.3f} -> {b:.3f}",
+                    (
+                        f"time on {threads} thread{'s' * (threads > 1)}, of the naive conversion's:"
+                        f" {a:.3f} -> {b:.3f}"
+                    ),
                     b > a,
                 )
 
 
 def _claims(before: dict, after: dict) -> Iterator[tuple[str, bool]]:
-    """Refined PCK by form; a claim's name goes on with the file that was streamed, which need not be the same."""
+    """Refined PCK by form; a claim's name goes on with the file that was streamed, which need not
+    be the same.
+    """
     if before["test"] != after["test"]:
         yield "another test set: what refining gains is not compared", False
         return
     was, now = ({c["name"].split(", ")[0]: c for c in r["claims"]} for r in (before, after))
     for name in (n for n in was if n in now):
         for alpha in was[name]["refined"]:
-            a, b = ([v and 100 * v for v in c["refined"].get(alpha, [None] * 3)] for c in (was[name], now[name]))
+            a, b = (
+                [v and 100 * v for v in c["refined"].get(alpha, [None] * 3)]
+                for c in (was[name], now[name])
+            )
             if side := _moved(a, b):
                 yield f"refined PCK@{alpha}, {name}: {a[0]:.1f} -> {b[0]:.1f} %", side < 0

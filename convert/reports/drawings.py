@@ -13,11 +13,19 @@ from climb_edge.pose.render import SIZE
 from climb_edge.pose.skeleton import BONES, INDEX
 from convert.reports.formatting import parity_row
 
-ALPHA, CHART_SET = str(ALPHAS[1]), "generated"  # of the chart: the middle threshold on windows that every report has
+# of the chart: the middle threshold on windows that every report has
+ALPHA, CHART_SET = str(ALPHAS[1]), "generated"
 COLOURS = {
-    "float32": "#3b5b92", "float16": "#2a9d8f", "dynamic_int8": "#e07b27", "int8": "#c0395a", "int8_io": "#8d4bbb",
-    "int8_mixed": "#7a8b1f", "int4_weights": "#8c5a3c", "qat_int8": "#111111", "tfmot_int8": "#777777",
-}  # fmt: skip
+    "float32": "#3b5b92",
+    "float16": "#2a9d8f",
+    "dynamic_int8": "#e07b27",
+    "int8": "#c0395a",
+    "int8_io": "#8d4bbb",
+    "int8_mixed": "#7a8b1f",
+    "int4_weights": "#8c5a3c",
+    "qat_int8": "#111111",
+    "tfmot_int8": "#777777",
+}
 LARGEST = 420.0  # square points: the area of the largest file
 DRAWN = {  # of a worst window: label, colour, width, style, marker
     "truth": ("truth", "#9bd19b", 3.2, "-", ""),
@@ -28,7 +36,9 @@ DRAWN = {  # of a worst window: label, colour, width, style, marker
 
 
 def chart(report: dict) -> str:
-    """PCK against milliseconds, the area the file's size; labels stand in a column of their own. "" without figures."""
+    """PCK against milliseconds, the area the file's size; labels stand in a column of their own. ""
+    without figures.
+    """
     shown = []
     for file in report["files"]:
         row = parity_row(file, CHART_SET)
@@ -43,14 +53,29 @@ def chart(report: dict) -> str:
     for ms, pck, file, row in shown:
         colour, passed = COLOURS.get(file["recipe"], "#777777"), file["verdict"] == "pass"
         axes.scatter(
-            ms, pck, s=LARGEST * file["bytes"] / most, alpha=0.7, facecolor=colour if passed else "none", edgecolor=colour
-        )  # fmt: skip
-        low, high = (100 * row["float"][ALPHA][0] + v if v is not None else pck for v in row["drop"][ALPHA][1:])
+            ms,
+            pck,
+            s=LARGEST * file["bytes"] / most,
+            alpha=0.7,
+            facecolor=colour if passed else "none",
+            edgecolor=colour,
+        )
+        low, high = (
+            100 * row["float"][ALPHA][0] + v if v is not None else pck
+            for v in row["drop"][ALPHA][1:]
+        )
         axes.plot([ms, ms], [low, high], color=colour, linewidth=1)
-    for number, (emits, level) in enumerate({f["emits"]: 100 * r["float"][ALPHA][0] for _, _, f, r in shown}.items()):
+    for number, (emits, level) in enumerate(
+        {f["emits"]: 100 * r["float"][ALPHA][0] for _, _, f, r in shown}.items()
+    ):
         axes.axhline(
-            level, color="#999999", linewidth=0.8, linestyle=("--", ":", "-.")[number % 3], zorder=0, label=f"Keras model, {emits}"
-        )  # fmt: skip
+            level,
+            color="#999999",
+            linewidth=0.8,
+            linestyle=("--", ":", "-.")[number % 3],
+            zorder=0,
+            label=f"Keras model, {emits}",
+        )
     axes.margins(0.12, 0.15)
     axes.set_xlim(0, max(axes.get_xlim()[1], 1.15 * shown[-1][0]))
     bottom, top = axes.get_ylim()
@@ -58,10 +83,23 @@ def chart(report: dict) -> str:
     for place, (ms, pck, file, _) in zip(spread(wanted), shown, strict=True):
         colour = COLOURS.get(file["recipe"], "#777777")
         axes.annotate(
-            _literal(f"{_short(file)}: {ms:.2f} ms, {file['bytes'] / 1000:.0f} kB"), (ms, pck), (1.04, place),
-            textcoords="axes fraction", va="center", fontsize=8, color=colour, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "alpha": 0.6, "relpos": (0, 0.5), "shrinkB": 0},
-        )  # fmt: skip
+            _literal(f"{_short(file)}: {ms:.2f} ms, {file['bytes'] / 1000:.0f} kB"),
+            (ms, pck),
+            (1.04, place),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=8,
+            color=colour,
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.5,
+                "alpha": 0.6,
+                "relpos": (0, 0.5),
+                "shrinkB": 0,
+            },
+        )
     for size in sizes(most):
         axes.scatter([], [], s=LARGEST * size / most, color="#bbbbbb", label=f"{size / 1000:g} kB")
     axes.scatter([], [], s=60, facecolor="none", edgecolor="#555555", label="did not pass")
@@ -91,7 +129,9 @@ def sizes(most: int) -> list[int]:
 
 
 def histogram(file: dict, edges: list[float]) -> str:
-    """Share of keypoints by cells between file and Keras model, on a log axis: what matters is the tail."""
+    """Share of keypoints by cells between file and Keras model, on a log axis: what matters is the
+    tail.
+    """
     figure = _figure(5.2, 2.5)
     axes, sets = figure.subplots(), file["histogram"]
     for number, (name, counts) in enumerate(sets.items()):
@@ -99,7 +139,13 @@ def histogram(file: dict, edges: list[float]) -> str:
         width = 0.8 / len(sets)
         places = np.arange(len(counts)) + width * (number - (len(sets) - 1) / 2)
         colour = ("#3b5b92", "#e07b27")[number % 2]
-        axes.bar(places, np.maximum(shares, 1e-9), width, color=colour, label=f"{_literal(name)}, {sum(counts):,}")
+        axes.bar(
+            places,
+            np.maximum(shares, 1e-9),
+            width,
+            color=colour,
+            label=f"{_literal(name)}, {sum(counts):,}",
+        )
         for place, share, count in zip(places, shares, counts, strict=True):
             if count:
                 axes.annotate(
@@ -116,13 +162,17 @@ def histogram(file: dict, edges: list[float]) -> str:
     axes.set_xticks(range(len(edges)), [*names, f"{edges[-1]:g}\nand over"], fontsize=6.5)
     axes.set_xlabel("cells between the file's keypoint and the Keras model's", fontsize=8)
     axes.set_ylabel("% of keypoints", fontsize=8)
-    axes.legend(title="set, keypoints", frameon=False, fontsize=7, title_fontsize=7, loc="upper right")
+    axes.legend(
+        title="set, keypoints", frameon=False, fontsize=7, title_fontsize=7, loc="upper right"
+    )
     _bare(axes)
     return _address(figure)
 
 
 def windows(file: dict) -> str:
-    """The worst windows: input peaks, float result, the file's and the truth, the worst keypoint circled."""
+    """The worst windows: input peaks, float result, the file's and the truth, the worst keypoint
+    circled.
+    """
     found = file["worst_windows"]
     rows = -(-len(found) // 5)
     figure = _figure(12.5, 0.4 + 2.75 * rows)
@@ -133,26 +183,44 @@ def windows(file: dict) -> str:
         for key, (label, colour, width, style, marker) in DRAWN.items():
             points = np.array(window[key], float)  # null becomes NaN: not drawn
             if marker:
-                axes.plot(*points.T, marker, color=colour, markersize=4, markeredgewidth=0.8, label=label)
+                axes.plot(
+                    *points.T, marker, color=colour, markersize=4, markeredgewidth=0.8, label=label
+                )
             else:
-                axes.plot(*_bones(points), linestyle=style, color=colour, linewidth=width, label=label)
+                axes.plot(
+                    *_bones(points), linestyle=style, color=colour, linewidth=width, label=label
+                )
         k = INDEX[window["keypoint"]]
         ends = np.array([window["float"][k], window["file"][k]], float)
         axes.plot(*ends.T, color="#111111", linewidth=0.8)
         axes.plot(
-            *ends[1:].T, "o", markersize=11, markerfacecolor="none", markeredgecolor="#111111", markeredgewidth=1.3
+            *ends[1:].T,
+            "o",
+            markersize=11,
+            markerfacecolor="none",
+            markeredgecolor="#111111",
+            markeredgewidth=1.3,
         )
         clip = window["clip"] if len(window["clip"]) <= 34 else f"…{window['clip'][-33:]}"
         axes.set_title(
-            f"{_literal(clip)}, frame {window['frame']}\n{window['keypoint']}: {window['cells']:.2g} cells ({_literal(window['set'])})",
+            f"{_literal(clip)}, frame {window['frame']}\n{window['keypoint']}:"
+            f" {window['cells']:.2g} cells ({_literal(window['set'])})",
             fontsize=7.5,
         )
         axes.set(
-            xlim=(0, SIZE), ylim=(SIZE, 0), xticks=[0, SIZE // 2, SIZE], yticks=[0, SIZE // 2, SIZE], aspect="equal"
+            xlim=(0, SIZE),
+            ylim=(SIZE, 0),
+            xticks=[0, SIZE // 2, SIZE],
+            yticks=[0, SIZE // 2, SIZE],
+            aspect="equal",
         )
         axes.tick_params(labelsize=6, length=2)
     figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False, fontsize=9
+        *panels[0].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=4,
+        frameon=False,
+        fontsize=9,
     )
     return _address(figure)
 

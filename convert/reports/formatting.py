@@ -27,7 +27,9 @@ def check_names(report: dict) -> list[str]:
 
 
 def checked(file: dict, name: str) -> dict | None:
-    """A file's check of this name; the worst where several were made of it, None where it did not come to it."""
+    """A file's check of this name; the worst where several were made of it, None where it did not
+    come to it.
+    """
     found = [c for c in file["checks"] if c["name"] == name]
     return min(found, key=lambda c: c["verdict"] == "pass", default=None)
 
@@ -40,7 +42,9 @@ def verdict_of(claim: dict) -> str:
 
 
 def kept_because(candidates: list[dict]) -> str:
-    """Why the quantizer that was kept was: rules first, then the distance from float, then the size."""
+    """Why the quantizer that was kept was: rules first, then the distance from float, then the
+    size.
+    """
     kept = next((c for c in candidates if c.get("kept")), None)
     others = [c for c in candidates if c is not kept]
     if kept is None:
@@ -83,7 +87,9 @@ def times(base: float | None, own: float | None) -> str:
 def points(change: list) -> str:
     """A change in points, with its interval where it has one."""
     value, low, high = change
-    between = f" ({number(low, CHANGE)} to {number(high, CHANGE)})" if known(low) and known(high) else ""
+    between = (
+        f" ({number(low, CHANGE)} to {number(high, CHANGE)})" if known(low) and known(high) else ""
+    )
     return number(value, CHANGE) + between
 
 

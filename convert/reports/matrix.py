@@ -1,4 +1,6 @@
-"""`convert matrix`: the files of several conversions in one table, model x form x recipe, no cell left blank."""
+"""`convert matrix`: the files of several conversions in one table, model x form x recipe, no cell
+left blank.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,13 @@ from convert.reports.formatting import TRUTH, number, parity_row, plain, points
 
 
 def markdown(reports: list[dict]) -> str:
-    """Tables of reports (`report.read_report`), one per form. Raises ClimbEdgeError where two are of one model."""
+    """Tables of reports (`report.read_report`), one per form. Raises ClimbEdgeError where two are
+    of one model.
+    """
     if any(report["run"] is None for report in reports):
-        raise ClimbEdgeError("a report on somebody else's file has no place in a matrix; name reports of runs")
+        raise ClimbEdgeError(
+            "a report on somebody else's file has no place in a matrix; name reports of runs"
+        )
     models = [report["run"]["model"] for report in reports]
     if twice := [m for m in models if models.count(m) > 1]:
         raise ClimbEdgeError(f"{twice[0]}: two reports are of this model; name one of each")
@@ -28,13 +34,16 @@ def markdown(reports: list[dict]) -> str:
         ]
         for report in reports:
             made = {f["recipe"]: f for f in report["files"] if f"{f['form']}-{f['emits']}" == form}
-            lines += [_row(report["run"]["model"], form, recipe, made.get(recipe)) for recipe in RECIPES]
+            lines += [
+                _row(report["run"]["model"], form, recipe, made.get(recipe)) for recipe in RECIPES
+            ]
         lines.append("")
     for report in reports:
         test = report["test"]
         lines.append(
-            f"- {report['run']['model']}: {test['windows']} test windows of {test['clips']} clips ({TRUTH[test['truth']]}: "
-            f"{test['source']}), {report['generated']['windows']} generated of {report['generated']['clips']}."
+            f"- {report['run']['model']}: {test['windows']} test windows of {test['clips']} clips"
+            f" ({TRUTH[test['truth']]}: {test['source']}), {report['generated']['windows']}"
+            f" generated of {report['generated']['clips']}."
         )
     return "\n".join(lines)
 
@@ -45,7 +54,9 @@ def _row(model: str, form: str, recipe: str, file: dict | None) -> str:
         said = (status, reason) if status == "refused" else ("not run", "not asked for")
         if status != "refused" and (aware := RECIPES[recipe].aware):
             said = "not trained", f"wants a run of train finetune --qat {aware}"
-        return f"| {model} | {recipe} | {said[0]} |" + " – |" * (5 + 2 * len(ALPHAS)) + f" {said[1]} |"
+        return (
+            f"| {model} | {recipe} | {said[0]} |" + " – |" * (5 + 2 * len(ALPHAS)) + f" {said[1]} |"
+        )
     checks = {c["name"]: c["verdict"] for c in file["checks"]}
     changes = []
     for tests in ("test", "generated"):
@@ -53,12 +64,26 @@ def _row(model: str, form: str, recipe: str, file: dict | None) -> str:
         changes += [points(row["drop"][str(a)]) if row else "not run" for a in ALPHAS]
     speed = file["speed"][0] if file["speed"] else None
     gpu = file["gpu"][0] if file["gpu"] else {}
-    taken = f" {gpu['nodes']}/{gpu['total']}, {gpu['max_error']:.1e}" if gpu.get("max_error") is not None else ""
+    taken = (
+        f" {gpu['nodes']}/{gpu['total']}, {gpu['max_error']:.1e}"
+        if gpu.get("max_error") is not None
+        else ""
+    )
     second = file["second"].get("max_error")
     cells = [
-        model, recipe, file["verdict"], file["quantizer"], f"{file['bytes'] / 1000:.0f}",
-        f"{number(speed['median_ms'])} ({number(speed['naive_ms'], '.1f')})" if speed else "skipped", *changes,
-        f"{checks.get('gpu', 'not run')}{taken}", checks.get("second", "not run") + (f" {second:.1e}" if second is not None else ""),
+        model,
+        recipe,
+        file["verdict"],
+        file["quantizer"],
+        f"{file['bytes'] / 1000:.0f}",
+        (
+            f"{number(speed['median_ms'])} ({number(speed['naive_ms'], '.1f')})"
+            if speed
+            else "skipped"
+        ),
+        *changes,
+        f"{checks.get('gpu', 'not run')}{taken}",
+        checks.get("second", "not run") + (f" {second:.1e}" if second is not None else ""),
         file["reasons"][0] if file["reasons"] else "",
-    ]  # fmt: skip
+    ]
     return "| " + " | ".join(plain(c) for c in cells) + " |"

@@ -12,7 +12,9 @@ SCHEMA = "climb-edge/report/2"
 
 
 def _interval(value: object, named: str) -> str | None:
-    numbers = isinstance(value, list) and len(value) == 3 and all(isinstance(v, FIGURE) for v in value)
+    numbers = (
+        isinstance(value, list) and len(value) == 3 and all(isinstance(v, FIGURE) for v in value)
+    )
     return None if numbers else f"{named} is not [value, low, high]"
 
 
@@ -21,19 +23,48 @@ FIGURE = (int, float, type(None))
 SECTION = (dict, type(None))  # of a report on a run; null in one on somebody else's file
 PCK = {"*": _interval}
 SHAPE = {
-    "verdict": str, "skipped": [str], "run": SECTION, "test": SECTION, "generated": SECTION,
-    "claims": [{"name": str, "delay": int, "frames": int, "raw": PCK, "refined": PCK, "change": PCK, "wins": {"*": bool}}],
-    "files": [{
-        "file": str, "written": bool, "verdict": str, "reasons": [str], "bytes": int, "weight_ratio": FIGURE,
-        "checks": [{"name": str, "verdict": str, "reasons": [str]}],
-        "rows": [{"set": str, "truth": str, "averaging": str, "decode": str, "pck": PCK, "drop": PCK}],
-        "speed": [{"threads": int, "median_ms": FIGURE, "p95_ms": FIGURE, "naive_ms": FIGURE}],
-        "gpu": [{"partitions": FIGURE, "nodes": FIGURE, "total": FIGURE, "max_error": FIGURE}],
-    }],
-}  # fmt: skip
+    "verdict": str,
+    "skipped": [str],
+    "run": SECTION,
+    "test": SECTION,
+    "generated": SECTION,
+    "claims": [
+        {
+            "name": str,
+            "delay": int,
+            "frames": int,
+            "raw": PCK,
+            "refined": PCK,
+            "change": PCK,
+            "wins": {"*": bool},
+        }
+    ],
+    "files": [
+        {
+            "file": str,
+            "written": bool,
+            "verdict": str,
+            "reasons": [str],
+            "bytes": int,
+            "weight_ratio": FIGURE,
+            "checks": [{"name": str, "verdict": str, "reasons": [str]}],
+            "rows": [
+                {"set": str, "truth": str, "averaging": str, "decode": str, "pck": PCK, "drop": PCK}
+            ],
+            "speed": [{"threads": int, "median_ms": FIGURE, "p95_ms": FIGURE, "naive_ms": FIGURE}],
+            "gpu": [{"partitions": FIGURE, "nodes": FIGURE, "total": FIGURE, "max_error": FIGURE}],
+        }
+    ],
+}
 
 
-PARITY: dict = {"rows": [], "keypoints": {}, "worst_keypoint": {}, "histogram": {}, "worst_windows": []}
+PARITY: dict = {
+    "rows": [],
+    "keypoints": {},
+    "worst_keypoint": {},
+    "histogram": {},
+    "worst_windows": [],
+}
 
 
 def read_report(path: str | Path) -> dict:
@@ -51,7 +82,9 @@ def read_report(path: str | Path) -> dict:
 
 
 def _unlike(value: object, shape: object, named: str) -> str | None:
-    """Where `value` first differs from `shape`: a type or several, [shape of each], {key: shape}, {"*": shape of each}."""
+    """Where `value` first differs from `shape`: a type or several, [shape of each], {key: shape},
+    {"*": shape of each}.
+    """
     if shape is _interval:
         return _interval(value, named)
     if not isinstance(value, shape if isinstance(shape, type | tuple) else type(shape)):

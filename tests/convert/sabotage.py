@@ -23,7 +23,9 @@ def spoiled(content: bytes, factor: float) -> bytes:
 
 
 def with_kernel_behind(graph: bytes) -> bytes:
-    """The same graph with its largest constant written behind the flatbuffer, as the quantizer does."""
+    """The same graph with its largest constant written behind the flatbuffer, as the quantizer
+    does.
+    """
     model = parse(graph)
     largest = max((b for b in model.buffers if b.data is not None), key=lambda b: len(b.data))
     content = bytes(bytearray(largest.data))
@@ -31,5 +33,6 @@ def with_kernel_behind(graph: bytes) -> bytes:
     begin = -(-len(pack(model)) // 16) * 16
     largest.offset = begin
     made = pack(model).ljust(begin, b"\0") + content
-    Session(made).run(*(np.zeros(d["shape"], np.float32) for d in Session(graph).inputs))  # a runtime takes it
+    # a runtime takes it
+    Session(made).run(*(np.zeros(d["shape"], np.float32) for d in Session(graph).inputs))
     return made

@@ -22,7 +22,11 @@ from climb_edge.runtime.golden import golden_frames
 from convert.pipeline import bundle as made
 
 NAME = "conv3d.step-newest.float16"
-REPORT = {"schema": "climb-edge/report/1", "verdict": "pass", "files": [{"max_error": float("nan")}]}
+REPORT = {
+    "schema": "climb-edge/report/1",
+    "verdict": "pass",
+    "files": [{"max_error": float("nan")}],
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +46,9 @@ def folder(tmp_path, write) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
 
 
 def variant(folder: Path, name: str, **changes) -> Path:
@@ -65,17 +71,30 @@ def test_everything_is_there_with_its_hash(folder, model, weights_folder):
     held, manifest = contents(folder), manifest_of(folder)
     assert list(folder.parent.iterdir()) == [folder], "nothing temporary is left"
     roles = {
-        f"refiners/{NAME}.tflite": "refiner", f"refiners/{NAME}.json": "contract", "report.json": "report",
-        "estimator/pose_detection.tflite": "estimator", "estimator/pose_landmark_full.tflite": "estimator",
-        "labels.json": "labels", "LICENSE": "licence", "APACHE-2.0.txt": "licence", "THIRD_PARTY_NOTICES.md": "licence", "README.md": "readme",
-    }  # fmt: skip
+        f"refiners/{NAME}.tflite": "refiner",
+        f"refiners/{NAME}.json": "contract",
+        "report.json": "report",
+        "estimator/pose_detection.tflite": "estimator",
+        "estimator/pose_landmark_full.tflite": "estimator",
+        "labels.json": "labels",
+        "LICENSE": "licence",
+        "APACHE-2.0.txt": "licence",
+        "THIRD_PARTY_NOTICES.md": "licence",
+        "README.md": "readme",
+    }
     assert {f["path"]: f["role"] for f in manifest["files"]} == roles
     assert held.keys() == {*roles, "manifest.json"}
     for file in manifest["files"]:
         content = held[file["path"]]
-        assert (file["bytes"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+        assert (file["bytes"], file["sha256"]) == (
+            len(content),
+            hashlib.sha256(content).hexdigest(),
+        )
     assert held[f"refiners/{NAME}.tflite"] == model.read_bytes()
-    assert held["estimator/pose_landmark_full.tflite"] == (weights_folder / "pose_landmark_full.tflite").read_bytes()
+    assert (
+        held["estimator/pose_landmark_full.tflite"]
+        == (weights_folder / "pose_landmark_full.tflite").read_bytes()
+    )
     graph, contract = read_model(model)
     assert json.loads(held[f"refiners/{NAME}.json"]) == contract
     assert json.loads(held["report.json"]) == REPORT | {"files": [{"max_error": None}]}
@@ -88,13 +107,18 @@ def test_everything_is_there_with_its_hash(folder, model, weights_folder):
     assert (labels["map_size"], labels["mass"], labels["window"]) == (56, 255, 5)
     assert labels["keypoints"] == list(KEYPOINTS)
     assert len(labels["pairs"]) == 12 and len(labels["edges"]) == 26
-    assert all(KEYPOINTS[i] == KEYPOINTS[j].replace("right", "left") != KEYPOINTS[j] for i, j in labels["pairs"])
+    assert all(
+        KEYPOINTS[i] == KEYPOINTS[j].replace("right", "left") != KEYPOINTS[j]
+        for i, j in labels["pairs"]
+    )
     made.verify(folder)
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path, write, model):
     models = [model, variant(tmp_path, "conv3d.step-newest.dynamic_int8", recipe="dynamic_int8")]
-    assert contents(write(tmp_path / "one", models)) == contents(write(tmp_path / "other", models[::-1]))
+    assert contents(write(tmp_path / "one", models)) == contents(
+        write(tmp_path / "other", models[::-1])
+    )
 
 
 def test_what_passed_is_recommended(tmp_path, write, model):
@@ -104,8 +128,9 @@ def test_what_passed_is_recommended(tmp_path, write, model):
         folder = write(tmp_path / "bundle", models)
         chosen, page = manifest_of(folder)["recommended"], (folder / "README.md").read_text()
         assert {p: r["path"] for p, r in chosen.items()} == {
-            "gpu": f"refiners/{NAME}.tflite", "cpu": f"refiners/{cpu}.tflite",
-        }  # fmt: skip
+            "gpu": f"refiners/{NAME}.tflite",
+            "cpu": f"refiners/{cpu}.tflite",
+        }
         assert ("**fail**" in page) == ("fell by 3 points" in page) == (cpu == NAME)
         assert f"{{BUNDLE}}/refiners/{cpu}.tflite" in block(folder, "python")
 
@@ -114,7 +139,11 @@ def test_without_a_step_that_does_not_wait_nothing_is_recommended(tmp_path, writ
     folder = write(tmp_path / "bundle", [variant(tmp_path, "centre", emits="centre")])
     assert manifest_of(folder)["recommended"] == {"gpu": None, "cpu": None}
     page = (folder / "README.md").read_text()
-    assert "--form step-newest" in page and "refiners/centre.tflite" in page and "```kotlin" not in page
+    assert (
+        "--form step-newest" in page
+        and "refiners/centre.tflite" in page
+        and "```kotlin" not in page
+    )
 
 
 def flip(path: Path) -> None:
@@ -133,7 +162,11 @@ def flip(path: Path) -> None:
         (lambda path: path.symlink_to("refiners"), "link", "extra"),
         (Path.unlink, "manifest.json", "no such file"),
         (lambda path: path.write_text("{"), "manifest.json", "damaged"),
-        (lambda path: path.write_text('{"schema": "climb-edge/bundle/1", "files": [3]}'), "manifest.json", "damaged"),
+        (
+            lambda path: path.write_text('{"schema": "climb-edge/bundle/1", "files": [3]}'),
+            "manifest.json",
+            "damaged",
+        ),
         (lambda path: path.write_text("[]"), "manifest.json", "schema"),
     ],
 )
@@ -153,7 +186,9 @@ def test_an_older_bundle_is_replaced_whole(folder, tmp_path, write, monkeypatch,
     assert list(folder.parent.iterdir()) == [folder]
 
 
-@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=["disk", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "error", [OSError("disk full"), KeyboardInterrupt()], ids=["disk", "Ctrl-C"]
+)
 @pytest.mark.parametrize("where", ["write", "rename"])
 def test_a_failure_leaves_the_old_bundle(folder, tmp_path, write, monkeypatch, where, error):
     before, rename = contents(folder), Path.rename
@@ -165,8 +200,12 @@ def test_a_failure_leaves_the_old_bundle(folder, tmp_path, write, monkeypatch, w
         monkeypatch.setattr(made, "_readme", fail)
     else:
         monkeypatch.setattr(made, "_exchange", lambda one, other: False)
-        monkeypatch.setattr(Path, "rename", lambda p, to: fail() if p.name == "new" else rename(p, to))
-    with pytest.raises(ClimbEdgeError if isinstance(error, OSError) else KeyboardInterrupt, match=r"unchanged|^$"):
+        monkeypatch.setattr(
+            Path, "rename", lambda p, to: fail() if p.name == "new" else rename(p, to)
+        )
+    with pytest.raises(
+        ClimbEdgeError if isinstance(error, OSError) else KeyboardInterrupt, match=r"unchanged|^$"
+    ):
         write(folder, [variant(tmp_path, "newer")])
     assert contents(folder) == before
     assert list(folder.parent.iterdir()) == [folder]
@@ -187,7 +226,11 @@ def test_a_killed_run_leaves_the_old_bundle(folder, model, weights_folder):
 @pytest.mark.parametrize("held", ["file", "folder", "manifest"])
 def test_what_is_no_bundle_is_left_alone(tmp_path, write, held):
     place = tmp_path / "mine"
-    path = place if held == "file" else place / ("manifest.json" if held == "manifest" else "notes.txt")
+    path = (
+        place
+        if held == "file"
+        else place / ("manifest.json" if held == "manifest" else "notes.txt")
+    )
     path.parent.mkdir(exist_ok=True)
     path.write_text('{"schema": "mine"}')
     with pytest.raises(ClimbEdgeError, match="left alone"):
@@ -241,7 +284,11 @@ def test_the_pages_python_runs(folder, demo_frames):
         for frame in demo_frames[:7]:
             video.write(frame.image, frame.time - demo_frames[0].time)
     done = subprocess.run(
-        [sys.executable, "-c", block(folder, "python")], cwd=folder.parent, capture_output=True, text=True, check=False
+        [sys.executable, "-c", block(folder, "python")],
+        cwd=folder.parent,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
@@ -249,7 +296,8 @@ def test_the_pages_python_runs(folder, demo_frames):
     assert lines[0][1:3] == ["warming", "up"] and lines[-1][1] in ("tracking", "re-anchored")
 
 
-# Stands in for @litertjs/core: it knows what enters each run of the graph and what comes out, and checks the one.
+# Stands in for @litertjs/core: it knows what enters each run of the graph and what comes out, and
+# checks the one.
 RUNTIME = """
 import fs from 'fs';
 const recorded = new Float32Array(fs.readFileSync('recorded.f32').buffer), sizes = SIZES;
@@ -289,7 +337,10 @@ console.log(JSON.stringify({refused, rows}));
 
 def old_node() -> bool:
     node = shutil.which("node")
-    return not node or int(subprocess.check_output([node, "--version"], text=True)[1:].split(".")[0]) < 20
+    return (
+        not node
+        or int(subprocess.check_output([node, "--version"], text=True)[1:].split(".")[0]) < 20
+    )
 
 
 @pytest.mark.skipif(old_node(), reason="needs node 20 or later")
@@ -314,16 +365,25 @@ def test_the_pages_javascript_gives_what_python_gives(folder):
     (runtime / "package.json").write_text('{"name": "@litertjs/core", "main": "index.mjs"}')
     (here / "block.mjs").write_text(block(folder, "js"))
     (here / "app.mjs").write_text(APP)
-    done = subprocess.run(["node", "app.mjs"], cwd=here, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["node", "app.mjs"], cwd=here, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    for message, word in zip(found["refused"], ("of the scale away", "another contract", "was changed"), strict=True):
+    for message, word in zip(
+        found["refused"], ("of the scale away", "another contract", "was changed"), strict=True
+    ):
         assert word in message
     track = refiner.start()
     for frame, (row, raw) in zip(maps, found["rows"], strict=True):
         wanted = track.push(frame)
         assert (row is None) == (wanted is None)
-        for here, there in ((row, wanted), (raw, to_keypoints(frame, refiner.contract["peak"])[None])):
+        for here, there in (
+            (row, wanted),
+            (raw, to_keypoints(frame, refiner.contract["peak"])[None]),
+        ):
             if here is not None:
                 pixels = to_pixels(there[0, :, :2], np.array([10, 20, 310, 420]))
-                np.testing.assert_allclose(here, np.concatenate([pixels, there[0, :, 2:]], 1), atol=1e-3)
+                np.testing.assert_allclose(
+                    here, np.concatenate([pixels, there[0, :, 2:]], 1), atol=1e-3
+                )

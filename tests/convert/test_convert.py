@@ -58,7 +58,9 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def few(monkeypatch):
-    """A handful of windows, for tests of what is refused; whole conversions take all 60 generated clips."""
+    """A handful of windows, for tests of what is refused; whole conversions take all 60 generated
+    clips.
+    """
     for name, value in (("GENERATED_CLIPS", 12), ("PER_CLIP", 3), ("TEST_WINDOWS", 40)):
         monkeypatch.setattr(conversion, name, value)
 
@@ -72,24 +74,41 @@ def test_convert_writes_files_that_prove_themselves(trained, tmp_path, capsys, m
     for name, value in (("PER_CLIP", 3), ("TEST_WINDOWS", 40)):
         monkeypatch.setattr(conversion, name, value)
     chosen = [x for recipe in RECIPE_NAMES for x in ("--recipe", recipe)]
-    code = main([str(trained), "--out", str(out), "--form", "step-newest", "--bundle", str(app), *chosen])
+    code = main(
+        [str(trained), "--out", str(out), "--form", "step-newest", "--bundle", str(app), *chosen]
+    )
     report = json.loads((out / "report.json").read_text())
     files = {f["recipe"]: f for f in report["files"]}
     assert tuple(files) == RECIPE_NAMES
-    passed = all(f["verdict"] == "pass" for f in report["files"])  # int8 may fall short on two steps of training
+    # int8 may fall short on two steps of training
+    passed = all(f["verdict"] == "pass" for f in report["files"])
     assert (code, report["verdict"] == "pass") == ((0, True) if passed else (1, False))
     assert report["generated"]["clips"] >= 50
     assert files["int8"]["bytes"] < 0.6 * files["float16"]["bytes"] and files["int8"]["saturation"]
     for file in report["files"]:
         each = {c["name"]: c["verdict"] for c in file["checks"]}
-        assert sorted(each) == sorted(NAMES if file["written"] else [n for n in NAMES if n != "contract"])
+        assert sorted(each) == sorted(
+            NAMES if file["written"] else [n for n in NAMES if n != "contract"]
+        )
         assert {each[n] for n in each if n not in ("gpu", "second", "parity")} == {"pass"}
-        assert each["gpu"] == ("skipped" if why_not() else "pass") and each["second"] in ("pass", "skipped")
+        assert each["gpu"] == ("skipped" if why_not() else "pass") and each["second"] in (
+            "pass",
+            "skipped",
+        )
         rows = {(r["set"], r["averaging"], r["decode"]) for r in file["rows"]}
-        assert rows == {(s, *how) for s in ("test", "generated") for how in (("pooled", "dark"), ("study", "argmax"))}
-        assert file["speed"][0]["median_ms"] < file["speed"][0]["naive_ms"] and file["load"]["memory_mb"] > 0
+        assert rows == {
+            (s, *how)
+            for s in ("test", "generated")
+            for how in (("pooled", "dark"), ("study", "argmax"))
+        }
+        assert (
+            file["speed"][0]["median_ms"] < file["speed"][0]["naive_ms"]
+            and file["load"]["memory_mb"] > 0
+        )
         assert len(file["worst_windows"]) == 10 and sum(file["histogram"]["generated"]) == 180 * 25
-        assert {c["quantizer"] for c in file["candidates"]} == set(RECIPES[file["recipe"]].quantizers)
+        assert {c["quantizer"] for c in file["candidates"]} == set(
+            RECIPES[file["recipe"]].quantizers
+        )
         path = out / "models" / file["file"]
         assert path.exists() == file["written"] == (file["verdict"] == "pass")
         if path.exists():
@@ -103,7 +122,9 @@ def test_convert_writes_files_that_prove_themselves(trained, tmp_path, capsys, m
             )
             TFLiteRefiner(path)
     printed = subprocess.run(
-        ["unzip", "-p", out / "models" / report["files"][0]["file"], "contract.json"], capture_output=True, check=False
+        ["unzip", "-p", out / "models" / report["files"][0]["file"], "contract.json"],
+        capture_output=True,
+        check=False,
     )
     assert json.loads(printed.stdout)["model"] == "conv3d"
     assert (out / "report.html").is_file() and (out / "report.md").is_file()
@@ -126,7 +147,9 @@ def refused(trained, out, capsys, *arguments) -> tuple[str, dict]:
 
 
 @pytest.mark.slow
-def test_a_layer_spoiled_on_the_way_to_the_file_is_refused(trained, tmp_path, capsys, monkeypatch, few):
+def test_a_layer_spoiled_on_the_way_to_the_file_is_refused(
+    trained, tmp_path, capsys, monkeypatch, few
+):
     original = graphs.to_tflite
 
     def spoiled_form(form, parameters):
@@ -144,7 +167,9 @@ def test_a_layer_spoiled_on_the_way_to_the_file_is_refused(trained, tmp_path, ca
 @pytest.mark.slow
 def test_one_layers_scale_times_1_1_is_refused(trained, tmp_path, capsys, monkeypatch, few):
     original = Quantization.under
-    monkeypatch.setattr(Quantization, "under", lambda self, *how, **more: spoiled(original(self, *how, **more), 1.1))
+    monkeypatch.setattr(
+        Quantization, "under", lambda self, *how, **more: spoiled(original(self, *how, **more), 1.1)
+    )
     errors, report = refused(trained, tmp_path, capsys, "--recipe", "dynamic_int8")
     assert "CONV_2D" in errors and "of the scale from the float graph's" in errors
     assert report["files"][0]["candidates"][0]["reason"]
@@ -160,7 +185,9 @@ def test_calibration_on_noise_is_refused(trained, tmp_path, capsys, monkeypatch,
 
 
 @pytest.mark.slow
-def test_a_conv_3d_called_int8_that_stayed_float_is_refused(trained, tmp_path, capsys, monkeypatch, few):
+def test_a_conv_3d_called_int8_that_stayed_float_is_refused(
+    trained, tmp_path, capsys, monkeypatch, few
+):
     def unrearranged(described, model, form, emits, switches):
         graph = graphs.build(described, model, form, emits, switches)
         return replace(graph, content=naive(model), keras_form=model)
@@ -173,10 +200,24 @@ def test_a_conv_3d_called_int8_that_stayed_float_is_refused(trained, tmp_path, c
 
 
 @pytest.mark.slow
-def test_what_a_gate_refuses_is_forced_with_a_mark_that_runtimes_repeat(trained, tmp_path, capsys, monkeypatch, few):
+def test_what_a_gate_refuses_is_forced_with_a_mark_that_runtimes_repeat(
+    trained, tmp_path, capsys, monkeypatch, few
+):
     original = Quantization.under
-    monkeypatch.setattr(Quantization, "under", lambda self, *how, **more: spoiled(original(self, *how, **more), 1.5))
-    quick = ["--form", "window-newest", "--skip", "gpu", "--skip", "second", "--skip", "speed", "--force"]
+    monkeypatch.setattr(
+        Quantization, "under", lambda self, *how, **more: spoiled(original(self, *how, **more), 1.5)
+    )
+    quick = [
+        "--form",
+        "window-newest",
+        "--skip",
+        "gpu",
+        "--skip",
+        "second",
+        "--skip",
+        "speed",
+        "--force",
+    ]
     assert main([str(trained), "--out", str(tmp_path), *quick, "--recipe", "dynamic_int8"]) == 1
     (path,) = (tmp_path / "models").glob("*.tflite")
     assert read_model(path)[1]["checks"]["verdict"] == "fail"
@@ -188,18 +229,22 @@ def scores(right: float, reference: float, clips: int, frames: int = 20):
     """Two scores with these shares of correct keypoints."""
     rng = np.random.default_rng(0)
     made = [
-        tuple((rng.random((3, frames, 25)) < share).astype(float) for _ in range(clips)) for share in (right, reference)
+        tuple((rng.random((3, frames, 25)) < share).astype(float) for _ in range(clips))
+        for share in (right, reference)
     ]
     return [Score(m, 10.0) for m in made]
 
 
 @pytest.mark.parametrize(
-    ("right", "clips", "verdict"), [(0.7, 60, "fail"), (0.9, 12, "not shown"), (0.9, 5, "not shown")]
+    ("right", "clips", "verdict"),
+    [(0.7, 60, "fail"), (0.9, 12, "not shown"), (0.9, 5, "not shown")],
 )
 def test_the_bad_end_of_the_interval_decides(right, clips, verdict):
     score, base = scores(right, 0.9, clips)
     recipe = RECIPES["float16"]
-    found, reasons = gate(recipe, "generated", drop(score, base), worst_keypoint(score, base), clips, "clips")
+    found, reasons = gate(
+        recipe, "generated", drop(score, base), worst_keypoint(score, base), clips, "clips"
+    )
     assert found == verdict and reasons
 
 
@@ -212,13 +257,17 @@ def test_too_few_windows_show_nothing_even_where_nothing_changed():
 
 def test_what_gives_no_numbers_is_not_shown_to_be_alike():
     source = RenderedWindows(generated_clips(1, 0, frames=10), NOISES["blazepose"])
-    broken = Compared(TestSet("test", source, np.arange(1), "generated"), slice(4, 5), broken="window 0: NaN")
+    broken = Compared(
+        TestSet("test", source, np.arange(1), "generated"), slice(4, 5), broken="window 0: NaN"
+    )
     assert parity(None, RECIPES["float16"], [broken])[0] == "not shown"
     assert parity(None, RECIPES["float16"], [])[0] == "not shown"
 
 
 def test_a_full_disk_leaves_the_older_file(trained, tmp_path):
-    """The size of every file is limited while the finished one is written; in a process of its own."""
+    """The size of every file is limited while the finished one is written; in a process of
+    its own.
+    """
     path = tmp_path / "models" / CONV3D.name
     path.parent.mkdir()
     path.write_bytes(CONV3D.read_bytes())
@@ -244,7 +293,9 @@ conversion.write_model = full
 import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 conversion._write(made, run, Path({str(path)!r}), False)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
     assert "could not be written" in done.stderr.splitlines()[-1], done.stderr[-2000:]
     assert path.read_bytes() == CONV3D.read_bytes()
     assert [p.name for p in path.parent.iterdir()] == [path.name]
@@ -252,7 +303,9 @@ conversion._write(made, run, Path({str(path)!r}), False)
 
 def test_windows_of_few_clips_are_all_those_of_their_frames():
     source = RenderedWindows(generated_clips(3, 0, frames=40), NOISES["blazepose"])
-    chosen = np.flatnonzero((source.clip == 1) & (source.position % 5 == 0) & (source.position < 20))
+    chosen = np.flatnonzero(
+        (source.clip == 1) & (source.position % 5 == 0) & (source.position < 20)
+    )
     wider = of_part(source, chosen, 300)
     assert source.position[wider].tolist() == list(range(16)) and set(source.clip[wider]) == {1}
     tests = TestSet("test", source, wider, "generated")
@@ -270,14 +323,30 @@ def test_somebody_elses_file_is_checked_as_far_as_it_can_be(tmp_path, capsys):
     assert main(["check", str(theirs), "--out", str(tmp_path / "out"), "--skip", "gpu"]) == 0
     report = json.loads((tmp_path / "out/report.json").read_text())
     verdicts = {c["name"]: c["verdict"] for c in report["files"][0]["checks"]}
-    assert {verdicts[n] for n in ("lint", "load", "cpu", "speed")} == {"pass"} and verdicts["gpu"] == "skipped"
+    assert {verdicts[n] for n in ("lint", "load", "cpu", "speed")} == {"pass"} and verdicts[
+        "gpu"
+    ] == "skipped"
     assert any("PCK" in sentence for sentence in report["cannot"])
     assert verdicts["types"] == verdicts["contract"] == "skipped", "nobody says what it should be"
     content = bytearray(CONV3D.read_bytes())
     content[1000] ^= 1
     ours = tmp_path / "ours.tflite"
     ours.write_bytes(content)
-    assert main(["check", str(ours), "--out", str(tmp_path / "changed"), "--skip", "gpu", "--skip", "speed"]) == 1
+    assert (
+        main(
+            [
+                "check",
+                str(ours),
+                "--out",
+                str(tmp_path / "changed"),
+                "--skip",
+                "gpu",
+                "--skip",
+                "speed",
+            ]
+        )
+        == 1
+    )
     assert "the file was changed" in capsys.readouterr().err
     assert "PCK" in (tmp_path / "out/report.html").read_text()
     theirs.write_bytes(b"\x1c\0\0\0TFL3" + b"\xff" * 500)
@@ -329,7 +398,9 @@ def test_data_that_was_moved_away_is_named(trained, tmp_path, capsys):
     broken = tmp_path / "run"
     shutil.copytree(trained, broken)
     config = json.loads((broken / "config.json").read_text())
-    (broken / "config.json").write_text(json.dumps({**config, "data": [str(tmp_path / "gone.npz")]}))
+    (broken / "config.json").write_text(
+        json.dumps({**config, "data": [str(tmp_path / "gone.npz")]})
+    )
     assert main([str(broken), "--out", str(tmp_path / "out")]) == 2
     assert "gone.npz" in capsys.readouterr().err
 

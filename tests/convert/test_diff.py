@@ -1,4 +1,6 @@
-"""Two reports compared: every kind of regression is worse, noise is not, and what cannot be compared is said."""
+"""Two reports compared: every kind of regression is worse, noise is not, and what cannot be
+compared is said.
+"""
 
 import copy
 import json
@@ -13,7 +15,9 @@ FILE = "conv3d.step-newest.int8.tflite"
 
 
 def _check(file: dict, name: str, verdict: str) -> None:
-    next(c for c in file["checks"] if c["name"] == name).update(verdict=verdict, reasons=["because"])
+    next(c for c in file["checks"] if c["name"] == name).update(
+        verdict=verdict, reasons=["because"]
+    )
 
 
 def _drop(file: dict, tests: str, alpha: str, by: float) -> None:
@@ -22,7 +26,9 @@ def _drop(file: dict, tests: str, alpha: str, by: float) -> None:
     row["drop"][alpha] = [v + by for v in row["drop"][alpha]]
 
 
-def _time(file: dict, own: float = 1.0, naive: float = 1.0, p95: float = 1.0, threads: int = 1) -> None:
+def _time(
+    file: dict, own: float = 1.0, naive: float = 1.0, p95: float = 1.0, threads: int = 1
+) -> None:
     for row in file["speed"]:
         if row["threads"] == threads:
             row["median_ms"] *= own
@@ -38,24 +44,47 @@ def _refined(report: dict, by: float) -> None:
 WORSE = {
     "missing": (lambda r, f: r["files"].remove(f), "is missing, was: pass"),
     "refused": (lambda r, f: f.update(refused(f)), "verdict: pass -> fail: the runtime aborts"),
-    "not shown": (lambda r, f: f.update(verdict="not shown", reasons=["few clips"]), "verdict: pass -> not shown: few clips"),
+    "not shown": (
+        lambda r, f: f.update(verdict="not shown", reasons=["few clips"]),
+        "verdict: pass -> not shown: few clips",
+    ),
     "not written": (lambda r, f: f.update(written=False), "is not written any more"),
     "off the GPU": (lambda r, f: _check(f, "gpu", "cpu only"), "gpu: pass -> cpu only: because"),
     "another check": (lambda r, f: _check(f, "stream", "fail"), "stream: pass -> fail: because"),
-    **{f"PCK {t} {a}": (lambda r, f, t=t, a=a: _drop(f, t, a, -0.4), f"PCK@{a} against Keras, {t} set: ") for t in ("test", "generated") for a in THRESHOLDS},
+    **{
+        f"PCK {t} {a}": (
+            lambda r, f, t=t, a=a: _drop(f, t, a, -0.4),
+            f"PCK@{a} against Keras, {t} set: ",
+        )
+        for t in ("test", "generated")
+        for a in THRESHOLDS
+    },
     "refined": (lambda r, f: _refined(r, -0.03), "refined PCK@0.1, step-newest: "),
     "size": (lambda r, f: f.update(bytes=int(1.03 * f["bytes"])), "bytes: "),
-    "weights": (lambda r, f: f.update(weight_ratio=0.5), "weights, of float's bytes: 0.250 -> 0.500"),
+    "weights": (
+        lambda r, f: f.update(weight_ratio=0.5),
+        "weights, of float's bytes: 0.250 -> 0.500",
+    ),
     "slower": (lambda r, f: _time(f, own=1.3), "time on 1 thread, of the naive conversion's: "),
-    "slower on two": (lambda r, f: _time(f, own=1.3, threads=2), "time on 2 threads, of the naive conversion's: "),
+    "slower on two": (
+        lambda r, f: _time(f, own=1.3, threads=2),
+        "time on 2 threads, of the naive conversion's: ",
+    ),
     "partitions": (lambda r, f: f["gpu"][0].update(partitions=2), "partitions on the GPU: 1 -> 2"),
     "nodes": (lambda r, f: f["gpu"][0].update(nodes=5), "nodes left off the GPU: 0 -> 1"),
-    "GPU error": (lambda r, f: f["gpu"][0].update(max_error=2e-5), "error of the GPU: 6.0e-08 -> 2.0e-05"),
-}  # fmt: skip
+    "GPU error": (
+        lambda r, f: f["gpu"][0].update(max_error=2e-5),
+        "error of the GPU: 6.0e-08 -> 2.0e-05",
+    ),
+}
 
 NOISE = {
-    "PCK within the intervals": lambda r, f: [_drop(f, t, a, -0.15) for t in ("test", "generated") for a in THRESHOLDS],
-    "PCK beyond one interval, not both": lambda r, f: [_drop(f, t, a, -0.25) for t in ("test", "generated") for a in THRESHOLDS],
+    "PCK within the intervals": lambda r, f: [
+        _drop(f, t, a, -0.15) for t in ("test", "generated") for a in THRESHOLDS
+    ],
+    "PCK beyond one interval, not both": lambda r, f: [
+        _drop(f, t, a, -0.25) for t in ("test", "generated") for a in THRESHOLDS
+    ],
     "refined within its interval": lambda r, f: _refined(r, -0.008),
     "a few bytes": lambda r, f: f.update(bytes=int(1.01 * f["bytes"])),
     "a slower machine": lambda r, f: [_time(f, own=2, naive=2, threads=n) for n in (1, 2)],
@@ -64,14 +93,21 @@ NOISE = {
     "a rounding on the GPU": lambda r, f: f["gpu"][0].update(max_error=9e-6),
     "a first error on the GPU": lambda r, f: f["gpu"][0].update(max_error=0.0),
     "no baseline": lambda r, f: [row.update(naive_ms=None) for row in f["speed"]],
-    "other averaging": lambda r, f: [row.update(drop={a: [-9.0] * 3 for a in THRESHOLDS}) for row in f["rows"] if row["decode"] == "argmax"],
-}  # fmt: skip
+    "other averaging": lambda r, f: [
+        row.update(drop={a: [-9.0] * 3 for a in THRESHOLDS})
+        for row in f["rows"]
+        if row["decode"] == "argmax"
+    ],
+}
 
 SAID = {
     "skipped": (lambda r, f: _check(f, "gpu", "skipped"), "gpu: pass -> skipped: because"),
     "not reached": (lambda r, f: f["checks"].pop(), "contract: pass -> not reached"),
     "another test set": (lambda r, f: r["test"].update(windows=9), "another test set"),
-    "a new file": (lambda r, f: r["files"].append(f | {"file": "b.tflite", "verdict": "fail"}), "is new: fail"),
+    "a new file": (
+        lambda r, f: r["files"].append(f | {"file": "b.tflite", "verdict": "fail"}),
+        "is new: fail",
+    ),
 }
 
 
@@ -148,7 +184,9 @@ def test_a_certain_fall_counts_from_two_hundredths_of_a_point(fall, worse):
 
 def test_without_an_interval_nothing_is_beyond_noise():
     before, after = two(
-        lambda r, f: [row.update(drop={a: [-9.0, None, None] for a in THRESHOLDS}) for row in f["rows"]]
+        lambda r, f: [
+            row.update(drop={a: [-9.0, None, None] for a in THRESHOLDS}) for row in f["rows"]
+        ]
     )
     assert compare(before, after) == []
 
@@ -167,9 +205,16 @@ def test_a_file_that_never_passed_may_go():
 
 
 def test_lines_tell_what_is_worse_first_and_every_file_once():
-    changes = [Change("a", "is smaller", False), Change("b", "is slower", True), Change("a", "is larger", True), Change("b", "fails", True)]  # fmt: skip
-    assert lines(changes) == (
-        "worse:\n  b\n    is slower\n    fails\n  a\n    is larger\nchanged, not for the worse:\n  a\n    is smaller"
+    changes = [
+        Change("a", "is smaller", False),
+        Change("b", "is slower", True),
+        Change("a", "is larger", True),
+        Change("b", "fails", True),
+    ]
+    assert (
+        lines(changes)
+        == "worse:\n  b\n    is slower\n    fails\n  a\n    is larger\nchanged, not for the"
+        " worse:\n  a\n    is smaller"
     )
 
 
@@ -190,7 +235,10 @@ def _lacking(key: str) -> dict:
         (b"{", "damaged"),
         (b"", "damaged"),
         (b"[]", "expected a report of schema"),
-        (json.dumps(example() | {"schema": "climb-edge/report/1"}).encode(), "expected a report of schema"),
+        (
+            json.dumps(example() | {"schema": "climb-edge/report/1"}).encode(),
+            "expected a report of schema",
+        ),
         (json.dumps(_lacking("checks")).encode(), "lacks checks"),
         (None, "no such file"),
     ],

@@ -1,4 +1,6 @@
-"""The report's pictures: labels that keep their distance, round sizes, and windows that show what went astray."""
+"""The report's pictures: labels that keep their distance, round sizes, and windows that show what
+went astray.
+"""
 
 import base64
 import copy
@@ -14,7 +16,9 @@ from convert.reports.drawings import chart, histogram, sizes, spread, windows
 
 def picture(address: str) -> np.ndarray:
     """What a data address shows."""
-    return cv2.imdecode(np.frombuffer(base64.b64decode(address.split(",")[1]), np.uint8), cv2.IMREAD_COLOR)
+    return cv2.imdecode(
+        np.frombuffer(base64.b64decode(address.split(",")[1]), np.uint8), cv2.IMREAD_COLOR
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2, 14, 40])
@@ -55,7 +59,15 @@ def test_every_picture_shows_something():
 
 
 def test_fourteen_files_make_a_taller_chart():
-    recipes = ("float32", "float16", "dynamic_int8", "int8", "int8_io", "int8_mixed", "int4_weights")
+    recipes = (
+        "float32",
+        "float16",
+        "dynamic_int8",
+        "int8",
+        "int8_io",
+        "int8_mixed",
+        "int4_weights",
+    )
     report = example(*recipes)
     few = picture(chart(report)).shape[0]
     report["files"] += example(*recipes, form="window", emits="all")["files"]

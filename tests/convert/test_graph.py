@@ -23,7 +23,9 @@ def windows():
 
 
 def trained(name: str):
-    """(model, its training form) with random weights: a wrong tap or a flipped axis cannot hide behind symmetry."""
+    """(model, its training form) with random weights: a wrong tap or a flipped axis cannot hide
+    behind symmetry.
+    """
     described = registry.get(name)
     form = described.build(**described.switches)
     rng = np.random.default_rng(3)
@@ -47,23 +49,33 @@ def test_every_file_equals_its_training_form_and_keeps_the_rules(name, form, win
     model, graph = graph_of(name, form)
     session = Session(graph.content)
     entering = input_shapes(graph.form, graph.peaks)
-    assert [d["shape"].tolist() for d in session.inputs] == [*entering, *(list(shape) for _, shape in graph.state)]
-    assert [d["shape"].tolist() for d in session.outputs[1:]] == [list(shape) for _, shape in graph.state]
+    assert [d["shape"].tolist() for d in session.inputs] == [
+        *entering,
+        *(list(shape) for _, shape in graph.state),
+    ]
+    assert [d["shape"].tolist() for d in session.outputs[1:]] == [
+        list(shape) for _, shape in graph.state
+    ]
     for window in windows[:2]:
         given = [window.maps[None], window.peaks[None]]
         expected = np.asarray(model(given if graph.peaks else given[0]))[0][FRAMES[graph.emits]]
         emitted = graph.emitted(session, window)[..., : expected.shape[-1]]
         assert np.abs(emitted - expected).max() <= 1e-5 * np.abs(expected).max()
     assert read_ops(graph.content)[1] == []
-    assert 0 <= len(graph.content) - 4 * graph.parameters < 300_000  # weights are all inside, and shared, not copied
+    # weights are all inside, and shared, not copied
+    assert 0 <= len(graph.content) - 4 * graph.parameters < 300_000
 
 
 def test_conv3d_holds_the_frames_that_its_kernel_reaches():
     described = registry.get("conv3d")
     held = [described.form_parameters(*form.split("-")) for form in registry.FORMS]
     assert dict(zip(registry.FORMS, held, strict=True)) == {
-        "window-all": 390_875, "window-newest": 46_925, "window-centre": 78_175, "step-newest": 46_925, "step-centre": 78_175
-    }  # fmt: skip
+        "window-all": 390_875,
+        "window-newest": 46_925,
+        "window-centre": 78_175,
+        "step-newest": 46_925,
+        "step-centre": 78_175,
+    }
 
 
 def test_a_form_that_lost_weights_is_refused():
@@ -75,11 +87,15 @@ def test_a_form_that_lost_weights_is_refused():
 def test_lint_names_a_conv_3d():
     import tensorflow as tf
 
-    layer = keras.Sequential([keras.Input((5, 8, 8, 2), batch_size=1), keras.layers.Conv3D(2, 3, padding="same")])
+    layer = keras.Sequential(
+        [keras.Input((5, 8, 8, 2), batch_size=1), keras.layers.Conv3D(2, 3, padding="same")]
+    )
     owner = tf.Module()
     owner.kept = [v.value for v in layer.variables]
     owner.run = tf.function(lambda x: layer(x), input_signature=[tf.TensorSpec((1, 5, 8, 8, 2))])
-    graph = tf.lite.TFLiteConverter.from_concrete_functions([owner.run.get_concrete_function()], owner).convert()
+    graph = tf.lite.TFLiteConverter.from_concrete_functions(
+        [owner.run.get_concrete_function()], owner
+    ).convert()
     _, broken = read_ops(graph)
     assert any("CONV_3D" in rule for rule in broken)
     assert any("5 dimensions" in rule for rule in broken)

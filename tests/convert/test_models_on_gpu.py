@@ -40,13 +40,29 @@ def test_the_table_has_times_beside_its_baselines(tmp_path, capsys):
 
 
 def fine(**changes) -> Row:
-    gpu = {"status": "ran", "reason": "", "backend": "", "partitions": 1, "nodes": 3, "total": 3, "max_error": 1e-6}
-    return Row("conv3d", "step-newest", 1, 1.0, 3, [], 1e-6, 0.0, {}, {}, {"float32": gpu | changes})
+    gpu = {
+        "status": "ran",
+        "reason": "",
+        "backend": "",
+        "partitions": 1,
+        "nodes": 3,
+        "total": 3,
+        "max_error": 1e-6,
+    }
+    return Row(
+        "conv3d", "step-newest", 1, 1.0, 3, [], 1e-6, 0.0, {}, {}, {"float32": gpu | changes}
+    )
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"partitions": 2}, {"nodes": 2}, {"max_error": 1e-4}, {"max_error": float("nan")}, {"status": "crashed"}],
+    [
+        {"partitions": 2},
+        {"nodes": 2},
+        {"max_error": 1e-4},
+        {"max_error": float("nan")},
+        {"status": "crashed"},
+    ],
 )
 def test_what_is_not_whole_or_not_right_fails(changes):
     assert failures([fine()]) == []

@@ -31,7 +31,9 @@ RECIPE = RECIPES["qat_int8"]
 
 
 def made(name: str, form: str, windows, spread: float = 0.0):
-    """(float graph, int8 file's graph, quantization-aware model) of weights that no constant's zeros are folded out of."""
+    """(float graph, int8 file's graph, quantization-aware model) of weights that no constant's
+    zeros are folded out of.
+    """
     described = registry.get(name)
     plain = initial_weights.initial(described, "none" if name.startswith("convlstm") else "shipped")
     rng = np.random.default_rng(0)
@@ -71,7 +73,9 @@ def test_conv3ds_file_gives_what_training_saw_on_100_windows(conv3d, windows):
 
 def test_a_file_that_does_not_keep_it_is_refused(conv3d, windows):
     _, graph, model = conv3d
-    reasons, share = promise(replace(graph, content=spoiled(graph.content, 1.5)), windows[:2], model)
+    reasons, share = promise(
+        replace(graph, content=spoiled(graph.content, 1.5)), windows[:2], model
+    )
     assert share < 0.999 and "of what training saw, at least 99.9% expected" in reasons[0]
 
 
@@ -85,20 +89,45 @@ def test_the_error_table_says_which_tensor_costs_what(conv3d, windows):
     names = {"maps", "convolved", "kept", "refined", "weights and constants"}
     assert whole["layer"] == "none" and {row["layer"] for row in rows} == names
     assert rows[0]["layer"] == "kept" and rows[0]["cells"] < 0.5 * whole["cells"]
-    assert error_table(initial_weights.initial(registry.get("conv3d"), "shipped"), windows[:1]) == []
+    assert (
+        error_table(initial_weights.initial(registry.get("conv3d"), "shipped"), windows[:1]) == []
+    )
 
 
 @pytest.mark.slow
 def test_a_file_that_does_not_pass_says_in_its_report_what_costs_what(tmp_path):
     save_clips(tmp_path / "clips.npz", generated_clips(12, 5, frames=12))
     runs = [str(tmp_path / name) for name in ("float", "int8", "out")]
-    data = ["--data", str(tmp_path / "clips.npz"), "--model", "conv3d", "--steps", "1", "--batch", "2"]
+    data = [
+        "--data",
+        str(tmp_path / "clips.npz"),
+        "--model",
+        "conv3d",
+        "--steps",
+        "1",
+        "--batch",
+        "2",
+    ]
     assert train([*data, "--epochs", "0", "--out", runs[0]]) == 0
-    assert train([*data, "--init", runs[0], "--qat", "int8", "--epochs", "2", "--out", runs[1]]) == 0
+    assert (
+        train([*data, "--init", runs[0], "--qat", "int8", "--epochs", "2", "--out", runs[1]]) == 0
+    )
     skipped = [word for name in ("gpu", "stream", "second", "speed") for word in ("--skip", name)]
-    told = ["--form", "step-newest", "--recipe", "float32", "--recipe", "qat_int8", *skipped, "--out", runs[2]]
+    told = [
+        "--form",
+        "step-newest",
+        "--recipe",
+        "float32",
+        "--recipe",
+        "qat_int8",
+        *skipped,
+        "--out",
+        runs[2],
+    ]
     assert convert([runs[1], *told]) == 1  # two test clips show nothing
-    files = {f["recipe"]: f for f in json.loads((tmp_path / "out" / "report.json").read_text())["files"]}
+    files = {
+        f["recipe"]: f for f in json.loads((tmp_path / "out" / "report.json").read_text())["files"]
+    }
     assert files["qat_int8"]["sensitivity"][0]["layer"] == "none"
     assert {"maps", "refined"} < {row["layer"] for row in files["qat_int8"]["sensitivity"]}
     assert files["float32"]["sensitivity"] == []
@@ -119,7 +148,8 @@ def test_ranges_that_never_saw_data_make_no_file():
     described = registry.get("conv3d")
     model = quantization_aware(described, initial_weights.initial(described, "shipped"))
     with pytest.raises(
-        ClimbEdgeError, match="ranges of maps, convolved, kept, refined: expected what training data reach"
+        ClimbEdgeError,
+        match="ranges of maps, convolved, kept, refined: expected what training data reach",
     ):
         described.form(model, "step", "newest")
 
@@ -131,8 +161,9 @@ def test_ranges_that_never_saw_data_make_no_file():
         ("conv3d", "window-all", KEPT),
         ("conv3d", "step-centre", KEPT),
         ("deciwatch", "step-newest", KEPT),
-        # Of untrained weights. A sum that lies between two steps is rounded up here and down there, in 3 to 6 of a million
-        # values; through a steep sigmoid one step is nine, and the recurrence and the heads carry it on.
+        # Of untrained weights. A sum that lies between two steps is rounded up here and down there,
+        # in 3 to 6 of a million values; through a steep sigmoid one step is nine, and the
+        # recurrence and the heads carry it on.
         ("convlstm_concat", "step-newest", 0.99),
         ("convlstm_sum", "step-centre", 0.99),
     ],
@@ -142,7 +173,10 @@ def test_every_models_file_gives_what_training_saw(name, form, least, windows):
     _, share = promise(graph, windows[:3], model)
     assert share >= least
     assert (
-        graph_checks.types(read_ops(graph.content)[0], read_ops(own.content)[0], suited(RECIPE, name)).verdict == "pass"
+        graph_checks.types(
+            read_ops(graph.content)[0], read_ops(own.content)[0], suited(RECIPE, name)
+        ).verdict
+        == "pass"
     )
     stepping = graph.runs(Session(graph.content), windows[0])
     assert all(np.isfinite(output).all() for _, outputs in stepping for output in outputs)

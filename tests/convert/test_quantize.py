@@ -1,4 +1,6 @@
-"""Recipes: what each makes of a graph, what is refused, and what is seen inside a quantized file."""
+"""Recipes: what each makes of a graph, what is refused, and what is seen inside a quantized
+file.
+"""
 
 import io
 import zipfile
@@ -20,7 +22,15 @@ from convert.graphs.lint import read_ops, strangers
 from convert.model_table import seeded
 from convert.quantization.mixed import search
 from convert.quantization.quantizers import Quantization
-from convert.quantization.recipes import DEFAULT, EDGE, RECIPES, TENSORFLOW, choose, support, support_table
+from convert.quantization.recipes import (
+    DEFAULT,
+    EDGE,
+    RECIPES,
+    TENSORFLOW,
+    choose,
+    support,
+    support_table,
+)
 from train.backend import keras
 from train.data.rendered import RenderedWindows
 from train.data.windows import Frames
@@ -59,7 +69,9 @@ def test_recipes_do_what_they_promise_by_either_quantizer(conv3d, windows, name,
 
 
 def test_constants_behind_the_flatbuffer_are_seen_and_brought_inside(conv3d):
-    """The quantizer keeps a larger graph's constants outside: a reader of plain buffers sees no weights at all."""
+    """The quantizer keeps a larger graph's constants outside: a reader of plain buffers sees no
+    weights at all.
+    """
     recipe, plain = RECIPES["dynamic_int8"], read_ops(conv3d.plain.content)[0]
     inside = conv3d.under(recipe, EDGE)
     outside = with_kernel_behind(inside)
@@ -91,10 +103,19 @@ def test_one_layers_scale_that_moved_is_named(conv3d, recipe):
 
 
 def test_weights_that_match_no_op_of_the_model_are_named(conv3d):
-    ops, plain = read_ops(conv3d.under(RECIPES["float16"], EDGE))[0], read_ops(conv3d.plain.content)[0]
-    turned = [replace(op, values=None if op.values is None else op.values.transpose(1, 2, 3, 0)) for op in ops]
+    ops, plain = (
+        read_ops(conv3d.under(RECIPES["float16"], EDGE))[0],
+        read_ops(conv3d.plain.content)[0],
+    )
+    turned = [
+        replace(op, values=None if op.values is None else op.values.transpose(1, 2, 3, 0))
+        for op in ops
+    ]
     assert "as those of no op of the float graph" in strangers(turned, plain)[0]
-    lost = [replace(op, values=None if op.values is None else np.full_like(op.values, np.nan)) for op in ops]
+    lost = [
+        replace(op, values=None if op.values is None else np.full_like(op.values, np.nan))
+        for op in ops
+    ]
     assert len(strangers(lost, plain)) == 1 and strangers(ops, plain) == []
 
 
@@ -106,8 +127,12 @@ def test_mixed_leaves_in_float_what_costs_most(conv3d, windows):
     tried = {row["layer"]: row["cells"] for row in found.sensitivity[1:-1]}
     assert found.floats and found.floats[0] == min(tried, key=tried.get)
     assert found.sensitivity[-1]["cells"] < whole
-    assert len(said) >= len(tried) and any(said[0].startswith(f"{layer} in float, 1 of ") for layer in conv3d.layers)
-    assert not any("CONV_2D" in layer for layer in tried), "the only convolution in float would be no int8 file"
+    assert len(said) >= len(tried) and any(
+        said[0].startswith(f"{layer} in float, 1 of ") for layer in conv3d.layers
+    )
+    assert not any("CONV_2D" in layer for layer in tried), (
+        "the only convolution in float would be no int8 file"
+    )
     ops = read_ops(found.content)[0]
     assert graph_checks.types(ops, plain, recipe, found.floats).verdict == "pass"
     kept = {layer.removeprefix("all ") for layer in found.floats}
@@ -122,13 +147,18 @@ def test_mixed_begins_with_weights_alone_where_int8_does_not_run(windows):
     found = search(quantization, recipe, windows[:2])
     assert found.sensitivity[0]["layer"] == "all without weights"
     light = {layer for layer in quantization.layers if layer.startswith("all ")}
-    assert light < set(found.floats) and found.sensitivity[-1]["cells"] < found.sensitivity[0]["cells"]
+    assert (
+        light < set(found.floats) and found.sensitivity[-1]["cells"] < found.sensitivity[0]["cells"]
+    )
     ops = read_ops(found.content)[0]
-    assert graph_checks.types(ops, read_ops(plain.content)[0], recipe, found.floats).verdict == "pass"
+    assert (
+        graph_checks.types(ops, read_ops(plain.content)[0], recipe, found.floats).verdict == "pass"
+    )
     integer = [op for op in ops if op.weights and op.activations == "INT8"]
     assert len(integer) >= 10
     apart = np.abs(
-        plain.emitted(Session(found.content), windows[0]) - plain.emitted(Session(plain.content), windows[0])
+        plain.emitted(Session(found.content), windows[0])
+        - plain.emitted(Session(plain.content), windows[0])
     )
     assert apart[..., :2].max() < 2  # cells
 
@@ -137,7 +167,9 @@ def test_saturation_is_counted_at_the_upper_end(conv3d, windows):
     """Calibrated on maps a tenth as high, the quantized graph cuts the real ones off."""
     low = Quantization(conv3d.plain, [Frames(window.maps / 10, window.peaks) for window in windows])
     shares = [
-        graph_checks.saturation(replace(q.plain, content=q.under(RECIPES["int8"], EDGE)), windows[:1])
+        graph_checks.saturation(
+            replace(q.plain, content=q.under(RECIPES["int8"], EDGE)), windows[:1]
+        )
         for q in (conv3d, low)
     ]
     of_input = [{s["tensor"]: s["share"] for s in share} for share in shares]
@@ -159,23 +191,38 @@ def test_what_is_refused_is_said_and_left_out_of_all():
     assert found["deciwatch", "int8"] == ["int8"] and found["conv3d", "all"] == [
         n for n, r in RECIPES.items() if not r.aware
     ]
-    assert found["deciwatch",] == ["float32", "float16", "dynamic_int8"] and found["conv3d",] == list(DEFAULT)
+    assert found["deciwatch",] == ["float32", "float16", "dynamic_int8"] and found[
+        "conv3d",
+    ] == list(DEFAULT)
     assert "deciwatch int8: left out: the runtime aborts" in chosen["deciwatch",][1][0]
     assert "conv3d int4_weights: warning: single keypoints" in chosen["conv3d", "all"][1][0]
     assert chosen["conv3d",][1] == []
-    with pytest.raises(ClimbEdgeError, match="expected a run of `python -m train finetune --qat int8`, found none"):
+    with pytest.raises(
+        ClimbEdgeError, match="expected a run of `python -m train finetune --qat int8`, found none"
+    ):
         choose(["qat_int8"], "conv3d", ["step-newest"])
     with pytest.raises(ClimbEdgeError, match="'qat_int8': refused for joint_mixer"):
         choose(["qat_int8"], "joint_mixer", ["step-newest"], aware=["int8"])
     (alone,) = choose(["qat_int8"], "deciwatch", ["step-newest"], aware=["int8"])[0]
     assert (alone.name, alone.weights, alone.activations) == ("qat_int8", "INT8", "FLOAT32")
-    assert [r.name for r in choose(None, "conv3d", ["step-newest"], aware=["int8"])[0]] == [*DEFAULT, "qat_int8"]
-    with pytest.raises(ClimbEdgeError, match="'tfmot_int8': expected a run of `python -m train finetune --qat tfmot`"):
+    assert [r.name for r in choose(None, "conv3d", ["step-newest"], aware=["int8"])[0]] == [
+        *DEFAULT,
+        "qat_int8",
+    ]
+    with pytest.raises(
+        ClimbEdgeError,
+        match="'tfmot_int8': expected a run of `python -m train finetune --qat tfmot`",
+    ):
         choose(["tfmot_int8"], "conv3d", ["step-newest"], aware=["int8"])
     both, said = choose(None, "conv3d", ["step-newest", "window-all"], aware=["int8", "tfmot"])
     assert [r.name for r in both] == [*DEFAULT, "qat_int8", "tfmot_int8"]
-    assert said == ["conv3d tfmot_int8 as window-all: left out: " + support("conv3d", "window-all", "tfmot_int8")[1]]
-    with pytest.raises(ClimbEdgeError, match=r"'tfmot_int8': refused for conv3d: .* as step-newest"):
+    assert said == [
+        "conv3d tfmot_int8 as window-all: left out: "
+        + support("conv3d", "window-all", "tfmot_int8")[1]
+    ]
+    with pytest.raises(
+        ClimbEdgeError, match=r"'tfmot_int8': refused for conv3d: .* as step-newest"
+    ):
         choose(["tfmot_int8"], "conv3d", ["window-all"], aware=["tfmot"])
     assert support("conv3d", "step-newest", "float16") == ("supported", "")
 
@@ -200,13 +247,16 @@ def test_a_packed_graph_takes_a_contract_behind_it(conv3d):
     window = Frames(np.zeros((5, 56, 56, 25), np.float32), np.ones((5, 25), np.float32))
     window.maps[:, 20, 20] = 255
     outputs = [
-        replace(conv3d.plain, content=c).emitted(Session(c), window) for c in (conv3d.plain.content, stream.getvalue())
+        replace(conv3d.plain, content=c).emitted(Session(c), window)
+        for c in (conv3d.plain.content, stream.getvalue())
     ]
     np.testing.assert_array_equal(*outputs)
 
 
 def test_a_decoder_whose_constants_are_halved_gives_the_same_places():
-    """1e-10 is 0 in half precision, and its logarithm no number: of maps with empty cells beside their maximum."""
+    """1e-10 is 0 in half precision, and its logarithm no number: of maps with empty cells beside
+    their maximum.
+    """
     entering = keras.Input(batch_shape=(1, 56, 56, 25), name="frame")
     form = keras.Model([entering], [keras.ops.concatenate(decoded(entering), axis=-1)])
     session = Session(by_tensorflow(SimpleNamespace(keras_form=form), "float16", []))

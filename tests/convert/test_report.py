@@ -1,4 +1,6 @@
-"""The report: every documented key is there, three renderings show one set of figures, and nothing breaks the page."""
+"""The report: every documented key is there, three renderings show one set of figures, and nothing
+breaks the page.
+"""
 
 import json
 import re
@@ -17,9 +19,20 @@ from convert.reports.schema import SCHEMA, read_report
 DOCUMENTED = {"schema", "verdict", "run", "test", "files"}
 OF_TEST = {"windows", "clips", "truth"}
 OF_FILE = {
-    "file", "model", "form", "emits", "recipe", "bytes", "sha256", "verdict", "reasons", "rows", "speed", "gpu",
+    "file",
+    "model",
+    "form",
+    "emits",
+    "recipe",
+    "bytes",
+    "sha256",
+    "verdict",
+    "reasons",
+    "rows",
+    "speed",
+    "gpu",
     "quantized_ops",
-}  # fmt: skip
+}
 OF_ROW = {"averaging", "decode", "emits", "box", "space", "pck", "drop"}
 OF_SPEED = {"runtime", "delegate", "threads", "median_ms", "p95_ms"}
 OF_GPU = {"backend", "status", "partitions", "nodes", "total", "max_error"}
@@ -102,7 +115,11 @@ def test_three_renderings_show_the_figures_of_the_json(tmp_path, capsys, undrawn
     text = capsys.readouterr().out
     for file in report["files"]:
         expected = figures_of(file)
-        (cells,) = (r[2 + len(NAMES) :] for r in rows if len(r) == 22 and r[0].replace(" ", "") == file["file"])
+        (cells,) = (
+            r[2 + len(NAMES) :]
+            for r in rows
+            if len(r) == 22 and r[0].replace(" ", "") == file["file"]
+        )
         same(" ".join(cells), expected)
         (line,) = (x for x in markdown.splitlines() if x.startswith(f"| {file['file']} |"))
         cells = [c.strip() for c in line.strip("|").split("|")]
@@ -112,7 +129,14 @@ def test_three_renderings_show_the_figures_of_the_json(tmp_path, capsys, undrawn
         generated = expected[-9::3]
         same(line.removeprefix(file["file"]).replace("pass", ""), [*expected[:2], *generated])
         for row in file["rows"]:
-            (cells,) = (r for r in rows if r and r[0].replace(" ", "") == file["file"] and [c.strip() for c in r[1:3]] == [row["set"], f"{row['averaging']}, {row['decode']}"])  # fmt: skip
+            (cells,) = (
+                r
+                for r in rows
+                if r
+                and r[0].replace(" ", "") == file["file"]
+                and [c.strip() for c in r[1:3]]
+                == [row["set"], f"{row['averaging']}, {row['decode']}"]
+            )
             shown = [float(c.split()[0]) for c in cells[4:]]
             pck = [100 * row[k][a][0] for k in ("pck", "float") for a in THRESHOLDS]
             assert shown == pytest.approx(pck, abs=0.0501)
@@ -123,7 +147,11 @@ def test_three_renderings_show_the_figures_of_the_json(tmp_path, capsys, undrawn
         (line,) = (x for x in markdown.splitlines() if x.startswith("| change in points |"))
         same(line, expected)
         for shown in (page, markdown, text):
-            assert all(f"{100 * claim[k][a][0]:.1f}" in shown for k in ("raw", "refined") for a in THRESHOLDS)
+            assert all(
+                f"{100 * claim[k][a][0]:.1f}" in shown
+                for k in ("raw", "refined")
+                for a in THRESHOLDS
+            )
             assert "refined is better at @0.05, @0.1, @0.2" in shown
 
 
@@ -151,7 +179,9 @@ def test_hostile_text_is_shown_as_text(tmp_path):
         file |= {"verdict": "fail", "reasons": [HOSTILE], "left_in_float": [HOSTILE]}
         file["sensitivity"] = [{"layer": HOSTILE, "cells": 0.1}]
         file["checks"][3] = {"name": "cpu", "verdict": "fail", "reasons": [HOSTILE]}
-        file["gpu"][0]["backend"] = file["stream"]["clip"] = file["candidates"][1]["reason"] = HOSTILE
+        file["gpu"][0]["backend"] = file["stream"]["clip"] = file["candidates"][1]["reason"] = (
+            HOSTILE
+        )
         file["histogram"] = {HOSTILE: file["histogram"]["test"]}
     report["run"] |= {"path": HOSTILE, "model": HOSTILE, "init": HOSTILE}
     report["test"]["source"] = report["claims"][0]["name"] = HOSTILE
@@ -165,7 +195,11 @@ def test_hostile_text_is_shown_as_text(tmp_path):
         assert not re.search(r"(?<!\\)<script", line)
         assert not re.search(r"(?<!\\)\[a", line)
         assert not line.startswith("# **")
-    columns = {len(re.findall(r"(?<!\\)\|", x)) for x in markdown.splitlines() if x.startswith("| \\<script")}
+    columns = {
+        len(re.findall(r"(?<!\\)\|", x))
+        for x in markdown.splitlines()
+        if x.startswith("| \\<script")
+    }
     assert columns == {14}, "no cell breaks its row"
 
 
@@ -200,10 +234,43 @@ def test_figures_that_could_not_be_computed_are_dashes(tmp_path):
 
 def test_somebody_elses_file_is_reported_with_what_could_not_be_checked(tmp_path, undrawn):
     report = example("float16")
-    nobody = {"model": None, "form": None, "emits": None, "recipe": None, "quantizer": None, "weight_ratio": None}
-    file = refused(report["files"][0]) | nobody | {"file": "theirs.tflite", "verdict": "pass", "reasons": [], "candidates": []}  # fmt: skip
-    file["speed"] = [{"runtime": "x", "delegate": "y", "threads": 1, "median_ms": 5.25, "p95_ms": 6.0, "float_ms": None, "naive_ms": None}]  # fmt: skip
-    report |= {"run": None, "test": None, "generated": None, "claims": [], "files": [file], "histogram_edges": []}
+    nobody = {
+        "model": None,
+        "form": None,
+        "emits": None,
+        "recipe": None,
+        "quantizer": None,
+        "weight_ratio": None,
+    }
+    file = (
+        refused(report["files"][0])
+        | nobody
+        | {
+            "file": "theirs.tflite",
+            "verdict": "pass",
+            "reasons": [],
+            "candidates": [],
+        }
+    )
+    file["speed"] = [
+        {
+            "runtime": "x",
+            "delegate": "y",
+            "threads": 1,
+            "median_ms": 5.25,
+            "p95_ms": 6.0,
+            "float_ms": None,
+            "naive_ms": None,
+        }
+    ]
+    report |= {
+        "run": None,
+        "test": None,
+        "generated": None,
+        "claims": [],
+        "files": [file],
+        "histogram_edges": [],
+    }
     report |= {"file": "some/theirs.tflite", "cannot": ["PCK parity: the run is not here"]}
     page, markdown = rendered(report, tmp_path)
     for shown in (page, markdown, tables(read_report(tmp_path / "report.json"))):
@@ -216,7 +283,11 @@ def test_somebody_elses_file_is_reported_with_what_could_not_be_checked(tmp_path
 
 def test_the_verdict_names_what_was_skipped(tmp_path, undrawn):
     report = example()
-    report["files"][1]["checks"][4] = {"name": "gpu", "verdict": "skipped", "reasons": ["no Vulkan driver"]}
+    report["files"][1]["checks"][4] = {
+        "name": "gpu",
+        "verdict": "skipped",
+        "reasons": ["no Vulkan driver"],
+    }
     report["skipped"] = skipped(report["files"])
     assert headline(report) == "pass (skipped: gpu)"
     page, markdown = rendered(report, tmp_path)
@@ -228,13 +299,21 @@ def test_the_verdict_names_what_was_skipped(tmp_path, undrawn):
 
 def test_one_bad_check_of_many_is_told_in_every_rendering(tmp_path, undrawn):
     report = example()
-    report["files"][1] |= {"verdict": "not shown", "written": False, "reasons": ["too few clips", "and more"]}
+    report["files"][1] |= {
+        "verdict": "not shown",
+        "written": False,
+        "reasons": ["too few clips", "and more"],
+    }
     report["files"][1]["checks"][5] = {
         "name": "parity",
         "verdict": "not shown",
         "reasons": ["too few clips", "and more"],
     }
-    report["files"][0]["checks"][4] = {"name": "gpu", "verdict": "cpu only", "reasons": ["3 of 5 nodes"]}
+    report["files"][0]["checks"][4] = {
+        "name": "gpu",
+        "verdict": "cpu only",
+        "reasons": ["3 of 5 nodes"],
+    }
     page, markdown = rendered(report, tmp_path)
     assert 'title="parity: not shown: too few clips; and more">?</b>' in page
     assert 'title="gpu: cpu only: 3 of 5 nodes">cpu</b>' in page
@@ -246,7 +325,10 @@ def test_one_bad_check_of_many_is_told_in_every_rendering(tmp_path, undrawn):
 
 
 def made(*rows: tuple[str | None, float | None, bool]) -> list[dict]:
-    return [{"quantizer": "q", "reason": r, "bytes": 1, "cells": c, **({"kept": True} if k else {})} for r, c, k in rows]  # fmt: skip
+    return [
+        {"quantizer": "q", "reason": r, "bytes": 1, "cells": c, **({"kept": True} if k else {})}
+        for r, c, k in rows
+    ]
 
 
 @pytest.mark.parametrize(
@@ -256,7 +338,10 @@ def made(*rows: tuple[str | None, float | None, bool]) -> list[dict]:
         (made((None, 0.1, True), (None, 0.2, False)), "closer to float"),
         (made((None, 0.1, True), (None, 0.1, False)), "as close to float, and no larger"),
         (made(("breaks", None, False), (None, 0.2, True)), "the other breaks rules"),
-        (made(("breaks", 0.1, True), ("breaks", None, False)), "the best of those that break rules"),
+        (
+            made(("breaks", 0.1, True), ("breaks", None, False)),
+            "the best of those that break rules",
+        ),
         (made(("no", None, False), ("no", None, False)), "none could make it"),
     ],
 )
@@ -278,7 +363,10 @@ def _without(report: dict, *path):
         (lambda r: _without(r, "files"), "report lacks files"),
         (lambda r: _without(r, "files", 1, "rows"), r"report.files\[1\] lacks rows"),
         (lambda r: r["files"][0].update(bytes="many"), r"report.files\[0\].bytes is str"),
-        (lambda r: r["files"][0]["rows"][0]["drop"].update({"0.1": [1, 2]}), "not .value, low, high."),
+        (
+            lambda r: r["files"][0]["rows"][0]["drop"].update({"0.1": [1, 2]}),
+            "not .value, low, high.",
+        ),
         (lambda r: r["files"].append(None), r"report.files\[2\] is NoneType"),
         (lambda r: r["claims"][0].update(wins=[]), "wins is list"),
     ],
@@ -291,7 +379,9 @@ def test_a_report_that_is_none_is_refused_with_the_place(tmp_path, spoil, said):
         read_report(tmp_path / "report.json")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"[]", b"null", b'"climb-edge/report/2"'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"[]", b"null", b'"climb-edge/report/2"']
+)
 def test_what_is_no_json_object_is_refused(tmp_path, content):
     (tmp_path / "report.json").write_bytes(content)
     with pytest.raises(ClimbEdgeError, match="convert the run again"):
@@ -301,5 +391,9 @@ def test_what_is_no_json_object_is_refused(tmp_path, content):
 def test_what_was_left_out_stands_in_every_rendering(tmp_path, undrawn):
     report = example() | {"said": ["deciwatch int8: left out: the runtime aborts"]}
     write(report, tmp_path)
-    for text in ((tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text(), tables(report)):
+    for text in (
+        (tmp_path / "report.html").read_text(),
+        (tmp_path / "report.md").read_text(),
+        tables(report),
+    ):
         assert "left out: the runtime aborts" in text

@@ -1,6 +1,8 @@
-"""Our BlazePose against MediaPipe's own pose solution on a video, and its landmarks against its heatmaps.
+"""Our BlazePose against MediaPipe's own pose solution on a video, and its landmarks against its
+heatmaps.
 
-PATH: a Python with mediapipe 0.10.21. Both get the same frames and `full` weights, smoothing off. Not a test.
+PATH: a Python with mediapipe 0.10.21. Both get the same frames and `full` weights, smoothing off.
+Not a test.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from climb_edge.pose.boxes import transform
 from climb_edge.pose.decode import decode
 from climb_edge.pose.skeleton import FROM_BLAZEPOSE33, KEYPOINTS, K
 
-# RGB frames from stdin -> landmarks (N, 33, 2) in image pixels, and the region (N, 4) each frame was cropped with:
-# centre x, y, side in pixels, angle. NaN where nobody is seen.
+# RGB frames from stdin -> landmarks (N, 33, 2) in image pixels, and the region (N, 4) each frame
+# was cropped with: centre x, y, side in pixels, angle. NaN where nobody is seen.
 MEDIAPIPE = """
 import sys
 import numpy as np
@@ -74,7 +76,12 @@ def agreement(name: str, ours: np.ndarray, theirs: np.ndarray) -> None:
     a, b = (np.isfinite(points[:, 0, 0]) for points in (ours, theirs))
     values = [v[a & b] for v in (distance, 100 * distance / torso(theirs)[:, None])]
     figures = [np.percentile(v, p) if v.size else np.nan for v in values for p in (50, 95, 100)]
-    print("|", name, *(f"| {v:.3f}" for v in figures), f"| {(a & b).sum()} | {(a & ~b).sum()} | {(b & ~a).sum()} |")
+    print(
+        "|",
+        name,
+        *(f"| {v:.3f}" for v in figures),
+        f"| {(a & b).sum()} | {(a & ~b).sum()} | {(b & ~a).sum()} |",
+    )
 
 
 def main() -> None:
@@ -82,7 +89,9 @@ def main() -> None:
     parser.add_argument("video")
     parser.add_argument("--mediapipe-python", required=True, metavar="PATH")
     parser.add_argument("--frames", type=int, default=150)
-    parser.add_argument("--variants", nargs="*", default=["lite", "full", "heavy"], help="for the second table")
+    parser.add_argument(
+        "--variants", nargs="*", default=["lite", "full", "heavy"], help="for the second table"
+    )
     args = parser.parse_args()
 
     theirs, regions = mediapipe(args)
@@ -95,26 +104,38 @@ def main() -> None:
             region = Region(*regions[frame.index])
             points = refine_landmarks(*model._landmarks(frame.image, region)[1:])
             forced[frame.index] = transform(region.affine(CROP_SIDE), points)[FROM_BLAZEPOSE33]
-    print(f"{args.video}: distance to MediaPipe's landmarks in pixels and in % of the torso; frames")
-    print("| region | median | 95 % | worst | median % | 95 % % | worst % | both see | only ours | only theirs |")
+    print(
+        f"{args.video}: distance to MediaPipe's landmarks in pixels and in % of the torso; frames"
+    )
+    print(
+        "| region | median | 95 % | worst | median % | 95 % % | worst % | both see | only ours |"
+        " only theirs |"
+    )
     agreement("ours, first frame", ours[:1], theirs[:1])
     agreement("ours, tracked", ours, theirs)
     agreement("MediaPipe's", forced, theirs)
 
-    print("raw landmarks - decoded heatmaps in crop pixels (of 256) where a peak exceeds 0.3: medians")
+    print(
+        "raw landmarks - decoded heatmaps in crop pixels (of 256) where a peak exceeds 0.3: medians"
+    )
     print("| variant | x | y | abs x | abs y | keypoints | largest of one keypoint (x, y) |")
     for variant in args.variants:
         model, offsets = BlazePose(variant), []
         for frame in frames(args):
-            tracked = [track.region for track in model._tracks]  # where the last frame says this one looks
+            # where the last frame says this one looks
+            tracked = [track.region for track in model._tracks]
             if model(frame) and tracked:
                 _, landmarks, maps = model._landmarks(frame.image, tracked[0])
                 cells, peaks = decode(maps)
-                offsets.append(np.where(peaks[:, None] > 0.3, landmarks - cells * CROP_SIDE / GRID, np.nan))
+                offsets.append(
+                    np.where(peaks[:, None] > 0.3, landmarks - cells * CROP_SIDE / GRID, np.nan)
+                )
         pool = np.array(offsets)[:, FROM_BLAZEPOSE33]
         each, flat = np.nanmedian(pool, axis=0), pool[np.isfinite(pool).all(-1)]
         k = int(np.nanargmax(np.abs(each).max(-1)))
-        figures = "".join(f"{v:.3f} | " for v in (*np.median(flat, axis=0), *np.median(np.abs(flat), axis=0)))
+        figures = "".join(
+            f"{v:.3f} | " for v in (*np.median(flat, axis=0), *np.median(np.abs(flat), axis=0))
+        )
         print(f"| {variant} | {figures}{len(flat)} | {KEYPOINTS[k]} {each[k].round(2)} |")
 
 

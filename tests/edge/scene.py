@@ -1,4 +1,6 @@
-"""What the edge tests are made of: poses, an estimator that draws them, small videos, heatmap files, clip sets."""
+"""What the edge tests are made of: poses, an estimator that draws them, small videos, heatmap
+files, clip sets.
+"""
 
 from __future__ import annotations
 
@@ -24,20 +26,35 @@ CONV3D = Path(__file__).with_name("conv3d.step-newest.float16.tflite")
 def standing(x: float = 200.0, y: float = 180.0, height: float = 200.0) -> np.ndarray:
     """(25, 2) a standing person around the hip centre (x, y), nose to heel `height` pixels."""
     rows = {
-        "nose": (0, -0.48), "ear": (0.04, -0.47), "shoulder": (0.11, -0.32), "elbow": (0.16, -0.16), "wrist": (0.17, 0.0),
-        "pinky": (0.19, 0.04), "index": (0.17, 0.05), "thumb": (0.15, 0.03), "hip": (0.07, 0.0), "knee": (0.08, 0.24),
-        "ankle": (0.08, 0.46), "heel": (0.07, 0.5), "foot_index": (0.12, 0.5),
-    }  # fmt: skip
+        "nose": (0, -0.48),
+        "ear": (0.04, -0.47),
+        "shoulder": (0.11, -0.32),
+        "elbow": (0.16, -0.16),
+        "wrist": (0.17, 0.0),
+        "pinky": (0.19, 0.04),
+        "index": (0.17, 0.05),
+        "thumb": (0.15, 0.03),
+        "hip": (0.07, 0.0),
+        "knee": (0.08, 0.24),
+        "ankle": (0.08, 0.46),
+        "heel": (0.07, 0.5),
+        "foot_index": (0.12, 0.5),
+    }
     points = np.zeros((K, 2))
     for name, index in INDEX.items():
         part = name.removeprefix("left_").removeprefix("right_")
         across, down = rows[part]
-        points[index] = (x + (across if name.startswith("left_") else -across) * height, y + down * height)
+        points[index] = (
+            x + (across if name.startswith("left_") else -across) * height,
+            y + down * height,
+        )
     return points
 
 
 def observe(points: np.ndarray, person: int = 0, angle: float = 0.2, grid: int = 64) -> Observation:
-    """What an estimator with a rotated crop says of (25, 2) points: Gaussians of sigma 1.5 cells on its own grid."""
+    """What an estimator with a rotated crop says of (25, 2) points: Gaussians of sigma 1.5 cells on
+    its own grid.
+    """
     x0, y0, x1, y1 = pose_box(points, grow=0.6)
     scale, c, s = (x1 - x0) / grid, np.cos(angle), np.sin(angle)
     linear = scale * np.array([[c, -s], [s, c]])
@@ -51,7 +68,9 @@ def observe(points: np.ndarray, person: int = 0, angle: float = 0.2, grid: int =
 
 
 class Scripted:
-    """An estimator that reads a script: frame number -> {person: (25, 2) points}; nobody elsewhere."""
+    """An estimator that reads a script: frame number -> {person: (25, 2) points}; nobody
+    elsewhere.
+    """
 
     name = "scripted"
 
@@ -59,7 +78,9 @@ class Scripted:
         self.script = script
 
     def __call__(self, frame: Frame) -> list[Observation]:
-        script = self.script(frame.index) if callable(self.script) else self.script.get(frame.index, {})
+        script = (
+            self.script(frame.index) if callable(self.script) else self.script.get(frame.index, {})
+        )
         return [observe(points, person) for person, points in script.items()]
 
     def reset(self) -> None:
@@ -84,13 +105,14 @@ class Late:
 
 
 def through(refiner, window: np.ndarray, seen=None) -> np.ndarray:
-    """Keypoints (T, 25, 3) after the frames of `window` (5, 56, 56, 25), pushed one by one with what was `seen` (5, 25, 3),
-    or else as they decode.
+    """Keypoints (T, 25, 3) after the frames of `window` (5, 56, 56, 25), pushed one by one with
+    what was `seen` (5, 25, 3), or else as they decode.
     """
     track = refiner.start()
-    return [track.push(*given) for given in zip(window, to_keypoints(window) if seen is None else seen, strict=True)][
-        -1
-    ]
+    return [
+        track.push(*given)
+        for given in zip(window, to_keypoints(window) if seen is None else seen, strict=True)
+    ][-1]
 
 
 def frames_at(*times: float) -> list[Frame]:
@@ -124,7 +146,9 @@ def write_shapes(path: Path, count: int) -> Path:
 
 
 def write_heatmaps(path: Path, poses: list[np.ndarray | None]) -> Path:
-    """Poses (25, 2) in pixels as somebody's own heatmaps (climb_edge.HeatmapFile); None = a frame without a person."""
+    """Poses (25, 2) in pixels as somebody's own heatmaps (climb_edge.HeatmapFile); None = a frame
+    without a person.
+    """
     maps, boxes = np.zeros((len(poses), K, 56, 56), np.float32), np.zeros((len(poses), 4))
     for i, points in enumerate(poses):
         if points is not None:
@@ -137,15 +161,21 @@ def write_heatmaps(path: Path, poses: list[np.ndarray | None]) -> Path:
 
 def clip_set(lengths=(6, 4), source: str = "somebody's labels", **changes) -> ClipSet:
     """A small clip set: standing persons that walk right, one clip per length."""
-    keypoints = np.concatenate([[standing(200 + 2 * t) for t in range(n)] for n in lengths]).astype(np.float32)
+    keypoints = np.concatenate([[standing(200 + 2 * t) for t in range(n)] for n in lengths]).astype(
+        np.float32
+    )
     count, clips = len(keypoints), len(lengths)
     fields = {
-        "keypoints": keypoints, "visible": np.ones((count, K), np.uint8),
+        "keypoints": keypoints,
+        "visible": np.ones((count, K), np.uint8),
         "offsets": np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        "frame_size": np.full((clips, 2), 400, np.int32), "fps": np.full(clips, 30, np.float32),
-        "clip": np.array([f"clip{i}.mp4" for i in range(clips)]), "group": np.array(["walk"] * clips),
-        "split": np.array(["test"] * clips), "source": source,
-    }  # fmt: skip
+        "frame_size": np.full((clips, 2), 400, np.int32),
+        "fps": np.full(clips, 30, np.float32),
+        "clip": np.array([f"clip{i}.mp4" for i in range(clips)]),
+        "group": np.array(["walk"] * clips),
+        "split": np.array(["test"] * clips),
+        "source": source,
+    }
     return ClipSet(**{**fields, **changes})
 
 
@@ -156,12 +186,19 @@ def write_clips(path: Path, clips: ClipSet | None = None) -> Path:
 
 
 def window_graph(emits: str, size: int = 56) -> bytes:
-    """A .tflite graph that hands through its window (1, 56, 56, 125): all of it, the newest or the centre frame."""
+    """A .tflite graph that hands through its window (1, 56, 56, 125): all of it, the newest or the
+    centre frame.
+    """
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     model, graph = schema.ModelT(), schema.SubGraphT()
-    model.version, model.buffers, model.operatorCodes, model.subgraphs = 3, [schema.BufferT()], [], [graph]
+    model.version, model.buffers, model.operatorCodes, model.subgraphs = (
+        3,
+        [schema.BufferT()],
+        [],
+        [graph],
+    )
 
     def tensor(shape, values=None) -> schema.TensorT:
         made = schema.TensorT()
@@ -177,11 +214,18 @@ def window_graph(emits: str, size: int = 56) -> bytes:
     graph.tensors = [tensor([1, size, size, 125])]
     if emits != "all":
         first = {"newest": 100, "centre": 50}[emits]
-        graph.tensors += [tensor([4], [0, 0, 0, first]), tensor([4], [1, size, size, 25]), tensor([1, size, size, 25])]
+        graph.tensors += [
+            tensor([4], [0, 0, 0, first]),
+            tensor([4], [1, size, size, 25]),
+            tensor([1, size, size, 25]),
+        ]
         code, cut = schema.OperatorCodeT(), schema.OperatorT()
         code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.SLICE
         cut.inputs, cut.outputs = [0, 1, 2], [3]
-        cut.builtinOptionsType, cut.builtinOptions = schema.BuiltinOptions.SliceOptions, schema.SliceOptionsT()
+        cut.builtinOptionsType, cut.builtinOptions = (
+            schema.BuiltinOptions.SliceOptions,
+            schema.SliceOptionsT(),
+        )
         model.operatorCodes, graph.operators, graph.outputs = [code], [cut], [3]
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
@@ -195,12 +239,23 @@ def window_contract(emits: str, **changes) -> dict:
     from climb_edge.runtime.session import Session
 
     return {
-        "model": "identity", "form": "window", "emits": emits, "output": "heatmaps", "state": [], "skeleton": list(KEYPOINTS), "decode": "dark", "peak": PEAK,
-        "inputs": [[1, 56, 56, 125]], "outputs": [[1, 56, 56, 125 if emits == "all" else 25]],
-        "normalisation": {"sum": 255.0, "negatives": 0}, "runtime": Session.version(), "io": "float32",
+        "model": "identity",
+        "form": "window",
+        "emits": emits,
+        "output": "heatmaps",
+        "state": [],
+        "skeleton": list(KEYPOINTS),
+        "decode": "dark",
+        "peak": PEAK,
+        "inputs": [[1, 56, 56, 125]],
+        "outputs": [[1, 56, 56, 125 if emits == "all" else 25]],
+        "normalisation": {"sum": 255.0, "negatives": 0},
+        "runtime": Session.version(),
+        "io": "float32",
         "checks": {"verdict": "pass", "reasons": []},
-        "golden": golden_test(Session(window_graph(emits), 1), 1e-5), **changes,
-    }  # fmt: skip
+        "golden": golden_test(Session(window_graph(emits), 1), 1e-5),
+        **changes,
+    }
 
 
 def shipped(**changes) -> bytes:

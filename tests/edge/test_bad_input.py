@@ -1,4 +1,6 @@
-"""Bad input through the real command line: exit code 2, one `error:` line that names the file, no traceback."""
+"""Bad input through the real command line: exit code 2, one `error:` line that names the file, no
+traceback.
+"""
 
 import io
 import os
@@ -21,23 +23,42 @@ from climb_edge.media.video import read_video
 from climb_edge.pose.skeleton import KEYPOINTS, K
 from climb_edge.refiners.tflite import default_path
 from climb_edge.tracking.track_file import read_lines
-from edge.scene import clip_set, shapes, shipped, standing, write_clips, write_heatmaps, write_shapes, write_video
+from edge.scene import (
+    clip_set,
+    shapes,
+    shipped,
+    standing,
+    write_clips,
+    write_heatmaps,
+    write_shapes,
+    write_video,
+)
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def refused(capsys):
-    """Run a command line that must end in one error line which holds all of `said`; returns the line."""
+    """Run a command line that must end in one error line which holds all of `said`; returns the
+    line.
+    """
 
     def run(*arguments, said=()):
         capsys.readouterr()
         assert main([str(a) for a in arguments]) == 2
-        lines = [line for line in capsys.readouterr().err.splitlines() if line and "XNNPACK" not in line]
+        lines = [
+            line for line in capsys.readouterr().err.splitlines() if line and "XNNPACK" not in line
+        ]
         errors = [line for line in lines if line.startswith("error: ")]
         assert len(errors) == 1 and "Traceback" not in "\n".join(lines), lines
-        assert [line for line in lines if line not in errors and "fetching" not in line and "it/s" not in line
-                and not line.lstrip("\r").startswith(("track", "estimator", "refiner"))] == []  # fmt: skip
+        assert [
+            line
+            for line in lines
+            if line not in errors
+            and "fetching" not in line
+            and "it/s" not in line
+            and not line.lstrip("\r").startswith(("track", "estimator", "refiner"))
+        ] == []
         for text in (said,) if isinstance(said, str | Path) else said:
             assert str(text) in errors[0]
         assert main([str(a) for a in arguments] + ["--debug"]) == 2
@@ -90,7 +111,9 @@ def test_a_video_without_frames(refused, tmp_path, heatmaps, kind):
 @pytest.mark.parametrize("count", [1, 4])
 def test_a_video_under_five_frames_is_tracked_raw(tmp_path, heatmaps, count):
     video = write_shapes(tmp_path / "v.mp4", count)
-    assert main(["track", str(video), "--estimator", str(heatmaps), "--out", str(tmp_path / "o")]) == 0
+    assert (
+        main(["track", str(video), "--estimator", str(heatmaps), "--out", str(tmp_path / "o")]) == 0
+    )
     rows = list(read_lines(tmp_path / "o" / "track.jsonl")[1])
     assert [(r["frame"], r["state"]) for r in rows] == [(i, "warming up") for i in range(count)]
     assert all(r["raw"] == r["refined"] for r in rows)
@@ -109,7 +132,10 @@ def test_nobody_in_it_works_and_warns(tmp_path, capsys):
 @pytest.mark.network
 def test_nobody_in_it_with_the_real_estimator(tmp_path, weights_folder, capsys):
     video = write_video(tmp_path / "v.mp4", [shapes(i, 320, 240) for i in range(5)])
-    assert main(["track", str(video), "--weights", str(weights_folder), "--out", str(tmp_path / "o")]) == 0
+    assert (
+        main(["track", str(video), "--weights", str(weights_folder), "--out", str(tmp_path / "o")])
+        == 0
+    )
     assert "no person was found in any of 5 frames" in capsys.readouterr().err
 
 
@@ -124,11 +150,26 @@ def test_who_leaves_and_comes_back(tmp_path):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--people", "0"), ("--people", "-1"), ("--threads", "-1"), ("--seconds", "-1"), ("--people", "x")],
+    [
+        ("--people", "0"),
+        ("--people", "-1"),
+        ("--threads", "-1"),
+        ("--seconds", "-1"),
+        ("--people", "x"),
+    ],
 )
 def test_numbers_that_mean_nothing_are_usage_errors(tmp_path, option, value, capsys):
     with pytest.raises(SystemExit) as stop:
-        main(["track", str(write_shapes(tmp_path / "v.mp4", 2)), "--out", str(tmp_path / "o"), option, value])
+        main(
+            [
+                "track",
+                str(write_shapes(tmp_path / "v.mp4", 2)),
+                "--out",
+                str(tmp_path / "o"),
+                option,
+                value,
+            ]
+        )
     assert stop.value.code == 2 and option in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
 
@@ -206,7 +247,16 @@ def test_videos_that_are_missing_or_none(refused, tmp_path, heatmaps, monkeypatc
 @pytest.mark.parametrize("limit", ["-1", "0"])
 def test_a_limit_of_no_clips_is_a_usage_error(tmp_path, limit):
     with pytest.raises(SystemExit) as stop:
-        main(["evaluate", str(write_clips(tmp_path / "c.npz")), "--videos", str(tmp_path), "--limit", limit])
+        main(
+            [
+                "evaluate",
+                str(write_clips(tmp_path / "c.npz")),
+                "--videos",
+                str(tmp_path),
+                "--limit",
+                limit,
+            ]
+        )
     assert stop.value.code == 2
 
 
@@ -226,9 +276,15 @@ def damaged_refiner(kind: str) -> bytes:
 
 @pytest.mark.parametrize(
     ("kind", "said"),
-    [("truncated", "truncated"), ("flipped", "SHA-256"), ("bare", "no readable contract"), ("skeleton", "skeleton"),
-     ("text", "expected a TFLite file"), ("empty", "expected a TFLite file")],
-)  # fmt: skip
+    [
+        ("truncated", "truncated"),
+        ("flipped", "SHA-256"),
+        ("bare", "no readable contract"),
+        ("skeleton", "skeleton"),
+        ("text", "expected a TFLite file"),
+        ("empty", "expected a TFLite file"),
+    ],
+)
 @pytest.mark.parametrize("command", ["track", "inspect"])
 def test_refiners_that_must_not_run(refused, tmp_path, heatmaps, kind, said, command):
     model = tmp_path / f"{kind}.tflite"
@@ -238,13 +294,27 @@ def test_refiners_that_must_not_run(refused, tmp_path, heatmaps, kind, said, com
     else:
         video = write_shapes(tmp_path / "v.mp4", 2)
         out = tmp_path / "o"
-        refused("track", video, "--refiner", model, "--estimator", heatmaps, "--out", out, said=[model, said])
+        refused(
+            "track",
+            video,
+            "--refiner",
+            model,
+            "--estimator",
+            heatmaps,
+            "--out",
+            out,
+            said=[model, said],
+        )
         assert not out.exists()
 
 
 def test_no_such_refiner(refused, tmp_path):
     refused(
-        "track", write_shapes(tmp_path / "v.mp4", 2), "--refiner", tmp_path / "no.tflite", said=tmp_path / "no.tflite"
+        "track",
+        write_shapes(tmp_path / "v.mp4", 2),
+        "--refiner",
+        tmp_path / "no.tflite",
+        said=tmp_path / "no.tflite",
     )
 
 
@@ -258,31 +328,52 @@ def test_inspect_prints_a_good_one(capsys):
 
 def test_heatmaps_that_are_none(refused, tmp_path):
     (tmp_path / "h.npz").write_bytes(b"PK\x03\x04 nothing")
-    refused("track", write_shapes(tmp_path / "v.mp4", 2), "--estimator", tmp_path / "h.npz", said=tmp_path / "h.npz")
+    refused(
+        "track",
+        write_shapes(tmp_path / "v.mp4", 2),
+        "--estimator",
+        tmp_path / "h.npz",
+        said=tmp_path / "h.npz",
+    )
 
 
 def test_an_unknown_estimator(refused, tmp_path):
-    refused("track", write_shapes(tmp_path / "v.mp4", 2), "--estimator", "huge", said=["huge", "lite, full, heavy"])
+    refused(
+        "track",
+        write_shapes(tmp_path / "v.mp4", 2),
+        "--estimator",
+        "huge",
+        said=["huge", "lite, full, heavy"],
+    )
 
 
 def test_weights_of_another_hash(refused, tmp_path):
     video, folder = write_shapes(tmp_path / "v.mp4", 2), tmp_path / "weights"
     folder.mkdir()
-    refused("track", video, "--weights", folder, said=[folder / "pose_detection.tflite", "no such file"])
+    refused(
+        "track", video, "--weights", folder, said=[folder / "pose_detection.tflite", "no such file"]
+    )
     (folder / "pose_detection.tflite").write_bytes(b"\x1c\0\0\0TFL3 something else")
     refused("track", video, "--weights", folder, said=[folder / "pose_detection.tflite", "SHA-256"])
 
 
 @pytest.fixture
 def cut_off(tmp_path, monkeypatch) -> Path:
-    """No network: an empty cache, a closed port for pip, and no npm. Gives the cache's folder of weights."""
+    """No network: an empty cache, a closed port for pip, and no npm. Gives the cache's folder of
+    weights.
+    """
     for name in [n for n in os.environ if n.startswith(("PIP_", "npm_"))]:
         monkeypatch.delenv(name)
     for name, value in {
-        "CLIMB_EDGE_CACHE": tmp_path / "cache", "PATH": tmp_path, "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
-        "PIP_RETRIES": "0", "PIP_TIMEOUT": "2", "PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1",
+        "CLIMB_EDGE_CACHE": tmp_path / "cache",
+        "PATH": tmp_path,
+        "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+        "PIP_RETRIES": "0",
+        "PIP_TIMEOUT": "2",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_CACHE_DIR": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    }.items():  # fmt: skip
+    }.items():
         monkeypatch.setenv(name, str(value))
     weights = tmp_path / "cache" / "weights"
     weights.mkdir(parents=True)
@@ -310,7 +401,15 @@ def test_no_npm(refused, tmp_path, weights_folder, cut_off):
 def test_an_output_folder_that_is_a_file(refused, tmp_path, heatmaps):
     (tmp_path / "o").write_text("mine")
     video = write_shapes(tmp_path / "v.mp4", 2)
-    refused("track", video, "--estimator", heatmaps, "--out", tmp_path / "o", said=[tmp_path / "o", "a file stands"])
+    refused(
+        "track",
+        video,
+        "--estimator",
+        heatmaps,
+        "--out",
+        tmp_path / "o",
+        said=[tmp_path / "o", "a file stands"],
+    )
     assert (tmp_path / "o").read_text() == "mine"
 
 
@@ -328,15 +427,35 @@ NOISY = np.random.default_rng(0).integers(0, 256, (12, 240, 320, 3), np.uint8)
 
 
 def test_a_full_disk_leaves_the_older_files(tmp_path, heatmaps):
-    """The size of every file is limited: writing video and track fails in the middle, the older run stays whole."""
+    """The size of every file is limited: writing video and track fails in the middle, the older run
+    stays whole.
+    """
     video = write_video(tmp_path / "v.mp4", NOISY)
-    command = [sys.executable, "-m", "climb_edge", "track", str(video), "--estimator", str(heatmaps), "--out", "o",
-               "--refiner", "identity"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "climb_edge",
+        "track",
+        str(video),
+        "--estimator",
+        str(heatmaps),
+        "--out",
+        "o",
+        "--refiner",
+        "identity",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
     def run(limit=None):
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60,
-                              preexec_fn=limit_files(limit) if limit else None)  # fmt: skip
+        return subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            preexec_fn=limit_files(limit) if limit else None,
+        )
 
     assert run().returncode == 0
     before = {p.name: p.read_bytes() for p in (tmp_path / "o").iterdir()}
@@ -346,7 +465,11 @@ def test_a_full_disk_leaves_the_older_files(tmp_path, heatmaps):
         done = run(limit)
         errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
         assert done.returncode == 2 and len(errors) == 1, done.stderr
-        assert "o/" in errors[0] and "could not be written" in errors[0] and "Traceback" not in done.stderr
+        assert (
+            "o/" in errors[0]
+            and "could not be written" in errors[0]
+            and "Traceback" not in done.stderr
+        )
         assert {p.name: p.read_bytes() for p in (tmp_path / "o").iterdir()} == before, limit
 
 
@@ -355,7 +478,9 @@ def small_disk(tmp_path):
     """A file system of 64 KiB; skipped where this user may not mount one."""
     place = tmp_path / "disk"
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True
+    )
     if mounted.returncode:
         pytest.skip("needs the right to mount a small file system (root)")
     yield place
@@ -364,20 +489,38 @@ def small_disk(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_one_error(tmp_path):
     (tmp_path / "file").touch()
-    for path in (tmp_path / ("x" * 300) / "f", tmp_path / "file" / "f", tmp_path / "new" / ("x" * 300)):
+    for path in (
+        tmp_path / ("x" * 300) / "f",
+        tmp_path / "file" / "f",
+        tmp_path / "new" / ("x" * 300),
+    ):
         with pytest.raises(ClimbEdgeError):
             write_text(path, "it")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_really_full_disk(small_disk, tmp_path, heatmaps):
-    """In a process of its own: PyAV keeps the file of a failed close open, and the disk could not be taken away."""
+    """In a process of its own: PyAV keeps the file of a failed close open, and the disk could not
+    be taken away.
+    """
     small, large = write_shapes(tmp_path / "small.mp4", 1), write_video(tmp_path / "v.mp4", NOISY)
 
     def run(video):
-        command = [sys.executable, "-m", "climb_edge", "track", video, "--estimator", heatmaps, "--refiner", "identity"]
+        command = [
+            sys.executable,
+            "-m",
+            "climb_edge",
+            "track",
+            video,
+            "--estimator",
+            heatmaps,
+            "--refiner",
+            "identity",
+        ]
         command += ["--out", small_disk]
-        return subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
 
     assert run(small).returncode == 0
     before = {p.name: p.read_bytes() for p in small_disk.iterdir()}

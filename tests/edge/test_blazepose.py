@@ -33,11 +33,17 @@ def test_anchors_are_the_detectors():
 
 def test_a_region_stands_on_the_hips_and_points_to_the_rim():
     upright = Region.around(np.array([100.0, 200.0]), np.array([100.0, 120.0]))
-    assert (upright.x, upright.y, upright.side) == (100, 200, 200) and upright.angle == pytest.approx(0)
-    lying = Region.around(np.array([100.0, 200.0]), np.array([180.0, 200.0]))  # head to the right: turned clockwise
+    assert (upright.x, upright.y, upright.side) == (
+        100,
+        200,
+        200,
+    ) and upright.angle == pytest.approx(0)
+    # head to the right: turned clockwise
+    lying = Region.around(np.array([100.0, 200.0]), np.array([180.0, 200.0]))
     assert lying.angle == pytest.approx(np.pi / 2)
     np.testing.assert_allclose(transform(lying.affine(256), [128, 128]), [100, 200], atol=1e-9)
-    np.testing.assert_allclose(transform(lying.affine(256), [128, 0]), [200, 200], atol=1e-9)  # crop's top = head
+    # crop's top = head
+    np.testing.assert_allclose(transform(lying.affine(256), [128, 0]), [200, 200], atol=1e-9)
     assert Region.around(np.zeros(2), np.zeros(2)) is None
     assert Region.around(np.zeros(2), np.array([np.nan, 1])) is None
 
@@ -69,7 +75,10 @@ def test_it_finds_and_follows_the_man(demo_frames, weights_folder):
         assert seen.person == 0 and seen.score > 0.5 and inside(points, MAN) > 0.9
         assert seen.native.shape == (64, 64, 25) and seen.native.dtype == np.float32
         assert seen.native.min() >= 0 and seen.native.max() <= 1
-        ys = {n: points[INDEX[n], 1] for n in ("nose", "left_shoulder", "left_hip", "left_knee", "left_ankle")}
+        ys = {
+            n: points[INDEX[n], 1]
+            for n in ("nose", "left_shoulder", "left_hip", "left_knee", "left_ankle")
+        }
         assert sorted(ys, key=ys.get) == list(ys)  # he stands upright
         moved = 0 if previous is None else np.linalg.norm(points - previous, axis=1).mean()
         assert moved < 30  # the tracked region follows him; no jump to somebody else
@@ -79,7 +88,9 @@ def test_it_finds_and_follows_the_man(demo_frames, weights_folder):
 
 
 def side_by_side(frame: Frame) -> Frame:
-    """The man on the left, the woman on the right, each in 500 x 500 pixels (in the whole picture they are small)."""
+    """The man on the left, the woman on the right, each in 500 x 500 pixels (in the whole picture
+    they are small).
+    """
     man, woman = frame.image[10:510, 400:900], frame.image[494:994, 1050:1550]
     return Frame(frame.index, frame.time, np.ascontiguousarray(np.hstack([man, woman])))
 
@@ -90,7 +101,9 @@ def test_two_people_keep_their_own_number(demo_frames, weights_folder):
     sides = []
     for frame in demo_frames[:8]:
         seen = estimator(side_by_side(frame))
-        sides.append({o.person: "left" if o.keypoints[:, 0].mean() < 500 else "right" for o in seen})
+        sides.append(
+            {o.person: "left" if o.keypoints[:, 0].mean() < 500 else "right" for o in seen}
+        )
         for o in seen:
             assert np.ptp(o.keypoints[:, 0]) < 500 and np.median(o.peaks) > 0.3
     assert sorted(sides[0].values()) == ["left", "right"] and len(sides[0]) == 2

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from climb_edge.pose.boxes import GROW, OUTER, STICKY, STUDY, box_affine, compose, extent, invert, pose_box, transform
+from climb_edge.pose.boxes import (
+    GROW,
+    OUTER,
+    STICKY,
+    STUDY,
+    box_affine,
+    compose,
+    extent,
+    invert,
+    pose_box,
+    transform,
+)
 from climb_edge.pose.render import to_pixels
 from edge.scene import standing
 
@@ -14,14 +25,18 @@ def test_box_affine_is_the_cell_rule():
     box = np.array([10.0, -20.0, 66.0, 120.0])
     cells = RNG.uniform(0, 56, (30, 2))
     np.testing.assert_allclose(transform(box_affine(box), cells), to_pixels(cells, box))
-    np.testing.assert_allclose(transform(box_affine(box), [[0, 0], [56, 56]]), [[10, -20], [66, 120]])
+    np.testing.assert_allclose(
+        transform(box_affine(box), [[0, 0], [56, 56]]), [[10, -20], [66, 120]]
+    )
 
 
 def test_invert_undoes_and_compose_applies_the_inner_first():
     a, b = RNG.normal(size=(2, 2, 3))
     points = RNG.normal(size=(4, 5, 2))
     np.testing.assert_allclose(transform(invert(a), transform(a, points)), points, atol=1e-9)
-    np.testing.assert_allclose(transform(compose(a, b), points), transform(a, transform(b, points)), atol=1e-9)
+    np.testing.assert_allclose(
+        transform(compose(a, b), points), transform(a, transform(b, points)), atol=1e-9
+    )
 
 
 def test_extent_skips_what_is_not_finite():
@@ -47,7 +62,8 @@ def test_sticky_box_holds_while_the_pose_stays_inside():
     box = STICKY.update(None, points)
     assert STICKY.update(box, points) is box
     side = box[2] - box[0]
-    assert STICKY.update(box, points + [0.015 * side, -0.015 * side]) is box  # margin 10 %, of which 8 % are the rim
+    # margin 10 %, of which 8 % are the rim
+    assert STICKY.update(box, points + [0.015 * side, -0.015 * side]) is box
 
 
 @pytest.mark.parametrize(("axis", "low"), [(0, True), (0, False), (1, True), (1, False)])

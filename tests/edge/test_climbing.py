@@ -1,4 +1,6 @@
-"""Climbs whose moves are known: four limbs that go from hold to hold, and the training part's climber."""
+"""Climbs whose moves are known: four limbs that go from hold to hold, and the training part's
+climber.
+"""
 
 import json
 import math
@@ -32,7 +34,9 @@ def eased(t, start, end):
 
 
 def a_climb(fps=30.0, noise=0.0, zoom=1.0, moves=MOVES, rise=1.0, seed=0):
-    """Results of one climber: limbs as `moves` say, hips that rise by `rise` torso lengths from the second 1 to 7."""
+    """Results of one climber: limbs as `moves` say, hips that rise by `rise` torso lengths from the
+    second 1 to 7.
+    """
     t = np.arange(round(SECONDS * fps)) / fps
     rng = np.random.default_rng(seed)
     points = np.zeros((len(t), 25, 2))
@@ -40,7 +44,10 @@ def a_climb(fps=30.0, noise=0.0, zoom=1.0, moves=MOVES, rise=1.0, seed=0):
     for side, name in ((-1, "left"), (1, "right")):
         points[:, INDEX[f"{name}_hip"]] = up + [0.15 * side, 0]
         points[:, INDEX[f"{name}_shoulder"]] = up + [0.35 * side, -1]
-        for limb, place in ((f"{name} hand", (0.6 * side, -1.5)), (f"{name} foot", (0.5 * side, 1.6))):
+        for limb, place in (
+            (f"{name} hand", (0.6 * side, -1.5)),
+            (f"{name} foot", (0.5 * side, 1.6)),
+        ):
             path = np.broadcast_to(np.array(place), (len(t), 2))
             for which, start, end, origin, target in moves:
                 if which == limb:
@@ -59,7 +66,9 @@ def same_moves(found, frames, fps=30.0, zoom=1.0):
         assert move.start == pytest.approx(start, abs=frames / fps)
         assert move.end == pytest.approx(end, abs=frames / fps)
         for place, true in ((move.origin, origin), (move.target, target)):
-            assert place == pytest.approx((np.array(true) * TORSO + np.array(SIZE) / 2) * zoom, abs=0.06 * TORSO * zoom)
+            assert place == pytest.approx(
+                (np.array(true) * TORSO + np.array(SIZE) / 2) * zoom, abs=0.06 * TORSO * zoom
+            )
         assert move.distance == pytest.approx(math.dist(origin, target), abs=0.06)
 
 
@@ -84,7 +93,9 @@ def test_the_hips_and_the_time_on_the_wall():
     one = summary(a_climb(), SIZE)
     assert one.seconds_seen == pytest.approx(SECONDS - 1 / 30)
     assert one.seconds_on_wall == pytest.approx(6.6, abs=0.2)
-    assert one.gain == pytest.approx(1, abs=0.03) and one.hips_length_torsos == pytest.approx(1, abs=0.06)
+    assert one.gain == pytest.approx(1, abs=0.03) and one.hips_length_torsos == pytest.approx(
+        1, abs=0.06
+    )
     assert one.hips_length == pytest.approx(one.hips_length_torsos * TORSO)
     assert one.hips.shape == (270, 2) and one.hips[0] == pytest.approx(np.array(SIZE) / 2)
 
@@ -99,19 +110,28 @@ def test_the_training_parts_climber_is_read_rightly():
         offset = points - points[:, 15:17].mean((0, 1))
         pixels = [960, 960] + [1, -1] * offset[..., :2] * 2000 / (7 - offset[..., 2:])
         pixels += rng.normal(0, 0.01 * 2000 / 7 * 0.288 * who.stature, pixels.shape)
-        rows = [Result(i, i / 30, 0, "tracking", refined=np.c_[p, np.ones(25)]) for i, p in enumerate(pixels)]
+        rows = [
+            Result(i, i / 30, 0, "tracking", refined=np.c_[p, np.ones(25)])
+            for i, p in enumerate(pixels)
+        ]
         moves = summary(rows, (1920, 1920)).moves
         true = [
             (names[limb], start, end, np.hypot(*change[:2]) / (0.288 * who.stature))
-            for limb, start, end, change in zip(route.limb, route.begin, route.end, route.change, strict=True)
+            for limb, start, end, change in zip(
+                route.limb, route.begin, route.end, route.change, strict=True
+            )
         ]
         loose = [(a - 0.3, b + 0.3) for a, b in route.loose]  # feet swing then, and hips with them
         clear = [m for m in true if m[1] > 0.4 and m[2] < 7.6 and m[3] > 0.4]
         clear = [m for m in clear if not any(m[1] < b and m[2] > a for a, b in loose)]
         total += len(clear)
-        found += sum(any(m.limb == n and m.start < e and m.end > s for m in moves) for n, s, e, _ in clear)
+        found += sum(
+            any(m.limb == n and m.start < e and m.end > s for m in moves) for n, s, e, _ in clear
+        )
         for m in moves:
-            known = any(m.limb == n and m.start < e + 0.1 and m.end > s - 0.1 for n, s, e, _ in true)
+            known = any(
+                m.limb == n and m.start < e + 0.1 and m.end > s - 0.1 for n, s, e, _ in true
+            )
             assert known or any(m.start < b and m.end > a for a, b in loose), (seed, m)
     assert total >= 20 and found >= 0.95 * total
 
@@ -146,16 +166,20 @@ def test_a_hidden_finger_or_a_short_gap_costs_no_move_and_a_long_gap_only_its_ow
         row.refined[INDEX["left_index"]] = 10, 10, 0.05  # a guess far away
     for row in rows[20:140]:
         row.refined[INDEX["right_foot_index"]] = -300, 10, 0.9  # outside the frame
-    rows = [Result(r.frame, r.time) if 110 <= r.frame < 118 else r for r in rows]  # in the third move
+    # in the third move
+    rows = [Result(r.frame, r.time) if 110 <= r.frame < 118 else r for r in rows]
     assert [m.limb for m in summary(rows, SIZE).moves] == [m[0] for m in MOVES]
     rows = [Result(r.frame, r.time) if 100 <= r.frame < 130 else r for r in rows]
     one = summary(rows, SIZE)
     assert [m.limb for m in one.moves] == [m[0] for i, m in enumerate(MOVES) if i != 2]
-    assert one.seconds_on_wall == pytest.approx(6.6 - 0.5, abs=0.2)  # a gap counts for half a second at most
+    # a gap counts for half a second at most
+    assert one.seconds_on_wall == pytest.approx(6.6 - 0.5, abs=0.2)
 
 
 def test_a_person_each_and_rows_as_well_as_results():
-    second = [replace(r, person=7, refined=r.refined + [[50, 0, 0]]) for r in a_climb(moves=MOVES[:2])]
+    second = [
+        replace(r, person=7, refined=r.refined + [[50, 0, 0]]) for r in a_climb(moves=MOVES[:2])
+    ]
     everyone = [*a_climb(), *second[:200]]
     one, two = summaries(everyone, SIZE)
     assert (one.person, two.person, len(one.moves), len(two.moves)) == (0, 7, 5, 2)
@@ -193,16 +217,25 @@ def test_drawing_leaves_the_image_alone_and_puts_arrows_where_the_moves_are(shap
     image = np.full((*shape, 3), 90, np.uint8)
     one = summary(a_climb(), SIZE)
     drawn = draw(image, one)
-    assert (image == 90).all() and drawn.dtype == np.uint8 and drawn.shape == image.shape and (drawn != 90).any()
+    assert (
+        (image == 90).all()
+        and drawn.dtype == np.uint8
+        and drawn.shape == image.shape
+        and (drawn != 90).any()
+    )
     if shape == (1280, 720):
         for move in one.moves:
             x, y = np.round(np.array(move.origin) * 0.7 + np.array(move.target) * 0.3).astype(int)
             colour = COLOURS[list(LIMBS).index(move.limb)]
-            assert (np.abs(drawn[y - 2 : y + 3, x - 2 : x + 3].astype(int) - colour).sum(-1) < 30).any(), move
+            assert (
+                np.abs(drawn[y - 2 : y + 3, x - 2 : x + 3].astype(int) - colour).sum(-1) < 30
+            ).any(), move
 
 
 def test_smoothness_is_that_of_the_paper():
-    """A minimum-jerk reach gives about -1.4 with the authors' own code; more parts and trembling give less."""
+    """A minimum-jerk reach gives about -1.4 with the authors' own code; more parts and trembling
+    give less.
+    """
     t = np.linspace(-1, 1, 200)
     bell = np.exp(-5 * t**2)
     one = sparc(bell, 100.0)
@@ -232,6 +265,8 @@ def test_paths():
     holes[3:5] = np.nan
     assert bridge(t, holes) == pytest.approx(path)
     holes[2:8] = np.nan
-    assert np.isnan(bridge(t, holes)[2:8]).all() and np.isfinite(bridge(t, holes)[[0, 1, 8, 9]]).all()
+    assert (
+        np.isnan(bridge(t, holes)[2:8]).all() and np.isfinite(bridge(t, holes)[[0, 1, 8, 9]]).all()
+    )
     assert walked_length(t, path, 0.5) == pytest.approx(9) and walked_length(t, path, 20) == 0
     assert walked_length(np.where(t < 0.45, t, t + 3), path, 0.5) == pytest.approx(8)

@@ -47,7 +47,11 @@ def test_rows_truth_and_weights_of_one_clip():
 
 @pytest.mark.parametrize(
     ("source", "truth"),
-    [("pseudo ground truth: heavy", "pseudo"), ("generated: seed 3", "generated"), ("Penn Action", "human")],
+    [
+        ("pseudo ground truth: heavy", "pseudo"),
+        ("generated: seed 3", "generated"),
+        ("Penn Action", "human"),
+    ],
 )
 def test_truth_says_what_a_figure_is_worth(source, truth):
     assert clip_set(source=source).truth == truth
@@ -67,9 +71,13 @@ def test_join_shifts_offsets_renames_doubles_and_fills_weights():
 
 
 def written(tmp_path, **changes):
-    """A clip set file with some arrays replaced (None = left out), past all checks of `save_clips`."""
+    """A clip set file with some arrays replaced (None = left out), past all checks of
+    `save_clips`.
+    """
     clips = clip_set()
-    arrays = {f.name: getattr(clips, f.name) for f in fields(clips) if getattr(clips, f.name) is not None}
+    arrays = {
+        f.name: getattr(clips, f.name) for f in fields(clips) if getattr(clips, f.name) is not None
+    }
     arrays = {"keypoint_names": np.array(KEYPOINTS), **arrays, **changes}
     np.savez(tmp_path / "bad.npz", **{k: v for k, v in arrays.items() if v is not None})
     return tmp_path / "bad.npz"
@@ -104,11 +112,19 @@ def test_wrong_content_is_named(tmp_path, changes, said):
 
 @pytest.mark.parametrize(
     "header",
-    [b"{'descr': '<f4', 'fortran_order': False, 'shape': (1,", b"((((", b"'''", b"\x00\xff", b"[" * 5000,
-     b"{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 25, 2)}",
-     b"{'descr': '<f4', 'fortran_order': False, 'shape': (True, 25, 2)}",
-     b"{'descr': ('<f4', (1000,)), 'fortran_order': False, 'shape': (1, 25, 2)}", b"{}", b""],
-)  # fmt: skip
+    [
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (1,",
+        b"((((",
+        b"'''",
+        b"\x00\xff",
+        b"[" * 5000,
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 25, 2)}",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (True, 25, 2)}",
+        b"{'descr': ('<f4', (1000,)), 'fortran_order': False, 'shape': (1, 25, 2)}",
+        b"{}",
+        b"",
+    ],
+)
 def test_hostile_headers(tmp_path, header):
     source = zipfile.ZipFile(io.BytesIO(write_clips(tmp_path / "good.npz").read_bytes()))
     with zipfile.ZipFile(tmp_path / "bad.npz", "w") as target:
@@ -120,7 +136,9 @@ def test_hostile_headers(tmp_path, header):
 
 
 def test_every_flipped_byte_is_refused_or_harmless(tmp_path):
-    """Nothing but ClimbEdgeError comes out of a damaged file; one byte in eleven, from a fixed seed."""
+    """Nothing but ClimbEdgeError comes out of a damaged file; one byte in eleven, from a fixed
+    seed.
+    """
     good = write_clips(tmp_path / "good.npz").read_bytes()
     rng, refused = np.random.default_rng(0), 0
     path = tmp_path / "bad.npz"

@@ -33,7 +33,9 @@ def test_what_is_appended_is_read_and_the_graph_stays_in_front(tmp_path):
 
 
 def test_unzip_prints_the_contract():
-    done = subprocess.run(["unzip", "-p", str(default_path()), "contract.json"], capture_output=True, timeout=20)
+    done = subprocess.run(
+        ["unzip", "-p", str(default_path()), "contract.json"], capture_output=True, timeout=20
+    )
     assert json.loads(done.stdout) == read_model(default_path())[1]
     with zipfile.ZipFile(default_path()) as archive:
         assert archive.getinfo("contract.json").compress_type == zipfile.ZIP_STORED
@@ -86,7 +88,10 @@ def test_the_golden_test_holds_here_and_finds_another_graph():
     own = golden_test(session, 0.1)
     assert len(own["samples"]) == 64 and golden_error(session, own) == 0
     assert min(abs(v) for _, _, v in own["samples"]) >= 0.1 * own["scale"]
-    assert golden_error(Session(window_graph("newest"), 1), contract["golden"]) > contract["golden"]["tolerance"]
+    assert (
+        golden_error(Session(window_graph("newest"), 1), contract["golden"])
+        > contract["golden"]["tolerance"]
+    )
 
 
 GOLDEN = {"steps": 8, "tolerance": 0.1, "scale": 1.0, "samples": [[0, 0, 0.5]]}
@@ -142,7 +147,9 @@ def test_a_graph_that_is_not_what_its_contract_promises_is_refused(tmp_path):
 
 def test_a_graph_that_computes_something_else_is_refused(tmp_path):
     path = tmp_path / "m.tflite"
-    path.write_bytes(append_contract(window_graph("newest"), {**window_contract("centre"), "emits": "newest"}))
+    path.write_bytes(
+        append_contract(window_graph("newest"), {**window_contract("centre"), "emits": "newest"})
+    )
     with pytest.raises(ClimbEdgeError, match="golden input"):
         TFLiteRefiner(path, 1)
 
@@ -152,7 +159,11 @@ def test_damaged_files_are_refused(tmp_path):
     good, path = default_path().read_bytes(), tmp_path / "m.tflite"
     graph = len(read_model(default_path())[0])
     rng = np.random.default_rng(0)
-    for place in [*rng.integers(0, graph, 60).tolist(), *range(graph, graph + 30), *range(len(good) - 70, len(good))]:
+    for place in [
+        *rng.integers(0, graph, 60).tolist(),
+        *range(graph, graph + 30),
+        *range(len(good) - 70, len(good)),
+    ]:
         damaged = bytearray(good)
         damaged[place] ^= int(rng.integers(1, 256))
         path.write_bytes(damaged)
@@ -180,6 +191,8 @@ def test_a_contract_packed_otherwise_is_read_or_refused(tmp_path, method):
 
 
 def test_a_graph_of_garbage_is_refused_by_the_runtime(tmp_path):
-    (tmp_path / "m.tflite").write_bytes(append_contract(b"\x1c\0\0\0TFL3" + bytes(200), window_contract("newest")))
+    (tmp_path / "m.tflite").write_bytes(
+        append_contract(b"\x1c\0\0\0TFL3" + bytes(200), window_contract("newest"))
+    )
     with pytest.raises(ClimbEdgeError, match="refuses this graph"):
         TFLiteRefiner(tmp_path / "m.tflite", 1)

@@ -1,4 +1,6 @@
-"""What goes wrong around a stream: cameras, decoders, clocks, pictures, files and threads. It says so, or it goes on."""
+"""What goes wrong around a stream: cameras, decoders, clocks, pictures, files and threads. It says
+so, or it goes on.
+"""
 
 import threading
 from pathlib import Path
@@ -39,7 +41,9 @@ def run(stream: Stream, frames) -> list:
 
 
 class Camera:
-    """cv2.VideoCapture of a script: a picture per entry, None where a read fails; failures for ever at its end."""
+    """cv2.VideoCapture of a script: a picture per entry, None where a read fails; failures for ever
+    at its end.
+    """
 
     script: list
     released = 0
@@ -68,7 +72,16 @@ def camera(monkeypatch):
 def test_a_camera_that_goes_away_ends_the_stream_and_keeps_what_it_gave(camera, tmp_path, capsys):
     camera.script = [shapes(i) for i in range(6)]
     heatmaps = write_heatmaps(tmp_path / "h.npz", [standing(180 + 3 * t) for t in range(6)])
-    arguments = ["track", "7", "--estimator", str(heatmaps), "--refiner", "identity", "--out", str(tmp_path / "o")]
+    arguments = [
+        "track",
+        "7",
+        "--estimator",
+        str(heatmaps),
+        "--refiner",
+        "identity",
+        "--out",
+        str(tmp_path / "o"),
+    ]
     with pytest.warns(UserWarning, match="camera 7: went away after 6 frames"):
         assert main(arguments) == 0
     first, rows = read_lines(tmp_path / "o" / "track.jsonl")
@@ -122,7 +135,9 @@ def test_frames_around_damaged_ones_keep_their_own_times(tmp_path):
     path = encode(tmp_path / "v.mp4", [shapes(i % 20) for i in range(40)])
     content, rng = bytearray(path.read_bytes()), np.random.default_rng(0)
     with av.open(str(path)) as container:
-        packets = [(p.pos, p.size, float(p.pts * p.time_base)) for p in container.demux(video=0) if p.size]
+        packets = [
+            (p.pos, p.size, float(p.pts * p.time_base)) for p in container.demux(video=0) if p.size
+        ]
     damaged = [(place, size) for place, size, time in packets if 0.49 < time < 0.61]
     assert len(damaged) == 4
     for place, size in damaged:
@@ -134,7 +149,9 @@ def test_frames_around_damaged_ones_keep_their_own_times(tmp_path):
     for number, frame in zip(numbers, frames, strict=True):
         if number < 15 or number >= 20:
             np.testing.assert_allclose(
-                frame.image[22:34, 12:90].mean(0), shapes(number % 20)[22:34, 12:90].mean(0), atol=60
+                frame.image[22:34, 12:90].mean(0),
+                shapes(number % 20)[22:34, 12:90].mean(0),
+                atol=60,
             )
     done = track(frames, Scripted(walking), [load_refiner("default", 1)], tmp_path / "o", "v.mp4")
     assert done.frames == len(frames) and [r.time for r in done.results] == [f.time for f in frames]
@@ -142,26 +159,43 @@ def test_frames_around_damaged_ones_keep_their_own_times(tmp_path):
 
 def test_a_video_whose_frames_change_size_is_tracked_and_drawn_to_its_end(tmp_path):
     wide, tall = ([np.full(shape, 120, np.uint8)] * 8 for shape in ((240, 400, 3), (400, 240, 3)))
-    both = b"".join(encode(tmp_path / "part.h264", images, "h264").read_bytes() for images in (wide, tall))
+    both = b"".join(
+        encode(tmp_path / "part.h264", images, "h264").read_bytes() for images in (wide, tall)
+    )
     frames = list(read_video(both))
     assert [f.image.shape for f in frames] == [(240, 400, 3)] * 8 + [(400, 240, 3)] * 8
     script = [standing(200, 120, 150)] * 8 + [standing(120, 200, 300)] * 8
-    done = track(frames, Scripted(lambda i: {0: script[i]}), [load_refiner("default", 1)], tmp_path / "o", "v.h264")
+    done = track(
+        frames,
+        Scripted(lambda i: {0: script[i]}),
+        [load_refiner("default", 1)],
+        tmp_path / "o",
+        "v.h264",
+    )
     states = [r.state for r in done.results]
-    assert states == (["warming up"] * 4 + ["tracking"] * 4) * 2  # pixels of before mean nothing now
+    # pixels of before mean nothing now
+    assert states == (["warming up"] * 4 + ["tracking"] * 4) * 2
     for result in done.results:
         assert np.abs(result.refined[:, :2] - script[result.frame]).max() < 6
     drawn = list(read_video(done.overlay))
     assert [f.image.shape for f in drawn] == [(240, 800, 3)] * 16
-    inner = drawn[-1].image[100:140]  # two panels of 240 x 400 in 800 x 240: 288 wide, black beside them
-    assert inner[:, :240].max() < 20 and inner[:, 560:].max() < 20 and np.median(inner[:, 270:530]) > 80
+    # two panels of 240 x 400 in 800 x 240: 288 wide, black beside them
+    inner = drawn[-1].image[100:140]
+    assert (
+        inner[:, :240].max() < 20
+        and inner[:, 560:].max() < 20
+        and np.median(inner[:, 270:530]) > 80
+    )
 
 
 def test_trails_end_where_the_frames_change_size():
     overlay = Overlay("refined")
     for size, lengths in ((400, 1), (400, 2), (240, 1), (240, 2)):
         points = np.concatenate([standing(120, 120, 150), np.ones((25, 1))], axis=1)
-        overlay.draw(np.zeros((240, size, 3), np.uint8), [Result(0, 0.0, 0, "tracking", raw=points, refined=points)])
+        overlay.draw(
+            np.zeros((240, size, 3), np.uint8),
+            [Result(0, 0.0, 0, "tracking", raw=points, refined=points)],
+        )
         assert {len(trail) for trail in overlay._trails.values()} == {lengths}
 
 
@@ -197,7 +231,10 @@ WRONG = {
 def test_a_wrong_picture_is_one_error_and_the_stream_goes_on(image, request):
     _, found, remedy = WRONG[request.node.callspec.id]
     frames = [Frame(f.index, f.time, GOOD) for f in steady(8)]
-    stream, undisturbed = Stream(Scripted(walking), Identity()), Stream(Scripted(walking), Identity())
+    stream, undisturbed = (
+        Stream(Scripted(walking), Identity()),
+        Stream(Scripted(walking), Identity()),
+    )
     results = [r for f in frames[:6] for r in stream.push(f)]
     with pytest.raises(ClimbEdgeError) as refusal:
         stream.push(Frame(6, frames[6].time, image))
@@ -241,9 +278,14 @@ def test_black_frames_lose_the_person_and_light_finds_him(man, blazepose):
     images = [*man[:6], *[np.zeros_like(man[0])] * 3, *man[9:16]]
     frames = [Frame(i, i / 30, image) for i, image in enumerate(images)]
     results = run(Stream(blazepose, load_refiner("default", 1)), frames)
-    assert [r.frame for r in results] == list(range(16)) and [r.time for r in results] == [f.time for f in frames]
+    assert [r.frame for r in results] == list(range(16)) and [r.time for r in results] == [
+        f.time for f in frames
+    ]
     assert [r.person is None for r in results] == [False] * 6 + [True] * 3 + [False] * 7
-    assert results[5].state in ("tracking", "re-anchored") and results[-1].state in ("tracking", "re-anchored")
+    assert results[5].state in ("tracking", "re-anchored") and results[-1].state in (
+        "tracking",
+        "re-anchored",
+    )
 
 
 @pytest.mark.network
@@ -267,14 +309,17 @@ def test_a_clock_that_jumps_back_names_both_times_and_a_reset_goes_on():
     results = [r for f in frames for r in stream.push(f)]
     with pytest.raises(ClimbEdgeError, match=r"frame 6: time 3\.500000 s .*100\.166667 s.*reset"):
         stream.push(Frame(6, 3.5, frames[0].image))
-    (after,) = stream.push(Frame(6, 100.2, frames[0].image))  # the clock is right again: nothing was lost
+    # the clock is right again: nothing was lost
+    (after,) = stream.push(Frame(6, 100.2, frames[0].image))
     assert (results[-1].state, after.state) == ("tracking", "tracking")
     stream.reset()
     again = run(stream, [Frame(i, 3.5 + i / 30, frames[0].image) for i in range(6)])
     assert [r.state for r in again] == ["warming up"] * 4 + ["tracking"] * 2
 
 
-@pytest.mark.parametrize("refiner", [Identity(), Late(), TFLiteRefiner(default_path(), 1)], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "refiner", [Identity(), Late(), TFLiteRefiner(default_path(), 1)], ids=lambda r: r.name
+)
 @pytest.mark.parametrize("gone", [1, 5, 50])
 def test_a_person_who_is_gone_for_a_while(refiner, gone):
     def script(index: int) -> dict:
@@ -332,7 +377,8 @@ def test_a_stream_whose_parts_fail_goes_on_and_pairs_no_result_with_another_fram
     assert [r.state for r in after] == ["warming up"] * 2 + ["tracking"] * 7
     for result in after:
         assert result.time == frames[result.frame].time
-        assert np.abs(result.refined[:, :2] - walking(result.frame)[0]).max() < 1.2  # a frame further is 1.5 away
+        # a frame further is 1.5 away
+        assert np.abs(result.refined[:, :2] - walking(result.frame)[0]).max() < 1.2
 
 
 # --- interrupts, files and threads ---
@@ -369,7 +415,9 @@ def test_a_model_replaced_on_disk_under_a_running_stream_changes_nothing(tmp_pat
     results += [r for f in frames[6:9] for r in stream.push(f)]
     path.unlink()
     results += run(stream, frames[9:])
-    for a, b in zip(results, run(Stream(Scripted(walking), load_refiner("default", 1)), frames), strict=True):
+    for a, b in zip(
+        results, run(Stream(Scripted(walking), load_refiner("default", 1)), frames), strict=True
+    ):
         assert a.state == b.state
         np.testing.assert_array_equal(a.refined, b.refined)
     with pytest.raises(ClimbEdgeError, match=r"model\.tflite"):

@@ -1,4 +1,6 @@
-"""Temporal filters against SciPy, One-Euro against the paper's algorithm in scalars; edges, missing points, refusals."""
+"""Temporal filters against SciPy, One-Euro against the paper's algorithm in scalars; edges, missing
+points, refusals.
+"""
 
 import math
 
@@ -11,7 +13,8 @@ from climb_edge.pose.boxes import SIZE
 from climb_edge.refiners.filters import FILTERS, GRIDS, Filter, get
 
 RNG = np.random.default_rng(0)
-WALK = 28 + RNG.normal(0, 1, (3, 40, 25, 2)).cumsum(1)  # three trajectories of 40 frames, in heatmap cells
+# three trajectories of 40 frames, in heatmap cells
+WALK = 28 + RNG.normal(0, 1, (3, 40, 25, 2)).cumsum(1)
 WINDOWS = WALK[:, :5]
 EVERY = [f for grid in GRIDS.values() for f in grid]
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}  # float32 of coordinates around 30
@@ -26,8 +29,16 @@ def test_mean_and_gaussian_are_scipys_renormalised_at_the_edges(points, reach):
     """Renormalised: the filtered points over the filtered ones, both with 0 beyond the edges."""
     for spec, filtered, settings in (
         (f"mean:reach={reach}", ndimage.uniform_filter1d, {"size": 2 * reach + 1}),
-        (f"gaussian:reach={reach},sigma=0.6", ndimage.gaussian_filter1d, {"sigma": 0.6, "radius": reach}),
-        (f"gaussian:reach={reach},sigma=1.5", ndimage.gaussian_filter1d, {"sigma": 1.5, "radius": reach}),
+        (
+            f"gaussian:reach={reach},sigma=0.6",
+            ndimage.gaussian_filter1d,
+            {"sigma": 0.6, "radius": reach},
+        ),
+        (
+            f"gaussian:reach={reach},sigma=1.5",
+            ndimage.gaussian_filter1d,
+            {"sigma": 1.5, "radius": reach},
+        ),
     ):
         settings |= {"axis": 1, "mode": "constant"}
         expected = filtered(points, **settings) / filtered(np.ones_like(points), **settings)
@@ -44,12 +55,18 @@ def test_median_is_scipys_inside_and_of_the_shrunken_window_at_the_edges(reach):
         np.testing.assert_allclose(f(WINDOWS)[:, t], expected, **TOLERANCE)
 
 
-@pytest.mark.parametrize("f", [*GRIDS["savitzky_golay"], get("savitzky_golay:reach=4,order=8")], ids=lambda f: f.spec)
+@pytest.mark.parametrize(
+    "f", [*GRIDS["savitzky_golay"], get("savitzky_golay:reach=4,order=8")], ids=lambda f: f.spec
+)
 def test_savitzky_golay_is_scipys_with_the_nearest_full_window_at_the_edges(f):
     for points in (WALK, WINDOWS):
         size = min(2 * f["reach"] + 1, points.shape[1])  # in 5 frames a longer window is all 5
         fits = size > f["order"]  # else the points themselves
-        expected = signal.savgol_filter(points, size, f["order"], axis=1, mode="interp") if fits else points
+        expected = (
+            signal.savgol_filter(points, size, f["order"], axis=1, mode="interp")
+            if fits
+            else points
+        )
         np.testing.assert_allclose(f(points), expected, **TOLERANCE)
 
 
@@ -72,7 +89,9 @@ def one_euro(times, values, min_cutoff, beta, d_cutoff):
 
 @pytest.mark.parametrize("fps", [30.0, 12.5])
 @pytest.mark.parametrize("scale", [SIZE, 7.0])
-@pytest.mark.parametrize("f", [GRIDS["one_euro"][i] for i in (0, 4, 20, 37, 74)], ids=lambda f: f.spec)
+@pytest.mark.parametrize(
+    "f", [GRIDS["one_euro"][i] for i in (0, 4, 20, 37, 74)], ids=lambda f: f.spec
+)
 def test_one_euro_is_the_papers(f, scale, fps):
     out = f(WALK, fps, scale)
     for clip, k, c in ((0, 0, 0), (1, 12, 1), (2, 24, 0)):
@@ -135,7 +154,9 @@ def test_frame_by_frame_is_the_same_as_at_once(name):
             streamed.append(frame * SIZE)
         elif t >= 2 * f.delay:
             streamed.append(f(holed[:, t - 2 * f.delay : t + 1])[:, f.delay])
-    np.testing.assert_allclose(np.stack(streamed, 1), f(holed)[:, f.delay : 40 - f.delay], **TOLERANCE)
+    np.testing.assert_allclose(
+        np.stack(streamed, 1), f(holed)[:, f.delay : 40 - f.delay], **TOLERANCE
+    )
 
 
 @names
@@ -160,40 +181,63 @@ def test_what_is_known_is_what_is_averaged_or_fitted():
     def at(spec):
         return get(spec)(x)[[0, 1, 3, 4], 4, 1]
 
-    near, far = math.exp(-0.5 / 1.5**2), math.exp(-0.5 * 4 / 1.5**2)  # of points one and two frames away
+    # of points one and two frames away
+    near, far = math.exp(-0.5 / 1.5**2), math.exp(-0.5 * 4 / 1.5**2)
     gaussian = (near * 1 + 4 + far * 16) / (near + 1 + far)
     np.testing.assert_allclose(at("mean:reach=2"), [2.5, 7, 15, 20.5], rtol=1e-6)
     np.testing.assert_allclose(at("median:reach=2"), [2.5, 4, 16, 20.5], rtol=1e-6)
     np.testing.assert_allclose(at("gaussian:reach=2,sigma=1.5")[1], gaussian, rtol=1e-6)
-    np.testing.assert_allclose(at("savitzky_golay:reach=2,order=2"), [1, 4, 16, 25], rtol=1e-6)  # a parabola is kept
+    # a parabola is kept
+    np.testing.assert_allclose(at("savitzky_golay:reach=2,order=2"), [1, 4, 16, 25], rtol=1e-6)
     line = np.polyval(np.polyfit([0, 1, 3, 4], [1, 4, 16, 25], 1), [0, 1, 3, 4])
     np.testing.assert_allclose(at("savitzky_golay:reach=2,order=1"), line, rtol=1e-6)
-    np.testing.assert_array_equal(at("savitzky_golay:reach=2,order=4"), [1, 4, 16, 25])  # 5 unknowns, 4 points
+    # 5 unknowns, 4 points
+    np.testing.assert_array_equal(at("savitzky_golay:reach=2,order=4"), [1, 4, 16, 25])
 
 
 def test_specs_name_filters_and_defaults():
     assert get("one_euro") == FILTERS["one_euro"] == get("one_euro: beta=80 , d_cutoff=1")
     assert get("gaussian:sigma=0.5")["sigma"] == 0.5 and get("gaussian:sigma=0.5")["reach"] == 3
-    assert set(GRIDS) == set(FILTERS) and all(get(f.spec) == f for f in EVERY) and len(set(EVERY)) == len(EVERY)
+    assert (
+        set(GRIDS) == set(FILTERS)
+        and all(get(f.spec) == f for f in EVERY)
+        and len(set(EVERY)) == len(EVERY)
+    )
     assert FILTERS["one_euro"].delay == 0 and get("mean:reach=3").delay == 3
 
 
-@pytest.mark.parametrize(("spec", "says"), [
-    ("guassian", r"found 'guassian'; nearest: gaussian"), ("one_euro:betta=1", r"parameter of one_euro.*nearest: beta"),
-    ("mean:reach=1.5", "a whole number > 0, found '1.5'"), ("mean:reach=0", "a whole number > 0, found '0'"),
-    ("one_euro:beta=-1", "a number >= 0"), ("gaussian:sigma=nan", "found 'nan'"), ("gaussian:sigma=wide", "found 'wide'"),
-    ("mean:reach", "each parameter once"), ("mean:reach=1,reach=2", "each parameter once"),
-    ("savitzky_golay:reach=1,order=3", "at most 2 reach"), ("", "nearest"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("guassian", r"found 'guassian'; nearest: gaussian"),
+        ("one_euro:betta=1", r"parameter of one_euro.*nearest: beta"),
+        ("mean:reach=1.5", "a whole number > 0, found '1.5'"),
+        ("mean:reach=0", "a whole number > 0, found '0'"),
+        ("one_euro:beta=-1", "a number >= 0"),
+        ("gaussian:sigma=nan", "found 'nan'"),
+        ("gaussian:sigma=wide", "found 'wide'"),
+        ("mean:reach", "each parameter once"),
+        ("mean:reach=1,reach=2", "each parameter once"),
+        ("savitzky_golay:reach=1,order=3", "at most 2 reach"),
+        ("", "nearest"),
+    ],
+)
 def test_what_there_is_not_is_refused_by_name(spec, says):
     with pytest.raises(ClimbEdgeError, match=says):
         get(spec)
 
 
-@pytest.mark.parametrize(("arguments", "says"), [
-    ((WALK[..., :1],), "found .3, 40, 25, 1."), ((WALK[0, 0],), "expected points"), ((WALK, 0.0), "fps"),
-    ((WALK, 30.0, [1, 0, 1]), "found 30.0 and"), ((WALK, 30.0, math.nan), "scale > 0"), ((WALK[:1], 30.0, [1, 2]), "shape .1,"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((WALK[..., :1],), "found .3, 40, 25, 1."),
+        ((WALK[0, 0],), "expected points"),
+        ((WALK, 0.0), "fps"),
+        ((WALK, 30.0, [1, 0, 1]), "found 30.0 and"),
+        ((WALK, 30.0, math.nan), "scale > 0"),
+        ((WALK[:1], 30.0, [1, 2]), "shape .1,"),
+    ],
+)
 def test_what_cannot_be_filtered_is_refused(arguments, says):
     with pytest.raises(ClimbEdgeError, match=says):
         Filter("one_euro")(*arguments)

@@ -1,4 +1,6 @@
-"""The GPU child: real runs on software Vulkan, refusals, deaths, time limits; and the fetching of SwiftShader."""
+"""The GPU child: real runs on software Vulkan, refusals, deaths, time limits; and the fetching of
+SwiftShader.
+"""
 
 import os
 import shutil
@@ -26,19 +28,32 @@ from climb_edge.runtime.vulkan import fetch_software_vulkan, software_vulkan, vu
 SHAPE = (1, 12, 10, 8)
 
 
-def graph_of(tensors: list, operators: list, inputs: dict[str, int], outputs: dict[str, int]) -> bytes:
-    """A .tflite graph. `tensors`: shapes, or arrays for constants; `operators`: (name, inputs, output, options);
-    `inputs` and `outputs`: signature name -> tensor, in the graph's order; the signature lists them by name.
+def graph_of(
+    tensors: list, operators: list, inputs: dict[str, int], outputs: dict[str, int]
+) -> bytes:
+    """A .tflite graph. `tensors`: shapes, or arrays for constants; `operators`: (name, inputs,
+    output, options); `inputs` and `outputs`: signature name -> tensor, in the graph's order; the
+    signature lists them by name.
     """
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     model, graph, signature = schema.ModelT(), schema.SubGraphT(), schema.SignatureDefT()
-    model.version, model.buffers, model.operatorCodes, model.subgraphs = 3, [schema.BufferT()], [], [graph]
+    model.version, model.buffers, model.operatorCodes, model.subgraphs = (
+        3,
+        [schema.BufferT()],
+        [],
+        [graph],
+    )
     graph.tensors, graph.operators = [], []
     for number, content in enumerate(tensors):
         tensor = schema.TensorT()
-        tensor.name, tensor.shape, tensor.type, tensor.buffer = f"t{number}", list(np.shape(content)), 0, 0
+        tensor.name, tensor.shape, tensor.type, tensor.buffer = (
+            f"t{number}",
+            list(np.shape(content)),
+            0,
+            0,
+        )
         if isinstance(content, tuple):
             tensor.shape = list(content)
         else:
@@ -50,7 +65,11 @@ def graph_of(tensors: list, operators: list, inputs: dict[str, int], outputs: di
         code, operator = schema.OperatorCodeT(), schema.OperatorT()
         code.builtinCode = getattr(schema.BuiltinOperator, name)
         code.deprecatedBuiltinCode = min(code.builtinCode, 127)
-        operator.opcodeIndex, operator.inputs, operator.outputs = len(model.operatorCodes), reads, [write]
+        operator.opcodeIndex, operator.inputs, operator.outputs = (
+            len(model.operatorCodes),
+            reads,
+            [write],
+        )
         if options:
             kind, values = options
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
@@ -68,14 +87,20 @@ def graph_of(tensors: list, operators: list, inputs: dict[str, int], outputs: di
         return maps
 
     signature.signatureKey, signature.subgraphIndex = "serving_default", 0
-    signature.inputs, signature.outputs, model.signatureDefs = named(inputs), named(outputs), [signature]
+    signature.inputs, signature.outputs, model.signatureDefs = (
+        named(inputs),
+        named(outputs),
+        [signature],
+    )
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
 
 def step_graph() -> bytes:
-    """result = tanh(conv(frame) + state), state = frame * result - state: all of one shape, no order is by name."""
+    """result = tanh(conv(frame) + state), state = frame * result - state: all of one shape, no
+    order is by name.
+    """
     rng = np.random.default_rng(0)
     stride = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1, "padding": 0}
     return graph_of(
@@ -94,9 +119,20 @@ def step_graph() -> bytes:
 
 def conv3d_graph() -> bytes:
     """An addition, which the GPU takes, then a CONV_3D, which it does not."""
-    stride = {f"stride{axis}": 1 for axis in "DHW"} | {f"dilation{axis}Factor": 1 for axis in "DHW"} | {"padding": 0}
+    stride = (
+        {f"stride{axis}": 1 for axis in "DHW"}
+        | {f"dilation{axis}Factor": 1 for axis in "DHW"}
+        | {"padding": 0}
+    )
     return graph_of(
-        [(1, 4, 4, 4), (1, 4, 4, 4), np.array([1, 1, 4, 4, 4]), (1, 1, 4, 4, 4), np.ones((1, 1, 1, 4, 4)), np.zeros(4)]
+        [
+            (1, 4, 4, 4),
+            (1, 4, 4, 4),
+            np.array([1, 1, 4, 4, 4]),
+            (1, 1, 4, 4, 4),
+            np.ones((1, 1, 1, 4, 4)),
+            np.zeros(4),
+        ]
         + [(1, 1, 4, 4, 4)],
         [
             ("ADD", [0, 0], 1, ("AddOptions", {})),
@@ -116,7 +152,9 @@ def arrays(number: int, seed: int = 0) -> list[np.ndarray]:
 def distance(found: list[np.ndarray], expected: list[np.ndarray]) -> float:
     """Largest error, as a part of the largest absolute value of the same expected output."""
     assert [(a.shape, a.dtype) for a in found] == [(a.shape, a.dtype) for a in expected]
-    return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(found, expected, strict=True))
+    return max(
+        float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(found, expected, strict=True)
+    )
 
 
 @pytest.fixture
@@ -144,7 +182,9 @@ def child(monkeypatch):
 
     def put(code: str) -> None:
         monkeypatch.setenv("VK_ICD_FILENAMES", "driver.json")
-        monkeypatch.setattr(isolated, "_command", lambda folder: [sys.executable, "-c", code, str(folder)])
+        monkeypatch.setattr(
+            isolated, "_command", lambda folder: [sys.executable, "-c", code, str(folder)]
+        )
 
     return put
 
@@ -156,7 +196,9 @@ def child(monkeypatch):
 def test_the_shipped_refiner_runs_whole_on_the_gpu(vulkan, litter):
     graph, contract = read_model(default_path())
     state = [np.ones(tensor["shape"], np.float32) for tensor in contract["state"]]
-    runs = [[*to_inputs(*seen), *state] for seen in zip(golden_frames(2), golden_peaks(2), strict=True)]
+    runs = [
+        [*to_inputs(*seen), *state] for seen in zip(golden_frames(2), golden_peaks(2), strict=True)
+    ]
     result = run_on_gpu(default_path(), runs)
     assert (result.status, result.reason, result.fully, result.partitions) == ("ran", "", True, 1)
     assert result.nodes == result.total > 0 and result.backend.startswith("WebGPU, ")
@@ -188,7 +230,8 @@ def test_a_chained_step_is_fed_what_the_step_before_gave(vulkan, litter):
 
 @pytest.mark.network
 def test_an_operation_that_the_gpu_does_not_take_is_refused_by_name(vulkan, litter):
-    assert len(Session(conv3d_graph(), 1).run(np.ones((1, 4, 4, 4), np.float32))) == 1  # the CPU takes it
+    # the CPU takes it
+    assert len(Session(conv3d_graph(), 1).run(np.ones((1, 4, 4, 4), np.float32))) == 1
     result = run_on_gpu(conv3d_graph(), [[np.ones((1, 4, 4, 4), np.float32)]])
     assert result.status == "refused" and "CONV_3D: Operation is not supported" in result.reason
     assert not result.fully and result.outputs == [] and result.seconds == []
@@ -203,7 +246,8 @@ def test_without_runs_only_the_residency_is_learnt(vulkan, litter):
 
 @pytest.mark.network
 @pytest.mark.parametrize(
-    "given", [arrays(1), arrays(3), [a[0] for a in arrays(2)], [a.astype(np.float64) for a in arrays(2)]]
+    "given",
+    [arrays(1), arrays(3), [a[0] for a in arrays(2)], [a.astype(np.float64) for a in arrays(2)]],
 )
 def test_inputs_that_do_not_fit_are_an_error_not_a_verdict(vulkan, litter, given):
     with pytest.raises(ClimbEdgeError, match=r"graph: run 0: expected inputs .*float32.*, found"):
@@ -235,7 +279,9 @@ def test_other_files_are_refused_before_a_child_starts(tmp_path, litter):
         run_on_gpu(tmp_path / "m.tflite", [])
 
 
-@pytest.mark.parametrize("content", [b"\x1c\0\0\0TFL3" + bytes(200), default_path().read_bytes()[:3000]])
+@pytest.mark.parametrize(
+    "content", [b"\x1c\0\0\0TFL3" + bytes(200), default_path().read_bytes()[:3000]]
+)
 def test_a_damaged_graph_harms_the_child_alone(litter, monkeypatch, content):
     monkeypatch.setenv("VK_ICD_FILENAMES", "driver.json")
     result = run_on_gpu(content, [])
@@ -256,17 +302,23 @@ def test_a_damaged_graph_harms_the_child_alone(litter, monkeypatch, content):
 )
 def test_a_child_that_dies_is_a_crash_with_its_last_words(child, litter, death, said):
     child(
-        "import ctypes, os, sys\n"
-        f"for line in ('{gpu_child._STAGE}compiling for the GPU', 'ERROR: device lost', 'INFO: routine', '└ routine'):\n"
-        f"    print(line, file=sys.stderr, flush=True)\n{death}"
+        f"import ctypes, os, sys\nfor line in ('{gpu_child._STAGE}compiling for the GPU', 'ERROR:"
+        " device lost', 'INFO: routine', '└ routine'):\n    print(line, file=sys.stderr,"
+        f" flush=True)\n{death}"
     )
     result = run_on_gpu(step_graph(), [arrays(2)])
-    assert result.status == "crashed" and result.reason == f"{said} while compiling for the GPU: ERROR: device lost"
+    assert (
+        result.status == "crashed"
+        and result.reason == f"{said} while compiling for the GPU: ERROR: device lost"
+    )
     assert not result.fully and result.partitions is None and result.outputs == []
 
 
 def test_a_child_that_hangs_is_killed_in_time(child, litter, tmp_path):
-    child(f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)")
+    child(
+        f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()));"
+        " time.sleep(60)"
+    )
     start = time.monotonic()
     result = run_on_gpu(step_graph(), [arrays(2)], timeout=1)
     assert (result.status, result.reason) == ("timed out", "no result in 1 s while starting")
@@ -298,15 +350,21 @@ def test_ctrl_c_kills_the_child_and_clears_up(tmp_path):
     pid = tmp_path / "pid"
     write = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     code = (
-        "import sys\nfrom climb_edge.runtime import isolated\nfrom climb_edge.refiners.tflite import default_path\n"
-        f"isolated._command = lambda folder: [sys.executable, '-c', {write!r}]\n"
-        "isolated.run_on_gpu(default_path(), [])"
+        "import sys\nfrom climb_edge.runtime import isolated\nfrom climb_edge.refiners.tflite"
+        " import default_path\nisolated._command = lambda folder: [sys.executable, '-c',"
+        f" {write!r}]\nisolated.run_on_gpu(default_path(), [])"
     )
-    environment = os.environ | {"TMPDIR": str(tmp_path / "temporary"), "VK_ICD_FILENAMES": "driver.json"}
+    environment = os.environ | {
+        "TMPDIR": str(tmp_path / "temporary"),
+        "VK_ICD_FILENAMES": "driver.json",
+    }
     parent = subprocess.Popen(
-        [sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, cwd=Path(isolated.__file__).parents[2],
+        [sys.executable, "-c", code],
+        env=environment,
+        stderr=subprocess.PIPE,
+        cwd=Path(isolated.__file__).parents[2],
         preexec_fn=hears_ctrl_c,
-    )  # fmt: skip
+    )
     until(lambda: pid.is_file() and pid.read_text())
     parent.send_signal(signal.SIGINT)
     assert b"KeyboardInterrupt" in parent.communicate(timeout=20)[1]
@@ -320,7 +378,9 @@ def test_ctrl_c_kills_the_child_and_clears_up(tmp_path):
 
 @pytest.fixture
 def apt(tmp_path, monkeypatch, no_driver):
-    """Put a shell script in the place of apt-get, on a machine of the right kind without SwiftShader."""
+    """Put a shell script in the place of apt-get, on a machine of the right kind without
+    SwiftShader.
+    """
     if shutil.which("dpkg-deb") is None:
         pytest.skip("needs dpkg-deb")
     monkeypatch.setattr("platform.system", lambda: "Linux")
@@ -344,14 +404,19 @@ def package(folder: Path, *files: str) -> Path:
     (folder / "package/DEBIAN").mkdir(parents=True)
     inside.mkdir(parents=True)
     fields = (
-        "Package: chromium-common\nVersion: 1\nArchitecture: amd64\nMaintainer: nobody <nobody>\nDescription: test\n"
+        "Package: chromium-common\nVersion: 1\nArchitecture: amd64\nMaintainer: nobody"
+        " <nobody>\nDescription: test\n"
     )
     (folder / "package/DEBIAN/control").write_text(fields)
     for name in (*files, "resources.pak"):
         (inside / name).write_bytes(np.random.default_rng(0).bytes(50_000))
     made = folder / "made.deb"
-    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", folder / "package", made], check=True, timeout=60,
-                   stdout=subprocess.DEVNULL)  # fmt: skip
+    subprocess.run(
+        ["dpkg-deb", "--build", "--root-owner-group", folder / "package", made],
+        check=True,
+        timeout=60,
+        stdout=subprocess.DEVNULL,
+    )
     return made
 
 
@@ -360,9 +425,9 @@ def test_a_fetch_keeps_the_three_files_only(apt, tmp_path, no_driver, capsys):
     assert software_vulkan() is None
     assert main(["fetch", "--only", "vulkan"]) == 0
     assert Path(capsys.readouterr().out.strip()) == software_vulkan() == vulkan_folder()
-    assert sorted(f.relative_to(no_driver).as_posix() for f in no_driver.rglob("*") if f.is_file()) == [
-        f"vulkan/{name}" for name in FILES
-    ]
+    assert sorted(
+        f.relative_to(no_driver).as_posix() for f in no_driver.rglob("*") if f.is_file()
+    ) == [f"vulkan/{name}" for name in FILES]
     assert list(no_driver.iterdir()) == [vulkan_folder()]
     assert isolated._environment()["VK_ICD_FILENAMES"] == str(vulkan_folder() / FILES[2])
     assert isolated._environment()["LD_LIBRARY_PATH"].split(os.pathsep)[0] == str(vulkan_folder())
@@ -407,9 +472,12 @@ def test_an_interrupted_fetch_leaves_nothing(apt, tmp_path, no_driver):
         "sys.exit(main(['fetch', '--only', 'vulkan']))"
     )
     fetch = subprocess.Popen(
-        [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=Path(isolated.__file__).parents[2],
+        [sys.executable, "-c", code],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(isolated.__file__).parents[2],
         preexec_fn=hears_ctrl_c,
-    )  # fmt: skip
+    )
     until((tmp_path / "started").is_file)
     assert list(no_driver.iterdir()) != []
     fetch.send_signal(signal.SIGINT)
@@ -425,12 +493,16 @@ def test_a_fetch_without_apt_says_what_to_do(no_driver, tmp_path, monkeypatch, c
     assert not no_driver.exists()
 
 
-@pytest.mark.parametrize(("system", "machine"), [("Darwin", "arm64"), ("Linux", "aarch64"), ("Windows", "AMD64")])
+@pytest.mark.parametrize(
+    ("system", "machine"), [("Darwin", "arm64"), ("Linux", "aarch64"), ("Windows", "AMD64")]
+)
 def test_a_fetch_on_another_machine_says_what_to_do(apt, no_driver, monkeypatch, system, machine):
     apt("exit 1")
     monkeypatch.setattr("platform.system", lambda: system)
     monkeypatch.setattr("platform.machine", lambda: machine)
-    with pytest.raises(ClimbEdgeError, match=rf"found {system} {machine}; name the JSON of a Vulkan driver"):
+    with pytest.raises(
+        ClimbEdgeError, match=rf"found {system} {machine}; name the JSON of a Vulkan driver"
+    ):
         fetch_software_vulkan()
 
 

@@ -1,4 +1,6 @@
-"""Heatmaps: normalise, render, warp, decode; against SciPy, by hand, and against the same code on Keras."""
+"""Heatmaps: normalise, render, warp, decode; against SciPy, by hand, and against the same code on
+Keras.
+"""
 
 import numpy as np
 import pytest
@@ -12,7 +14,9 @@ from edge.scene import observe, standing
 PLACES = np.array([[28, 28], [0, 0], [55, 55], [0, 30], [54, 1], [2, 55]], float)
 
 
-def gaussian(x: float, y: float, sigma: float = 1.0, height: float = 1.0, size: int = SIZE) -> np.ndarray:
+def gaussian(
+    x: float, y: float, sigma: float = 1.0, height: float = 1.0, size: int = SIZE
+) -> np.ndarray:
     """(size, size, 1) sampled Gaussian around cell (x, y)."""
     rows, columns = np.mgrid[:size, :size]
     return height * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * sigma**2))[..., None]
@@ -24,7 +28,9 @@ def test_normalise_scales_each_map_to_255_and_keeps_empty_ones():
     maps[1, :, :, 1] = -5
     maps[1, 1, 1, 1] = 2
     result = normalise(maps)
-    assert result[0, 2, 3, 0] == pytest.approx(MASS / 4) and result[0, 4, 4, 0] == pytest.approx(3 * MASS / 4)
+    assert result[0, 2, 3, 0] == pytest.approx(MASS / 4) and result[0, 4, 4, 0] == pytest.approx(
+        3 * MASS / 4
+    )
     assert result[1, 1, 1, 1] == pytest.approx(MASS) and (result >= 0).all()
     totals = result.sum((1, 2))
     np.testing.assert_allclose(totals, [[MASS, 0, 0], [0, MASS, 0]], atol=1e-3)
@@ -61,12 +67,16 @@ def test_render_outside_goes_to_the_closest_border_cell_and_nan_to_nothing():
 
 def test_render_takes_a_sigma_per_keypoint():
     maps = render(np.full((2, 2), 28.0), np.array([1.0, 2.0]))
-    assert maps[28, 28, 0] == pytest.approx(PEAK, rel=0.02) and maps[28, 28, 1] == pytest.approx(PEAK / 4, rel=0.02)
+    assert maps[28, 28, 0] == pytest.approx(PEAK, rel=0.02) and maps[28, 28, 1] == pytest.approx(
+        PEAK / 4, rel=0.02
+    )
 
 
 def test_cells_and_pixels_are_inverse_and_follow_the_rule():
     box = np.array([10.0, 20.0, 122.0, 76.0])
-    np.testing.assert_allclose(to_pixels([[28, 28]], box), [[10 + 28 * 112 / 56, 20 + 28 * 56 / 56]])
+    np.testing.assert_allclose(
+        to_pixels([[28, 28]], box), [[10 + 28 * 112 / 56, 20 + 28 * 56 / 56]]
+    )
     points = np.random.default_rng(0).uniform(-50, 200, (25, 2))
     np.testing.assert_allclose(to_pixels(to_cells(points, box), box), points, atol=1e-9)
 
@@ -75,7 +85,11 @@ def test_decode_is_exact_on_subcell_gaussians():
     rng = np.random.default_rng(1)
     places = rng.uniform(3, 52, (100, 2))
     maps = np.concatenate(
-        [gaussian(x, y, sigma) for (x, y), sigma in zip(places, rng.uniform(0.8, 3, 100), strict=True)], -1
+        [
+            gaussian(x, y, sigma)
+            for (x, y), sigma in zip(places, rng.uniform(0.8, 3, 100), strict=True)
+        ],
+        -1,
     )
     cells, peaks = decode(maps)
     assert np.abs(cells - places).max() < 0.01
@@ -85,7 +99,9 @@ def test_decode_is_exact_on_subcell_gaussians():
 def test_decode_steps_towards_the_longer_slope_in_both_axes():
     """A sign error of one axis, or axes exchanged, moves the wrong way."""
     cells, _ = decode(gaussian(30.3, 20.0))
-    assert cells[0, 0] == pytest.approx(30.3, abs=0.01) and cells[0, 1] == pytest.approx(20.0, abs=1e-6)
+    assert cells[0, 0] == pytest.approx(30.3, abs=0.01) and cells[0, 1] == pytest.approx(
+        20.0, abs=1e-6
+    )
     tilted = np.zeros((SIZE, SIZE, 1))
     rows, columns = np.mgrid[:SIZE, :SIZE]
     dx, dy = columns - 30.3, rows - 19.8
@@ -125,7 +141,9 @@ def test_decode_steps_one_cell_at_most():
 
 
 def rendered_cases(count: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(cells, sigma, background) each (count, 25[, 2]): inside, beyond and on borders, half cells, missing, any blur."""
+    """(cells, sigma, background) each (count, 25[, 2]): inside, beyond and on borders, half cells,
+    missing, any blur.
+    """
     rng = np.random.default_rng(4)
     cells = rng.uniform(-6, 62, (count, 25, 2)).astype(np.float32)
     edges = [0, 0.49, 0.5, 1, 1.5, 2, 27.5, 53.5, 54, 54.5, 55]
@@ -152,7 +170,9 @@ def test_what_is_decoded_without_rendering_is_what_is_decoded_after_it(subpixel)
     for plain in (0.0, 0.6):
         scalar = decode_rendered(cells, 1.5, plain, subpixel)
         full = np.full(sigma.shape, plain)
-        np.testing.assert_allclose(scalar, decode(over_background(cells, 1.5, full), subpixel)[0], atol=2e-3)
+        np.testing.assert_allclose(
+            scalar, decode(over_background(cells, 1.5, full), subpixel)[0], atol=2e-3
+        )
 
 
 def test_a_level_map_is_decoded_without_rendering_as_after_it():
@@ -171,18 +191,26 @@ def test_what_is_missing_decodes_to_the_middle_without_rendering_too():
 
 @pytest.mark.slow  # importing TensorFlow
 def test_numpy_and_keras_decode_alike_without_rendering():
-    pytest.importorskip("keras", reason="the edge layer runs without Keras; this compares both where it is installed")
+    pytest.importorskip(
+        "keras",
+        reason="the edge layer runs without Keras; this compares both where it is installed",
+    )
     from keras import ops
 
     cells, sigma, background = rendered_cases()
     for subpixel in (True, False):
         theirs = np.asarray(decode_rendered(cells, sigma, background, subpixel, ops))
-        np.testing.assert_allclose(theirs, decode_rendered(cells, sigma, background, subpixel), atol=1e-3)
+        np.testing.assert_allclose(
+            theirs, decode_rendered(cells, sigma, background, subpixel), atol=1e-3
+        )
 
 
 @pytest.mark.slow  # importing TensorFlow
 def test_numpy_and_keras_are_the_same_code():
-    pytest.importorskip("keras", reason="the edge layer runs without Keras; this compares both where it is installed")
+    pytest.importorskip(
+        "keras",
+        reason="the edge layer runs without Keras; this compares both where it is installed",
+    )
     from keras import ops
 
     rng = np.random.default_rng(2)
@@ -191,7 +219,9 @@ def test_numpy_and_keras_are_the_same_code():
     ours, theirs = (render(cells, 1.3, True), np.asarray(render(cells, 1.3, True, ops)))
     np.testing.assert_allclose(ours, theirs, atol=1e-5 * PEAK)
     noisy = (ours + rng.normal(0, 2, ours.shape)).astype(np.float32)
-    np.testing.assert_allclose(normalise(noisy), np.asarray(normalise(noisy, ops)), atol=1e-5 * PEAK)
+    np.testing.assert_allclose(
+        normalise(noisy), np.asarray(normalise(noisy, ops)), atol=1e-5 * PEAK
+    )
     for subpixel in (True, False):
         places, peaks = decode(ours, subpixel)
         places_keras, peaks_keras = (np.asarray(v) for v in decode(ours, subpixel, ops))
@@ -206,14 +236,17 @@ def test_warp_brings_a_rotated_map_to_the_right_cells_of_the_box(angle):
     seen, box = observe(points, angle=angle), pose_box(points)
     cells, peaks = decode(normalise(warp(seen.native, seen.affine, box_affine(box))))
     error = cells - to_cells(points, box)
-    assert np.abs(error).max() < 0.25  # bilinear sampling bends a peak: 0.06 cells on average, measured
+    # bilinear sampling bends a peak: 0.06 cells on average, measured
+    assert np.abs(error).max() < 0.25
     assert np.abs(error.mean(0)).max() < 0.05
     assert (peaks > 0).all()
 
 
 def test_warp_outside_the_native_map_is_zero():
     seen = observe(standing())
-    assert not warp(seen.native, seen.affine, box_affine(np.array([900.0, 900.0, 1000.0, 1000.0]))).any()
+    assert not warp(
+        seen.native, seen.affine, box_affine(np.array([900.0, 900.0, 1000.0, 1000.0]))
+    ).any()
 
 
 def test_bad_box_of_zero_width_is_never_made():

@@ -17,7 +17,12 @@ def loaded_after(code: str) -> set[str]:
     """Top-level modules in a fresh interpreter after `code`."""
     code += "\nimport sys; print(*{m.split('.')[0] for m in sys.modules})"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True, cwd=FOLDER.parent
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        cwd=FOLDER.parent,
     )
     return set(done.stdout.split())
 
@@ -32,12 +37,21 @@ def test_importing_the_command_line_loads_nothing_heavy():
 
 def test_every_name_is_there_and_none_needs_tensorflow():
     loaded = loaded_after(
-        "import climb_edge, numpy as np\n"
-        "[getattr(climb_edge, n) for n in climb_edge.__all__]\n"
-        "climb_edge.load_refiner('default', 1).start().push(np.zeros((56, 56, 25), np.float32), np.zeros((25, 3), np.float32))"
+        "import climb_edge, numpy as np\n[getattr(climb_edge, n) for n in"
+        " climb_edge.__all__]\nclimb_edge.load_refiner('default', 1).start().push(np.zeros((56, 56,"
+        " 25), np.float32), np.zeros((25, 3), np.float32))"
     )
     assert {"cv2", "av", "ai_edge_litert"} <= loaded
-    assert not loaded & {"tensorflow", "keras", "torch", "jax", "train", "convert", "matplotlib", "scipy"}
+    assert not loaded & {
+        "tensorflow",
+        "keras",
+        "torch",
+        "jax",
+        "train",
+        "convert",
+        "matplotlib",
+        "scipy",
+    }
 
 
 def test_an_unknown_name_is_an_attribute_error():
@@ -55,4 +69,11 @@ def test_no_file_imports_upwards_or_a_training_framework(path):
             assert node.level == 0, "imports are absolute"
             names = [node.module]
         for name in names:
-            assert name.split(".")[0] not in {"tensorflow", "keras", "train", "convert", "mediapipe", "torch"}, name
+            assert name.split(".")[0] not in {
+                "tensorflow",
+                "keras",
+                "train",
+                "convert",
+                "mediapipe",
+                "torch",
+            }, name

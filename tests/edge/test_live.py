@@ -1,4 +1,6 @@
-"""Live frames: the newest wins, what is dropped is counted, every result keeps its own frame, threads end."""
+"""Live frames: the newest wins, what is dropped is counted, every result keeps its own frame,
+threads end.
+"""
 
 import signal
 import threading
@@ -17,7 +19,16 @@ from climb_edge.media.video import read_video
 from climb_edge.refiners.base import Identity
 from climb_edge.tracking.track import track
 from climb_edge.tracking.track_file import read_lines
-from edge.scene import Late, Scripted, frames_at, shapes, standing, steady, write_heatmaps, write_video
+from edge.scene import (
+    Late,
+    Scripted,
+    frames_at,
+    shapes,
+    standing,
+    steady,
+    write_heatmaps,
+    write_video,
+)
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
@@ -99,7 +110,8 @@ def test_closing_releases_the_camera_even_in_a_pause(begun):
         assert next(frames).index == 0
     frames.close()
     assert time.monotonic() - start < 2 and list(frames) == []
-    assert used == ([frames._thread] * 2 if begun else [])  # opened and released by the thread that reads
+    # opened and released by the thread that reads
+    assert used == ([frames._thread] * 2 if begun else [])
 
 
 def test_ctrl_c_reaches_who_waits_for_a_frame():
@@ -118,7 +130,9 @@ def test_ctrl_c_reaches_who_waits_for_a_frame():
 @pytest.mark.parametrize("refiner", [Identity(), Late()])
 def test_with_dropped_frames_every_pose_stands_on_its_own_frame(tmp_path, refiner):
     kept = [2, 3, 6, 7, 8, 11, 13, 14]
-    video = write_video(tmp_path / "v.mp4", [np.full((360, 400, 3), 10 * i, np.uint8) for i in range(16)])
+    video = write_video(
+        tmp_path / "v.mp4", [np.full((360, 400, 3), 10 * i, np.uint8) for i in range(16)]
+    )
     frames = [f for f in read_video(video) if f.index in kept]
     watched = []
     estimator = Scripted({i: {0: standing(180 + 4 * i)} for i in range(16)})
@@ -138,7 +152,9 @@ def test_with_dropped_frames_every_pose_stands_on_its_own_frame(tmp_path, refine
 def test_the_command_plays_a_video_live(tmp_path, capsys, monkeypatch):
     """An estimator that takes 50 ms a frame of a video of 100 frames a second."""
     seen = HeatmapFile.__call__
-    monkeypatch.setattr(HeatmapFile, "__call__", lambda self, frame: (time.sleep(0.05), seen(self, frame))[1])
+    monkeypatch.setattr(
+        HeatmapFile, "__call__", lambda self, frame: (time.sleep(0.05), seen(self, frame))[1]
+    )
     heatmaps = write_heatmaps(tmp_path / "h.npz", [standing(180 + 3 * t) for t in range(20)])
     video = write_video(tmp_path / "v.mp4", [shapes(i) for i in range(20)], fps=100)
     arguments = [
@@ -157,8 +173,11 @@ def test_the_command_plays_a_video_live(tmp_path, capsys, monkeypatch):
     assert first["dropped"] > 5 and len(rows) + first["dropped"] == 20
     said = capsys.readouterr().out
     assert f"{first['dropped']} frames dropped" in said
-    assert "refiner identity, delay 0 frames; cpu (there is no graph to run)" in said  # as in the track's first line
-    assert rows[-1]["frame"] == 19 and all(r["t"] == pytest.approx(r["frame"] / 100, abs=1e-4) for r in rows)
+    # as in the track's first line
+    assert "refiner identity, delay 0 frames; cpu (there is no graph to run)" in said
+    assert rows[-1]["frame"] == 19 and all(
+        r["t"] == pytest.approx(r["frame"] / 100, abs=1e-4) for r in rows
+    )
     assert main(arguments) == 0  # and without it takes all of them
     first, rows = read_lines(tmp_path / "o" / "track.jsonl")
     assert first["dropped"] == 0 and [r["frame"] for r in rows] == list(range(20))

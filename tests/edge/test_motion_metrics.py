@@ -1,4 +1,6 @@
-"""Lag and acceleration of motions that are known at any time: sums of sines, delayed by what the tests say."""
+"""Lag and acceleration of motions that are known at any time: sums of sines, delayed by what the
+tests say.
+"""
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ FPS = 30
 
 
 class Motion:
-    """A body whose 25 points each move evenly and swing at six frequencies of up to 2 Hz; pixels."""
+    """A body whose 25 points each move evenly and swing at six frequencies of up to 2 Hz;
+    pixels.
+    """
 
     def __init__(self, rng):
         self.frequency = rng.uniform(0.1, 2, (6, 1, 25, 2))
@@ -19,11 +23,15 @@ class Motion:
 
     def __call__(self, frames: np.ndarray) -> np.ndarray:
         seconds = np.asarray(frames)[:, None, None] / FPS
-        return (self.size * np.sin(2 * np.pi * self.frequency * seconds + self.phase)).sum(0) + self.even * seconds
+        return (self.size * np.sin(2 * np.pi * self.frequency * seconds + self.phase)).sum(
+            0
+        ) + self.even * seconds
 
 
 def scene(length: int, delay: float = 0.0) -> tuple[list, list]:
-    """(predicted, truth): 10 clips, or 400 windows where they are of 5 frames; the prediction is `delay` frames late."""
+    """(predicted, truth): 10 clips, or 400 windows where they are of 5 frames; the prediction is
+    `delay` frames late.
+    """
     motions = [Motion(np.random.default_rng(i)) for i in range(400 if length == 5 else 10)]
     return [m(np.arange(length) - delay) for m in motions], [m(np.arange(length)) for m in motions]
 
@@ -75,13 +83,19 @@ def test_missing_points_do_not_move_it(length):
 @pytest.mark.parametrize("name", ["mean", "median", "gaussian", "savitzky_golay"])
 def test_symmetric_smoothing_is_not_late(length, name):
     _, truth = scene(length)
-    assert lag_ms([FILTERS[name](p) for p in noisy(truth)], truth, FPS) == pytest.approx(0, abs=0.05 * 1000 / FPS)
+    assert lag_ms([FILTERS[name](p) for p in noisy(truth)], truth, FPS) == pytest.approx(
+        0, abs=0.05 * 1000 / FPS
+    )
 
 
 @lengths
 def test_a_causal_filter_is_late_and_the_later_the_more_it_smooths(length):
     _, truth = scene(length)
-    specs = ("one_euro:min_cutoff=8,beta=0", "one_euro:min_cutoff=3,beta=0", "one_euro:min_cutoff=1,beta=0")
+    specs = (
+        "one_euro:min_cutoff=8,beta=0",
+        "one_euro:min_cutoff=3,beta=0",
+        "one_euro:min_cutoff=1,beta=0",
+    )
     lags = [lag_ms([get(s)(p, FPS) for p in noisy(truth)], truth, FPS) for s in specs]
     assert 0.2 * 1000 / FPS < lags[0] < lags[1] < lags[2]
 
@@ -99,21 +113,32 @@ def test_a_lag_beyond_the_reach_comes_out_as_the_reach():
     predicted, truth = scene(60, 6)
     assert lag_ms(predicted, truth, FPS) == pytest.approx(6000 / FPS, rel=0.01)
     assert lag_ms(predicted, truth, FPS, reach=3) == pytest.approx(3000 / FPS)
-    assert lag_ms(scene(60, 8)[0], truth, FPS, reach=2) == pytest.approx(2000 / FPS)  # too far for a parabola
+    # too far for a parabola
+    assert lag_ms(scene(60, 8)[0], truth, FPS, reach=2) == pytest.approx(2000 / FPS)
     assert lag_ms(truth, predicted, FPS, reach=3) == pytest.approx(-3000 / FPS)
-    assert lag_ms(predicted, truth, FPS, reach=200) == pytest.approx(6000 / FPS, rel=0.01)  # lags without pairs too
+    # lags without pairs too
+    assert lag_ms(predicted, truth, FPS, reach=200) == pytest.approx(6000 / FPS, rel=0.01)
 
 
 @pytest.mark.filterwarnings("error")
 def test_where_nothing_can_be_told_it_is_nan():
     predicted, truth = scene(60, 1)
     still = [np.full(t.shape, 3.0) for t in truth]
-    even = [(np.arange(60)[:, None, None] * np.full((25, 2), 1.1) + 500).astype(np.float32) for _ in truth]
+    even = [
+        (np.arange(60)[:, None, None] * np.full((25, 2), 1.1) + 500).astype(np.float32)
+        for _ in truth
+    ]
     for p, t in (
-        ([], []), (still, truth), (predicted, still), (still, still), (even, even), (predicted, even),
-        ([p[:2] for p in predicted], [t[:2] for t in truth]), ([np.full_like(t, np.nan) for t in truth], truth),
+        ([], []),
+        (still, truth),
+        (predicted, still),
+        (still, still),
+        (even, even),
+        (predicted, even),
+        ([p[:2] for p in predicted], [t[:2] for t in truth]),
+        ([np.full_like(t, np.nan) for t in truth], truth),
         ([predicted[0], predicted[0] * np.nan], [truth[0] * np.nan, truth[0]]),
-    ):  # fmt: skip
+    ):
         assert np.isnan(lag_ms(p, t, FPS))
     with pytest.raises(ValueError, match="zip"):
         lag_ms(predicted, truth[:-1], FPS)

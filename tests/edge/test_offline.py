@@ -1,4 +1,6 @@
-"""10,000 frames pushed one by one, with drops, gaps, moves of the box and a change of pace: what whole windows give."""
+"""10,000 frames pushed one by one, with drops, gaps, moves of the box and a change of pace: what
+whole windows give.
+"""
 
 import numpy as np
 import pytest
@@ -23,17 +25,22 @@ class Blend:
         return WindowTrack(self.refine)
 
     def refine(self, window: np.ndarray) -> np.ndarray:
-        return to_keypoints(np.einsum("trck,t->rck", window, np.float32([0.1, 0.15, 0.2, 0.25, 0.3]))[None])
+        return to_keypoints(
+            np.einsum("trck,t->rck", window, np.float32([0.1, 0.15, 0.2, 0.25, 0.3]))[None]
+        )
 
 
 def day(count: int) -> tuple[list[Frame], dict[int, dict]]:
-    """Frames and, by number, who is in them: drops, gaps, a source twice as fast for a while, persons who leave, boxes
-    that move."""
+    """Frames and, by number, who is in them: drops, gaps, a source twice as fast for a while,
+    persons who leave, boxes that move.
+    """
     rng, frames, script, number, time = np.random.default_rng(8), [], {}, -1, 0.0
     for i in range(count):
         dropped = int(rng.random() < 0.03)  # a number and its time that nobody gets
         number += 1 + dropped
-        time += (1 / 60 if i % 1000 >= 800 else 1 / 30) * (1 + dropped) + (0.4 if i % 457 == 456 else 0)
+        time += (1 / 60 if i % 1000 >= 800 else 1 / 30) * (1 + dropped) + (
+            0.4 if i % 457 == 456 else 0
+        )
         frames.append(Frame(number, time, BLANK))
         step = i % 400  # the same poses come back: what is seen of them is worked out once
         points = standing(200 + 2 * abs(step - 200), 180, height=160 + 40 * np.sin(step / 30))
@@ -42,7 +49,9 @@ def day(count: int) -> tuple[list[Frame], dict[int, dict]]:
 
 
 def offline(frames: list[Frame], script: dict[int, dict], refiner, which: int = 1):
-    """(frame, keypoints in cells, box) by whole windows: stretches first, then boxes, then windows of every nth frame."""
+    """(frame, keypoints in cells, box) by whole windows: stretches first, then boxes, then windows
+    of every nth frame.
+    """
     observed, cut, phases, last, nobody = {}, [], 1, -np.inf, True
     intervals: list[float] = []
     for frame in frames:
@@ -67,12 +76,16 @@ def offline(frames: list[Frame], script: dict[int, dict], refiner, which: int = 
         for i in range(4 * n, len(stretch)):
             if i % which == 0:
                 five = seen[i - 4 * n : i + 1 : n]
-                refined = through(refiner, window_of(five, boxes[i]), [o.keypoints for o in five])[0]
+                refined = through(refiner, window_of(five, boxes[i]), [o.keypoints for o in five])[
+                    0
+                ]
                 yield stretch[i], refined, boxes[i]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("refiner", "count", "which"), [(Blend(), 10_000, 1), ("default", 1_000, 3)])
+@pytest.mark.parametrize(
+    ("refiner", "count", "which"), [(Blend(), 10_000, 1), ("default", 1_000, 3)]
+)
 def test_ten_thousand_frames_pushed_one_by_one_are_what_whole_windows_give(refiner, count, which):
     refiner = load_refiner(refiner) if isinstance(refiner, str) else refiner
     frames, script = day(count)

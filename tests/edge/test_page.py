@@ -1,4 +1,6 @@
-"""The live page: the newest picture for everybody, nothing encoded for nobody, this machine only, a clean end."""
+"""The live page: the newest picture for everybody, nothing encoded for nobody, this machine only, a
+clean end.
+"""
 
 import json
 import signal
@@ -30,7 +32,13 @@ ROOT = Path(__file__).parents[2]
 def moment(frame: int, picture: np.ndarray | None = None, **changes) -> Moment:
     """A grey picture, lighter by 10 with every frame."""
     picture = np.full((48, 64, 3), 10 * frame, np.uint8) if picture is None else picture
-    fields = {"time": frame / 30, "state": "0: tracking", "milliseconds": 12.34, "dropped": 7, **changes}
+    fields = {
+        "time": frame / 30,
+        "state": "0: tracking",
+        "milliseconds": 12.34,
+        "dropped": 7,
+        **changes,
+    }
     return Moment(picture, frame, **fields)
 
 
@@ -44,7 +52,9 @@ def page():
 def encoded(monkeypatch):
     """The pictures that were encoded."""
     pictures, jpeg = [], page_module.jpeg
-    monkeypatch.setattr(page_module, "jpeg", lambda picture: (pictures.append(picture), jpeg(picture))[1])
+    monkeypatch.setattr(
+        page_module, "jpeg", lambda picture: (pictures.append(picture), jpeg(picture))[1]
+    )
     return pictures
 
 
@@ -83,7 +93,14 @@ class Stream:
 def test_the_page_its_numbers_and_its_picture(page):
     status, headers, content = get(page)
     assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    for said in (b"<html lang=", b"<title>", b'src="stream"', b"alt=", b"prefers-color-scheme", b'name="viewport"'):
+    for said in (
+        b"<html lang=",
+        b"<title>",
+        b'src="stream"',
+        b"alt=",
+        b"prefers-color-scheme",
+        b'name="viewport"',
+    ):
         assert said in content
     assert json.loads(get(page, "/state")[2]) == {"source": "v.mp4", "state": "starting"}
     for frame in range(10, 14):
@@ -91,9 +108,18 @@ def test_the_page_its_numbers_and_its_picture(page):
         time.sleep(0.05)
     state = json.loads(get(page, "/state")[2])
     assert 0.5 < state.pop("fps") < 21
-    assert state == {"source": "v.mp4", "state": "0: tracking", "frame": 13, "time": 0.433, "milliseconds": 12.3, "dropped": 7}  # fmt: skip
+    assert state == {
+        "source": "v.mp4",
+        "state": "0: tracking",
+        "frame": 13,
+        "time": 0.433,
+        "milliseconds": 12.3,
+        "dropped": 7,
+    }
     status, headers, content = get(page, "/picture")
-    assert (status, headers["Content-Type"]) == (200, "image/jpeg") and grey(content) == pytest.approx(130, abs=2)
+    assert (status, headers["Content-Type"]) == (200, "image/jpeg") and grey(
+        content
+    ) == pytest.approx(130, abs=2)
     assert headers["Cache-Control"] == "no-store" and get(page, "/nothing")[0] == 404
 
 
@@ -156,7 +182,8 @@ def test_who_goes_away_is_forgotten_without_a_word(page, capfd):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost@evil", "[::", ""]
+    "host",
+    ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost@evil", "[::", ""],
 )
 def test_another_name_for_this_machine_is_refused(page, host):
     """A page from elsewhere whose name was pointed here would send its own name."""
@@ -211,13 +238,31 @@ def test_what_is_no_port_is_a_usage_error(port, capsys):
 
 
 def test_ctrl_c_ends_page_and_track_cleanly(tmp_path):
-    """The real command on a video that pauses for half a minute after frame 12, watched, then interrupted."""
+    """The real command on a video that pauses for half a minute after frame 12, watched, then
+    interrupted.
+    """
     video = write_video(
-        tmp_path / "v.mp4", [shapes(i) for i in range(20)], [3 * i if i > 12 else i / 10 for i in range(20)]
+        tmp_path / "v.mp4",
+        [shapes(i) for i in range(20)],
+        [3 * i if i > 12 else i / 10 for i in range(20)],
     )
     heatmaps = write_heatmaps(tmp_path / "h.npz", [standing(180 + 3 * t) for t in range(20)])
-    command = [sys.executable, "-m", "climb_edge", "track", video, "--estimator", heatmaps, "--refiner", "identity",
-               "--live", "--page", "0", "--out", tmp_path / "o"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "climb_edge",
+        "track",
+        video,
+        "--estimator",
+        heatmaps,
+        "--refiner",
+        "identity",
+        "--live",
+        "--page",
+        "0",
+        "--out",
+        tmp_path / "o",
+    ]
     run = subprocess.Popen(list(map(str, command)), cwd=ROOT, text=True, stdout=-1, stderr=-1)
     try:
         url = run.stdout.readline().split()[-1]

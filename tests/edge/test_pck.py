@@ -9,7 +9,9 @@ from edge.scene import standing
 
 
 def body() -> np.ndarray:
-    """(1, 25, 2): torso diameter exactly 100 = mean of a left side of 120 and a right side of 80."""
+    """(1, 25, 2): torso diameter exactly 100 = mean of a left side of 120 and a right side
+    of 80.
+    """
     points = np.full((1, 25, 2), 500.0)
     points[0, LEFT_SHOULDER], points[0, LEFT_HIP] = (100, 100), (100, 220)
     points[0, INDEX["right_shoulder"]], points[0, RIGHT_HIP] = (0, 100), (0, 180)
@@ -34,7 +36,10 @@ def test_a_distance_is_right_up_to_alpha_times_the_torso():
     assert [score.pooled()[str(a)][0] for a in ALPHAS] == pytest.approx([20 / 25, 22 / 25, 24 / 25])
     assert score.threshold == pytest.approx(100)
     assert score.keypoints()["left_wrist"] == {"0.05": 0, "0.1": 1, "0.2": 1}
-    assert score.keypoints()["group wrist"]["0.05"] == 0 and score.keypoints()["group ear"]["0.05"] == 1
+    assert (
+        score.keypoints()["group wrist"]["0.05"] == 0
+        and score.keypoints()["group ear"]["0.05"] == 1
+    )
 
 
 def test_a_missing_prediction_is_wrong_and_a_missing_truth_does_not_count():
@@ -59,12 +64,18 @@ def test_a_frame_without_all_torso_points_does_not_count():
 def test_nothing_counted_is_nan_not_a_crash():
     truth = [np.full((4, 25, 2), np.nan)]
     score = Score.of([np.zeros((4, 25, 2))], truth)
-    assert np.isnan(score.pooled()["0.1"]).all() and np.isnan(score.study()["0.1"]).all() and np.isnan(score.threshold)
+    assert (
+        np.isnan(score.pooled()["0.1"]).all()
+        and np.isnan(score.study()["0.1"]).all()
+        and np.isnan(score.threshold)
+    )
     assert score.keypoints() == {}
 
 
 def test_study_averages_batches_of_16_frames_each_the_same():
-    """20 frames: 16 all right, then 4 of which every second keypoint but the nose counts and none is right."""
+    """20 frames: 16 all right, then 4 of which every second keypoint but the nose counts and none
+    is right.
+    """
     truth = np.repeat(standing()[None], 20, 0)
     predicted = truth.copy()
     predicted[16:] += 1000

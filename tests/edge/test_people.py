@@ -1,4 +1,6 @@
-"""Who is who: two who cross, who is hidden for a while, who leaves; in numbers, and in a real video."""
+"""Who is who: two who cross, who is hidden for a while, who leaves; in numbers, and in a real
+video.
+"""
 
 from itertools import islice
 
@@ -26,7 +28,9 @@ def test_numbers_follow_the_motion_and_not_the_order():
     for i in range(41):
         poses = crossing(i)
         turn = [0, 1] if i % 3 else [1, 0]
-        assert who([poses[t] for t in turn], [None, None]) == ([0, 1] if i == 0 else [1 - t for t in turn])
+        assert who([poses[t] for t in turn], [None, None]) == (
+            [0, 1] if i == 0 else [1 - t for t in turn]
+        )
 
 
 def test_who_is_hidden_while_they_cross_gets_his_number_again():
@@ -37,7 +41,9 @@ def test_who_is_hidden_while_they_cross_gets_his_number_again():
         assert who(poses, [None] * len(poses)) == ([0] if hidden else [0, 1])
 
 
-@pytest.mark.parametrize(("gone", "number"), [(1, 0), (5, 0), (FORGET, 0), (FORGET + 1, 1), (50, 1)])
+@pytest.mark.parametrize(
+    ("gone", "number"), [(1, 0), (5, 0), (FORGET, 0), (FORGET + 1, 1), (50, 1)]
+)
 def test_who_is_gone_too_long_is_forgotten(gone, number):
     who = People()
     assert [who([standing()], [None]) for _ in range(5)] == [[0]] * 5
@@ -69,11 +75,15 @@ def test_numbers_are_never_given_twice():
 
 @pytest.mark.slow
 def test_a_man_and_a_woman_whose_ways_cross_keep_their_numbers_and_windows(demo_clip):
-    """The demo clip as it is: she walks left under the roof on which he walks right; in frame 128 they pass."""
+    """The demo clip as it is: she walks left under the roof on which he walks right; in frame 128
+    they pass.
+    """
     frames = islice(read_video(demo_clip), 55, 165)
     results = list(Stream(BlazePose("full", people=2), load_refiner("default")).over(frames))
     hips = {
-        person: np.stack([r.refined[[LEFT_HIP, RIGHT_HIP], :2].mean(0) for r in results if r.person == person])
+        person: np.stack(
+            [r.refined[[LEFT_HIP, RIGHT_HIP], :2].mean(0) for r in results if r.person == person]
+        )
         for person in {r.person for r in results}
     }
     assert sorted(hips) == [0, 1] and min(map(len, hips.values())) > 95
@@ -81,15 +91,21 @@ def test_a_man_and_a_woman_whose_ways_cross_keep_their_numbers_and_windows(demo_
     assert man[:, 1].max() < 480 < 600 < woman[:, 1].min()  # each always where only one of them is
     assert man[0, 0] < woman[0, 0] - 500 and man[-1, 0] > woman[-1, 0] + 300
     for path in (man, woman):
-        assert np.linalg.norm(np.diff(path, axis=0), axis=1).max() < 60  # nobody jumps to the other, 300 pixels away
+        # nobody jumps to the other, 300 pixels away
+        assert np.linalg.norm(np.diff(path, axis=0), axis=1).max() < 60
     begun = [r.frame for r in results if r.state == "warming up"]
     assert len(begun) == 8  # each four times: no window began anew
 
 
 @pytest.fixture(scope="module")
 def mirrored(demo_clip) -> list[Frame]:
-    """The walker of the demo clip and her mirror image, cut out of the still background: they cross in frame 55."""
-    images = [cv2.resize(f.image, (884, 497), interpolation=cv2.INTER_AREA) for f in islice(read_video(demo_clip), 170)]
+    """The walker of the demo clip and her mirror image, cut out of the still background: they cross
+    in frame 55.
+    """
+    images = [
+        cv2.resize(f.image, (884, 497), interpolation=cv2.INTER_AREA)
+        for f in islice(read_video(demo_clip), 170)
+    ]
     background = np.median(np.stack(images[::8]), axis=0)
     frames = []
     for i, image in enumerate(images[80:]):
@@ -109,11 +125,14 @@ def test_two_who_cross_in_a_video_do_not_exchange_states(mirrored):
     assert {r.person for r in results} == {0, 1}
     for person, direction in ((0, 1), (1, -1)):
         own = [r for r in results if r.person == person]
-        before, after = [[r for r in own if part(r.frame)] for part in (lambda f: f < 28, lambda f: f > 45)]
+        before, after = [
+            [r for r in own if part(r.frame)] for part in (lambda f: f < 28, lambda f: f > 45)
+        ]
         assert len(before) > 10 and len(after) > 30
         for keypoints in ("raw", "refined"):
             hips = np.array([getattr(r, keypoints)[:, 0].mean() for r in own])
             assert (np.sign(hips[len(before) :] - hips[0]) == direction).all()
             steps = np.diff([getattr(r, keypoints)[:, 0].mean() for r in after]) * direction
-            assert np.median(steps) > 2  # goes on in the direction it came in, and is not drawn back by the other
+            # goes on in the direction it came in, and is not drawn back by the other
+            assert np.median(steps) > 2
             assert np.abs(np.diff(hips)).max() < 130

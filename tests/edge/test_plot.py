@@ -1,4 +1,6 @@
-"""The plot of tracks whose joints, gaps and states are known: what is drawn where, and the figures beside it."""
+"""The plot of tracks whose joints, gaps and states are known: what is drawn where, and the figures
+beside it.
+"""
 
 import json
 
@@ -22,12 +24,17 @@ def write(path, results):
 
 
 def a_track(path, late=2, gap=(), person=1, count=120, shift=0.0):
-    """Every keypoint on a swing; raw trembles, refined is `late` frames late; nobody in the frames of `gap`."""
+    """Every keypoint on a swing; raw trembles, refined is `late` frames late; nobody in the frames
+    of `gap`.
+    """
     rng = np.random.default_rng(0)
 
     def swing(frame):
         t = frame / FPS
-        x, y = 300 + 80 * np.sin(2 * t) + 30 * np.sin(7 * t), 500 + 60 * np.cos(3 * t) + 20 * np.sin(8 * t)
+        x, y = (
+            300 + 80 * np.sin(2 * t) + 30 * np.sin(7 * t),
+            500 + 60 * np.cos(3 * t) + 20 * np.sin(8 * t),
+        )
         return np.tile([x + shift, y, 0.9], (25, 1))
 
     results = []
@@ -51,7 +58,9 @@ def columns(image, colour, near=40):
 
 
 def test_the_figures_are_those_of_the_joints(tmp_path):
-    raw, refined = plot([a_track(tmp_path / "a" / "track.jsonl")], ["left_wrist", "nose"], tmp_path / "p.png")
+    raw, refined = plot(
+        [a_track(tmp_path / "a" / "track.jsonl")], ["left_wrist", "nose"], tmp_path / "p.png"
+    )
     assert (raw.kind, refined.kind, raw.track) == ("raw", "refined", "a")
     assert refined.lag == pytest.approx(2000 / FPS, rel=0.15) and raw.lag == 0
     assert raw.jitter > 2 * refined.jitter > 0
@@ -61,7 +70,9 @@ def test_the_figures_are_those_of_the_joints(tmp_path):
 
 def test_lines_are_drawn_and_break_where_nobody_was_seen(tmp_path):
     gap = range(60, 90)
-    (raw, refined) = plot([a_track(tmp_path / "t.jsonl", gap=gap)], ["left_wrist"], tmp_path / "p.png")
+    raw, refined = plot(
+        [a_track(tmp_path / "t.jsonl", gap=gap)], ["left_wrist"], tmp_path / "p.png"
+    )
     assert np.isnan(refined.points[60:90]).all() and np.isfinite(refined.points[[59, 90]]).all()
     assert refined.states[60] == refined.states[89] == "lost" and raw.track == "t"
     image = pixels(tmp_path / "p.png")
@@ -73,13 +84,19 @@ def test_lines_are_drawn_and_break_where_nobody_was_seen(tmp_path):
     for start, end in ((left, at[0]), (at[1], right)):
         assert np.mean(np.isin(np.arange(round(start) + 3, round(end) - 3), found)) > 0.95
     assert len(columns(image, RAW)) > 300
-    assert (np.abs(image[160:, round(at.mean())] - STATES["lost"]).sum(-1) == 0).sum() > 250  # shaded in both panels
-    for state, place in (("warming up", left + 5), ("re-anchored", left + (right - left) * 35 / 119)):
+    # shaded in both panels
+    assert (np.abs(image[160:, round(at.mean())] - STATES["lost"]).sum(-1) == 0).sum() > 250
+    for state, place in (
+        ("warming up", left + 5),
+        ("re-anchored", left + (right - left) * 35 / 119),
+    ):
         assert (np.abs(image[160:, round(place)] - STATES[state]).sum(-1) < 4).sum() > 150
 
 
 def test_x_and_y_lie_where_their_axes_say(tmp_path):
-    """A wrist that goes right and up: the line of x rises, and so does that of y, whose axis points down."""
+    """A wrist that goes right and up: the line of x rises, and so does that of y, whose axis points
+    down.
+    """
     rows = []
     for i in range(60):
         points = np.tile([100.0 + 5 * i, 400.0 - 5 * i, 1], (25, 1))
@@ -115,7 +132,10 @@ def test_of_several_people_the_one_seen_most_or_the_one_named(tmp_path):
     both = tmp_path / "both.jsonl"
     both.write_text(rows[0].read_text() + "".join(rows[1].read_text().splitlines(True)[1:]))
     assert plot([both], ["nose"], tmp_path / "p.png")[0].track == "both, person 5"
-    assert np.isfinite(plot([both], ["nose"], tmp_path / "p.png", person=1)[0].points[:, 0, 0]).sum() == 20
+    assert (
+        np.isfinite(plot([both], ["nose"], tmp_path / "p.png", person=1)[0].points[:, 0, 0]).sum()
+        == 20
+    )
     with pytest.raises(ClimbEdgeError, match=r"person 3, found 1, 5"):
         plot([both], ["nose"], tmp_path / "p.png", person=3)
 
@@ -123,7 +143,9 @@ def test_of_several_people_the_one_seen_most_or_the_one_named(tmp_path):
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_frame_or_two_are_a_plot_too(tmp_path, count):
-    raw, refined = plot([a_track(tmp_path / "t.jsonl", count=count)], ["nose"], tmp_path / "p.png", width=800)
+    raw, refined = plot(
+        [a_track(tmp_path / "t.jsonl", count=count)], ["nose"], tmp_path / "p.png", width=800
+    )
     assert np.isnan(raw.jitter) == (count < 3) and np.isnan(refined.lag) >= (count < 3)
     assert pixels(tmp_path / "p.png").shape[1] == 800
 

@@ -1,4 +1,6 @@
-"""Refiners: identity, the shipped .tflite, and what `all`, `newest` and `centre` mean for the delay."""
+"""Refiners: identity, the shipped .tflite, and what `all`, `newest` and `centre` mean for the
+delay.
+"""
 
 import numpy as np
 import pytest
@@ -24,11 +26,15 @@ def window() -> np.ndarray:
 
 
 def test_keypoints_are_cells_and_a_score_of_the_peak():
-    points = to_keypoints(np.concatenate([render(PLACES[0], subcell=True)[..., :1] * s for s in (1, 0.5, 9, 0)], -1))
+    points = to_keypoints(
+        np.concatenate([render(PLACES[0], subcell=True)[..., :1] * s for s in (1, 0.5, 9, 0)], -1)
+    )
     assert points.shape == (4, 3)
     np.testing.assert_allclose(points[:3, :2], np.repeat(PLACES[0, :1], 3, 0), atol=0.01)
     np.testing.assert_allclose(points[3], [28, 28, 0])
-    assert points[0, 2] == pytest.approx(2 * points[1, 2]) and points[0, 2] > 0.8 and points[2, 2] == 1
+    assert (
+        points[0, 2] == pytest.approx(2 * points[1, 2]) and points[0, 2] > 0.8 and points[2, 2] == 1
+    )
     assert pytest.approx(255 / (2 * np.pi)) == PEAK
 
 
@@ -40,14 +46,18 @@ def test_identity_gives_the_newest_frame(window):
     np.testing.assert_allclose(result[0, :, :2], PLACES[4], atol=0.02)
 
 
-@pytest.mark.parametrize(("emits", "delay", "frames"), [("newest", 0, [4]), ("centre", 2, [2]), ("all", 2, [2, 3, 4])])
+@pytest.mark.parametrize(
+    ("emits", "delay", "frames"), [("newest", 0, [4]), ("centre", 2, [2]), ("all", 2, [2, 3, 4])]
+)
 def test_a_file_emits_its_frames_in_order(tmp_path, window, emits, delay, frames):
     """A graph that hands its window through: what comes out shows which frames went in where."""
     path = tmp_path / f"{emits}.tflite"
     path.write_bytes(append_contract(window_graph(emits), window_contract(emits)))
     refiner = load_refiner(str(path), 1)
     assert (refiner.delay, refiner.name) == (delay, f"{emits}.tflite")
-    np.testing.assert_array_equal(refiner.run(window)[0], window if emits == "all" else window[frames])
+    np.testing.assert_array_equal(
+        refiner.run(window)[0], window if emits == "all" else window[frames]
+    )
     result = through(refiner, window)
     assert result.shape == (len(frames), 25, 3)
     np.testing.assert_allclose(result, to_keypoints(window)[frames], atol=1e-6)
@@ -66,7 +76,9 @@ def test_the_shipped_refiner_keeps_a_still_person():
 def test_the_shipped_refiner_keeps_a_still_person_in_a_box_of_another_aspect(wider):
     points, box = standing(), pose_box(standing())
     box = box + (box[2] - box[0]) * np.array([-wider / 2, 0, wider / 2, 0])
-    refined = to_pixels(through(load_refiner("default", 1), window_of([observe(points)] * 5, box))[0, :, :2], box)
+    refined = to_pixels(
+        through(load_refiner("default", 1), window_of([observe(points)] * 5, box))[0, :, :2], box
+    )
     assert np.linalg.norm(refined - points, axis=1).max() < 0.15 * torso(points)
 
 
@@ -89,7 +101,9 @@ def test_heatmaps_of_another_kind_are_refused(spec, heatmaps, said):
 def test_a_frame_of_nan_is_gone_when_a_track_starts_anew(window):
     refiner = load_refiner("default", 1)
     through(refiner, np.concatenate([np.full_like(window[:1], np.nan), window[1:]]))
-    np.testing.assert_array_equal(through(refiner, window), through(load_refiner("default", 1), window))
+    np.testing.assert_array_equal(
+        through(refiner, window), through(load_refiner("default", 1), window)
+    )
     assert np.isfinite(through(refiner, window)).all()
 
 
@@ -101,5 +115,7 @@ def test_a_frame_of_nan_is_gone_when_the_window_has_passed_it(window):
 
 def test_a_refiner_that_asks_for_peaks_says_so_where_there_are_none(window):
     assert load_refiner("default", 1).contract["peaks"]
-    with pytest.raises(ClimbEdgeError, match="asks for the heights of the estimator's maps; pass them as `peaks`"):
+    with pytest.raises(
+        ClimbEdgeError, match="asks for the heights of the estimator's maps; pass them as `peaks`"
+    ):
         load_refiner("default", 1).run(window[0])

@@ -1,4 +1,6 @@
-"""Exports of finished results: read back by the csv module, the project's own COCO importer, pandas and supervision."""
+"""Exports of finished results: read back by the csv module, the project's own COCO importer, pandas
+and supervision.
+"""
 
 import csv
 import json
@@ -20,14 +22,18 @@ SIZE = (640, 480)
 
 @pytest.fixture
 def results():
-    """Frames 3 to 0: person 0 in all but the second; person 4 in the last, with an unknown wrist, an unsure nose and an
-    ankle outside the frame."""
+    """Frames 3 to 0: person 0 in all but the second; person 4 in the last, with an unknown wrist,
+    an unsure nose and an ankle outside the frame.
+    """
     rng = np.random.default_rng(0)
 
     def pose():
         return np.c_[rng.uniform(20, 400, (25, 2)), rng.uniform(0.3, 1, 25)].astype(np.float32)
 
-    every = [Result(i, i / 30, 0, "tracking", 0, np.array([1.0, 2, 3, 4]), pose(), pose()) for i in (3, 2, 0)]
+    every = [
+        Result(i, i / 30, 0, "tracking", 0, np.array([1.0, 2, 3, 4]), pose(), pose())
+        for i in (3, 2, 0)
+    ]
     other = pose()
     other[INDEX["left_wrist"]] = np.nan
     other[INDEX["nose"], 2] = 0.1
@@ -38,13 +44,23 @@ def results():
 def test_a_line_is_read_back_as_it_was(results):
     for result in results:
         again = from_line(json.loads(json.dumps(line(result))))
-        assert (again.frame, again.person, again.state) == (result.frame, result.person, result.state)
+        assert (again.frame, again.person, again.state) == (
+            result.frame,
+            result.person,
+            result.state,
+        )
         assert again.time == pytest.approx(result.time, abs=1e-6)
         for name in ("bbox", "raw", "refined"):
             one, two = getattr(again, name), getattr(result, name)
             assert (one is None) == (two is None)
             assert one is None or one == pytest.approx(two, abs=1e-3, nan_ok=True)
-    assert [(r.frame, r.person) for r in as_results(results)] == [(0, 0), (1, None), (2, 0), (3, 0), (3, 4)]
+    assert [(r.frame, r.person) for r in as_results(results)] == [
+        (0, 0),
+        (1, None),
+        (2, 0),
+        (3, 0),
+        (3, 4),
+    ]
 
 
 @pytest.mark.parametrize("row", [{}, {"frame": 1}, "text", 3])
@@ -61,9 +77,16 @@ def test_rows_are_flat_and_name_every_keypoint(results):
     assert [rows[7][n] for n in ("refined_x", "refined_y", "refined_score")] == pytest.approx(
         first.refined[7], abs=1e-4
     )
-    assert [rows[7][n] for n in ("raw_x", "raw_y", "raw_score")] == pytest.approx(first.raw[7], abs=1e-4)
+    assert [rows[7][n] for n in ("raw_x", "raw_y", "raw_score")] == pytest.approx(
+        first.raw[7], abs=1e-4
+    )
     lost = rows[25]
-    assert (lost["frame"], lost["state"], lost["person"], lost["keypoint"]) == (1, "lost", None, None)
+    assert (lost["frame"], lost["state"], lost["person"], lost["keypoint"]) == (
+        1,
+        "lost",
+        None,
+        None,
+    )
     wrist = rows[-25 + INDEX["left_wrist"]]
     assert (wrist["person"], wrist["refined_x"], wrist["raw_x"]) == (4, None, None)
     assert as_rows([]) == [] and as_rows([line(r) for r in results])[7].keys() == rows[7].keys()
@@ -80,7 +103,9 @@ def test_csv_holds_the_rows(tmp_path, results):
     write_csv(tmp_path / "t.csv", results)
     with open(tmp_path / "t.csv", encoding="utf-8", newline="") as stream:
         found = list(csv.DictReader(stream))
-    expected = [{k: "" if v is None else str(v) for k, v in row.items()} for row in as_rows(results)]
+    expected = [
+        {k: "" if v is None else str(v) for k, v in row.items()} for row in as_rows(results)
+    ]
     assert found == expected
 
 
@@ -100,15 +125,24 @@ def test_coco_says_what_is_hidden_and_what_is_unknown(tmp_path, results):
     (one,), (image,), (category,) = content["annotations"], content["images"], content["categories"]
     points = np.array(one["keypoints"]).reshape(25, 3)
     assert points[INDEX["left_wrist"]].tolist() == [0, 0, 0] and one["num_keypoints"] == 24
-    assert points[INDEX["nose"], 2] == points[INDEX["left_ankle"], 2] == 1 and (points[:, 2] == 2).sum() == 22
+    assert (
+        points[INDEX["nose"], 2] == points[INDEX["left_ankle"], 2] == 1
+        and (points[:, 2] == 2).sum() == 22
+    )
     known = np.delete(results[3].refined, INDEX["left_wrist"], 0)
     low, high = known[:, :2].min(0), np.minimum(known[:, :2].max(0), SIZE)
     assert one["bbox"] == pytest.approx([*low, *(high - low)], abs=2e-3)
     assert one["area"] == pytest.approx(np.prod(high - low), rel=1e-4)
     assert one["score"] == pytest.approx(known[:, 2].mean(), abs=1e-4)
-    assert (one["track_id"], one["image_id"], one["category_id"]) == (4, image["id"], category["id"])
+    assert (one["track_id"], one["image_id"], one["category_id"]) == (
+        4,
+        image["id"],
+        category["id"],
+    )
     assert image == {"id": 4, "file_name": "climb.mp4/000003.jpg", "width": 640, "height": 480}
-    assert category["keypoints"] == list(KEYPOINTS) and category["skeleton"] == [[a + 1, b + 1] for a, b in BONES]
+    assert category["keypoints"] == list(KEYPOINTS) and category["skeleton"] == [
+        [a + 1, b + 1] for a, b in BONES
+    ]
     assert np.min(category["skeleton"]) >= 1 and np.max(category["skeleton"]) <= 25
 
 
@@ -145,15 +179,25 @@ def test_without_supervision_the_error_says_how_to_get_it(monkeypatch, results):
 
 
 @pytest.mark.parametrize("scores", ["confidence", "keypoint_confidence"])
-def test_supervision_gets_its_own_shapes_under_the_name_its_release_knows(monkeypatch, results, scores):
+def test_supervision_gets_its_own_shapes_under_the_name_its_release_knows(
+    monkeypatch, results, scores
+):
     scope = {}
-    exec(f"def KeyPoints(xy, class_id=None, {scores}=None, data=None): return dict(locals())", scope)
-    monkeypatch.setitem(sys.modules, "supervision", types.SimpleNamespace(KeyPoints=scope["KeyPoints"]))
+    exec(
+        f"def KeyPoints(xy, class_id=None, {scores}=None, data=None): return dict(locals())", scope
+    )
+    monkeypatch.setitem(
+        sys.modules, "supervision", types.SimpleNamespace(KeyPoints=scope["KeyPoints"])
+    )
     points = as_supervision(results)
     assert (
-        points["xy"].shape == (4, 25, 2) and points[scores].shape == (4, 25) and points["class_id"].tolist() == [0] * 4
+        points["xy"].shape == (4, 25, 2)
+        and points[scores].shape == (4, 25)
+        and points["class_id"].tolist() == [0] * 4
     )
-    assert points["data"]["frame"].tolist() == [0, 2, 3, 3] and points["data"]["person"].tolist() == [0, 0, 0, 4]
+    assert points["data"]["frame"].tolist() == [0, 2, 3, 3] and points["data"][
+        "person"
+    ].tolist() == [0, 0, 0, 4]
     assert points["xy"][0] == pytest.approx(results[2].refined[:, :2])
     assert as_supervision([])["xy"].shape == (0, 25, 2)
 

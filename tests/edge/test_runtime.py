@@ -1,4 +1,6 @@
-"""Sessions: which runtime and which hardware computes, why, and that all of them give the same numbers."""
+"""Sessions: which runtime and which hardware computes, why, and that all of them give the same
+numbers.
+"""
 
 import os
 import subprocess
@@ -41,7 +43,12 @@ def in_interpreter(python, code: str, *flags: str, **environment) -> str:
     code = f"import sys; sys.path.append({str(ROOT)!r})\n{code}"
     kept = {k: v for k, v in os.environ.items() if k != RUNTIME_VARIABLE} | environment
     done = subprocess.run(
-        [python, *flags, "-c", code], capture_output=True, text=True, timeout=120, env=kept, check=False
+        [python, *flags, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=kept,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-600:]
     return done.stdout.strip()
@@ -64,11 +71,19 @@ except ClimbEdgeError as error:
 
 def steps(session: Session, count: int = 20) -> list[list[np.ndarray]]:
     """Outputs of a step graph on golden frames, its state handed on from zeros."""
-    peaks = golden_peaks(count) if asks_for_peaks([d["shape"].tolist() for d in session.inputs]) else [None] * count
+    peaks = (
+        golden_peaks(count)
+        if asks_for_peaks([d["shape"].tolist() for d in session.inputs])
+        else [None] * count
+    )
     state, outputs = None, []
     for frame, heights in zip(golden_frames(count), peaks, strict=True):
         entering = to_inputs(frame, heights)
-        state = [np.zeros(d["shape"], np.float32) for d in session.inputs[len(entering) :]] if state is None else state
+        state = (
+            [np.zeros(d["shape"], np.float32) for d in session.inputs[len(entering) :]]
+            if state is None
+            else state
+        )
         outputs.append(session.run(*entering, *state))
         state = outputs[-1][1:]
     return outputs
@@ -88,16 +103,25 @@ def test_a_runtime_is_chosen_by_name(monkeypatch):
     monkeypatch.setenv(RUNTIME_VARIABLE, "litert")
     assert Session(default_path(), 1).runtime.startswith("ai-edge-litert")
     monkeypatch.setenv(RUNTIME_VARIABLE, "tensorrt")
-    with pytest.raises(ClimbEdgeError, match="CLIMB_EDGE_RUNTIME 'tensorrt': expected one of litert, tflite-runtime"):
+    with pytest.raises(
+        ClimbEdgeError,
+        match="CLIMB_EDGE_RUNTIME 'tensorrt': expected one of litert, tflite-runtime",
+    ):
         Session(default_path(), 1)
-    assert Session(default_path(), 1, runtime="litert").runtime.startswith("ai-edge-litert")  # an argument wins
+    # an argument wins
+    assert Session(default_path(), 1, runtime="litert").runtime.startswith("ai-edge-litert")
 
 
 def test_a_runtime_that_is_missing_is_said_with_what_to_install():
     none = in_interpreter(sys.executable, hiding("ai_edge_litert", "tflite_runtime"))
     assert none.startswith("no TFLite runtime is installed here; run `pip install ai-edge-litert`")
-    named = in_interpreter(sys.executable, hiding("tflite_runtime"), **{RUNTIME_VARIABLE: "tflite-runtime"})
-    assert named.startswith("tflite-runtime is not installed here") and "tflite-runtime==2.14.0" in named
+    named = in_interpreter(
+        sys.executable, hiding("tflite_runtime"), **{RUNTIME_VARIABLE: "tflite-runtime"}
+    )
+    assert (
+        named.startswith("tflite-runtime is not installed here")
+        and "tflite-runtime==2.14.0" in named
+    )
 
 
 @pytest.mark.skipif(not SECOND.is_file(), reason="needs `make second-runtime` with Python 3.11")
@@ -174,9 +198,14 @@ def test_the_gpu_agrees_with_the_cpu_over_20_frames_with_the_state_handed_on(vul
     refiner, session = TFLiteRefiner(default_path(), 1, device="gpu"), Session(default_path(), 1)
     assert refiner.backend.startswith("gpu, WebGPU, ") and refiner.reason == "asked for"
     agree(refiner._session, session)
-    with pytest.raises(ClimbEdgeError, match=r"expected float32 \(1, 56, 56, 25\), found float32 \(56, 56, 25\)"):
-        refiner._session.run(golden_frames(1)[0], *(np.zeros(d["shape"], np.float32) for d in session.inputs[1:]))
-    assert isolated._named_driver() == DRIVER_NAMED  # the software driver is lent to this process, not left in it
+    with pytest.raises(
+        ClimbEdgeError, match=r"expected float32 \(1, 56, 56, 25\), found float32 \(56, 56, 25\)"
+    ):
+        refiner._session.run(
+            golden_frames(1)[0], *(np.zeros(d["shape"], np.float32) for d in session.inputs[1:])
+        )
+    # the software driver is lent to this process, not left in it
+    assert isolated._named_driver() == DRIVER_NAMED
 
 
 @pytest.mark.network
@@ -191,11 +220,17 @@ def agree(found: Session, expected: Session) -> None:
     assert (found.backend[:4], expected.backend[:4]) == ("gpu,", "cpu,")
     for a, b in zip(steps(found), steps(expected), strict=True):
         for x, y in zip(a, b, strict=True):
-            assert x.shape == y.shape and np.abs(y).max() > 0 and np.abs(x - y).max() <= 1e-5 * np.abs(y).max()
+            assert (
+                x.shape == y.shape
+                and np.abs(y).max() > 0
+                and np.abs(x - y).max() <= 1e-5 * np.abs(y).max()
+            )
 
 
 def recurrent_graph() -> bytes:
-    """A refiner's step: result = tanh(convolution of the frame + state), new state = result - state."""
+    """A refiner's step: result = tanh(convolution of the frame + state), new state = result -
+    state.
+    """
     rng, stride = np.random.default_rng(0), {"strideH": 1, "strideW": 1, "padding": 0}
     stride |= {"dilationHFactor": 1, "dilationWFactor": 1}
     frame = (1, 56, 56, 25)
@@ -225,14 +260,20 @@ def test_a_gpu_with_other_numbers_than_the_golden_ones_is_not_used(vulkan, shipp
     graph, golden = shipped
     tampered = golden | {"samples": [[s, i, 1.1 * value] for s, i, value in golden["samples"]]}
     session = open_session(graph, tampered, "gpu", 1)
-    assert session.backend == CPU and session.reason.startswith("GPU refused: on the golden input WebGPU, ")
+    assert session.backend == CPU and session.reason.startswith(
+        "GPU refused: on the golden input WebGPU, "
+    )
     assert session.reason.endswith("of the scale away, at most 0.002 is allowed")
     assert steps(session, 1)[0][0].any()
 
 
 @pytest.mark.network
 def test_a_graph_that_the_gpu_does_not_take_runs_on_the_cpu(vulkan, shipped):
-    stride = {f"stride{axis}": 1 for axis in "DHW"} | {f"dilation{axis}Factor": 1 for axis in "DHW"} | {"padding": 0}
+    stride = (
+        {f"stride{axis}": 1 for axis in "DHW"}
+        | {f"dilation{axis}Factor": 1 for axis in "DHW"}
+        | {"padding": 0}
+    )
     frame, clip, kernel = (1, 56, 56, 25), (1, 1, 56, 56, 25), np.full((1, 1, 1, 25, 25), 0.04)
     graph = graph_of(
         [frame, np.array(clip), clip, kernel, np.zeros(25), clip, np.array(frame), frame],
@@ -245,7 +286,9 @@ def test_a_graph_that_the_gpu_does_not_take_runs_on_the_cpu(vulkan, shipped):
         {"y": 7},
     )
     session = open_session(graph, golden_test(Session(graph, 1), 1e-5), "gpu", 1)
-    assert session.backend.startswith("cpu, ") and session.reason.startswith("GPU refused: refused: CONV_3D")
+    assert session.backend.startswith("cpu, ") and session.reason.startswith(
+        "GPU refused: refused: CONV_3D"
+    )
 
 
 def test_a_gpu_that_kills_its_process_or_hangs_does_not_take_the_app_down(shipped, monkeypatch):
@@ -254,8 +297,13 @@ def test_a_gpu_that_kills_its_process_or_hangs_does_not_take_the_app_down(shippe
     died = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
     monkeypatch.setattr(isolated, "_command", lambda folder: [sys.executable, "-c", died])
     session = open_session(graph, golden, "auto", 1)
-    assert (session.backend, session.reason) == (CPU, "auto: GPU refused: crashed: SIGSEGV while starting")
-    monkeypatch.setattr(isolated, "_command", lambda folder: [sys.executable, "-c", "import time; time.sleep(60)"])
+    assert (session.backend, session.reason) == (
+        CPU,
+        "auto: GPU refused: crashed: SIGSEGV while starting",
+    )
+    monkeypatch.setattr(
+        isolated, "_command", lambda folder: [sys.executable, "-c", "import time; time.sleep(60)"]
+    )
     monkeypatch.setattr(backend, "TIME_LIMIT", 0.5)
     reason = open_session(graph, golden, "gpu", 1).reason
     assert reason == "GPU refused: timed out: no result in 0.5 s while starting"
@@ -264,7 +312,10 @@ def test_a_gpu_that_kills_its_process_or_hangs_does_not_take_the_app_down(shippe
 def test_what_cannot_be_tried_says_why(shipped, tmp_path, monkeypatch):
     graph, golden = shipped
     none = open_session(graph, None, "gpu", 1)
-    assert (none.backend, none.reason) == (CPU, "GPU refused: the graph has no golden test to check it by")
+    assert (none.backend, none.reason) == (
+        CPU,
+        "GPU refused: the graph has no golden test to check it by",
+    )
     for variable in ("VK_ICD_FILENAMES", "VK_DRIVER_FILES"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("CLIMB_EDGE_CACHE", str(tmp_path))
@@ -274,14 +325,21 @@ def test_what_cannot_be_tried_says_why(shipped, tmp_path, monkeypatch):
 @pytest.mark.network
 def test_a_graph_of_other_inputs_than_a_refiners_is_refused_not_raised(vulkan, shipped):
     graph = graph_of([SHAPE, SHAPE], [("TANH", [0], 1, None)], {"x": 0}, {"y": 1})
-    assert "GPU refused: graph: run 0: expected inputs" in open_session(graph, shipped[1], "gpu", 1).reason
+    assert (
+        "GPU refused: graph: run 0: expected inputs"
+        in open_session(graph, shipped[1], "gpu", 1).reason
+    )
 
 
 def test_a_file_computed_wrongly_is_refused_on_the_cpu_too(shipped, tmp_path):
     graph, contract = read_model(default_path())
-    golden = contract["golden"] | {"samples": [[s, i, 1.1 * value] for s, i, value in contract["golden"]["samples"]]}
+    golden = contract["golden"] | {
+        "samples": [[s, i, 1.1 * value] for s, i, value in contract["golden"]["samples"]]
+    }
     (tmp_path / "m.tflite").write_bytes(append_contract(graph, contract | {"golden": golden}))
-    with pytest.raises(ClimbEdgeError, match=r"on the golden input this runtime \(ai-edge-litert 2"):
+    with pytest.raises(
+        ClimbEdgeError, match=r"on the golden input this runtime \(ai-edge-litert 2"
+    ):
         TFLiteRefiner(tmp_path / "m.tflite", 1)
 
 
@@ -292,12 +350,17 @@ def test_int8_inputs_and_outputs_are_quantized_by_their_scales():
     session = Session(int8_graph(), 1)
     values = np.linspace(-1, 1, 8, dtype=np.float32).reshape(1, 8)
     (entering,) = session.entering(values)
-    assert entering.dtype == np.int8 and entering.tolist() == [np.round(values[0] / 0.02 + 3).astype(int).tolist()]
+    assert entering.dtype == np.int8 and entering.tolist() == [
+        np.round(values[0] / 0.02 + 3).astype(int).tolist()
+    ]
     assert session.entering(entering)[0] is entering  # integers are left alone
     (found,) = session.run(values)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, np.maximum(values, 0), atol=0.02)
-    assert open_session(int8_graph(), {}, "gpu", 1).reason == "GPU refused: its inputs or outputs are integers"
+    assert (
+        open_session(int8_graph(), {}, "gpu", 1).reason
+        == "GPU refused: its inputs or outputs are integers"
+    )
     kept = Session(int8_graph(), 1, keep=True)
     kept.run(values)
     assert {name: zero for name, _, zero in kept.integers()} == {"t0": 3, "t1": 3}
@@ -308,7 +371,9 @@ def int8_graph() -> bytes:
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromPackedBuf(graph_of([(1, 8), (1, 8)], [("RELU", [0], 1, None)], {"x": 0}, {"y": 1}))
+    model = schema.ModelT.InitFromPackedBuf(
+        graph_of([(1, 8), (1, 8)], [("RELU", [0], 1, None)], {"x": 0}, {"y": 1})
+    )
     for tensor in model.subgraphs[0].tensors:
         tensor.type, tensor.quantization = schema.TensorType.INT8, schema.QuantizationParametersT()
         tensor.quantization.scale, tensor.quantization.zeroPoint = [0.02], [3]

@@ -17,18 +17,56 @@ from climb_edge.pose.skeleton import (
 )
 
 COCO = (
-    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
-    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
     "right_ankle",
-)  # fmt: skip
+)
 PENN = (
-    "nose", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip",
-    "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
-)  # fmt: skip
+    "nose",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+)
 JHMDB = (
-    "neck", "belly", "face", "right_shoulder", "left_shoulder", "right_hip", "left_hip", "right_elbow", "left_elbow",
-    "right_knee", "left_knee", "right_wrist", "left_wrist", "right_ankle", "left_ankle",
-)  # fmt: skip
+    "neck",
+    "belly",
+    "face",
+    "right_shoulder",
+    "left_shoulder",
+    "right_hip",
+    "left_hip",
+    "right_elbow",
+    "left_elbow",
+    "right_knee",
+    "left_knee",
+    "right_wrist",
+    "left_wrist",
+    "right_ankle",
+    "left_ankle",
+)
 
 
 def test_mirror_is_an_involution_that_swaps_sides():
@@ -54,7 +92,9 @@ def test_groups_hold_every_keypoint_once():
         assert {int(MIRROR[i]) for i in members} == set(members)
 
 
-@pytest.mark.parametrize(("names", "mapping"), [(COCO, FROM_COCO17), (PENN, FROM_PENN13), (JHMDB, FROM_JHMDB15)])
+@pytest.mark.parametrize(
+    ("names", "mapping"), [(COCO, FROM_COCO17), (PENN, FROM_PENN13), (JHMDB, FROM_JHMDB15)]
+)
 def test_mappings_land_on_the_same_name(names, mapping):
     points = np.arange(2 * len(names), dtype=np.float32).reshape(1, -1, 2)
     mapped = to_25(points, mapping)
@@ -67,4 +107,5 @@ def test_mappings_land_on_the_same_name(names, mapping):
 def test_blazepose_landmarks_without_eyes_and_mouth():
     assert sorted(set(range(33)) - set(FROM_BLAZEPOSE33.tolist())) == [1, 2, 3, 4, 5, 6, 9, 10]
     left = [i for i, name in enumerate(KEYPOINTS) if name.startswith("left_")]
-    assert all(FROM_BLAZEPOSE33[i] % 2 == 1 for i in left)  # BlazePose numbers the left odd from the ears on
+    # BlazePose numbers the left odd from the ears on
+    assert all(FROM_BLAZEPOSE33[i] % 2 == 1 for i in left)

@@ -1,4 +1,6 @@
-"""Filters where a refiner stands: what comes out when, what a moved box changes, what is refused."""
+"""Filters where a refiner stands: what comes out when, what a moved box changes, what is
+refused.
+"""
 
 import numpy as np
 import pytest
@@ -27,7 +29,9 @@ def streamed(refiner, script=trembling, frames=None, **options) -> list:
     return sorted(results, key=lambda r: r.frame)
 
 
-@pytest.mark.parametrize("spec", ["mean:reach=2", "median:reach=1", "gaussian:reach=4,sigma=2", "savitzky_golay"])
+@pytest.mark.parametrize(
+    "spec", ["mean:reach=2", "median:reach=1", "gaussian:reach=4,sigma=2", "savitzky_golay"]
+)
 @pytest.mark.parametrize(("emits", "delay"), [("newest", 0), ("centre", 2)])
 def test_a_filter_sees_the_last_five_frames_wherever_the_box_goes(spec, emits, delay):
     refiner = load_refiner(f"{spec}{',' if ':' in spec else ':'}emits={emits}")
@@ -39,7 +43,10 @@ def test_a_filter_sees_the_last_five_frames_wherever_the_box_goes(spec, emits, d
         first = r.frame + delay - 4
         expected = get(spec)(raw[first : first + 5])[4 - delay]
         assert np.abs(r.refined[:, :2] - expected).max() < 1e-3
-    assert np.abs(np.diff([r.refined[:, :2] for r in results[4:-4]], 2, 0)).mean() < np.abs(np.diff(raw, 2, 0)).mean()
+    assert (
+        np.abs(np.diff([r.refined[:, :2] for r in results[4:-4]], 2, 0)).mean()
+        < np.abs(np.diff(raw, 2, 0)).mean()
+    )
 
 
 @pytest.mark.parametrize("rule", [{}, {"rule": STUDY}])
@@ -56,7 +63,9 @@ def test_speed_of_one_euro_is_in_shares_of_the_box():
     def nearer(scale):
         return [
             r.refined[:, :2] / scale
-            for r in streamed(load_refiner("one_euro:beta=5"), lambda i: scale * standing(20 + i, 18, 20))
+            for r in streamed(
+                load_refiner("one_euro:beta=5"), lambda i: scale * standing(20 + i, 18, 20)
+            )
         ]
 
     np.testing.assert_allclose(nearer(20), nearer(5), atol=0.05)
@@ -101,11 +110,17 @@ def test_maps_that_are_none_are_refused():
 
 
 def test_a_fast_source_is_filtered_at_the_filters_rate():
-    """Each half of 60 frames a second as a source of 30; the first frame is alone, before the pace is known."""
+    """Each half of 60 frames a second as a source of 30; the first frame is alone, before the pace
+    is known.
+    """
     spec = "one_euro:min_cutoff=1,beta=0"
     results = streamed(load_refiner(spec), frames=frames_at(*(i / 60 for i in range(COUNT))))
     raw = np.stack([r.raw[:, :2] for r in results])
     for start in (1, 2):
         expected = get(spec)(raw[start::2], fps=30.0)
         for i, r in enumerate(results[start::2]):
-            assert r.state == "warming up" if i < 4 else np.abs(r.refined[:, :2] - expected[i]).max() < 1e-3
+            assert (
+                r.state == "warming up"
+                if i < 4
+                else np.abs(r.refined[:, :2] - expected[i]).max() < 1e-3
+            )

@@ -56,7 +56,8 @@ def test_a_map_of_no_numbers_shows_nothing_and_is_in_no_later_result(number):
 
     found, clean = through_the_default(Broken(everybody)), through_the_default(Scripted(everybody))
     assert np.isfinite(found).all()
-    np.testing.assert_allclose(found[7, 3, :2], clean[7, 3, :2], atol=15)  # out of the four frames that show it
+    # out of the four frames that show it
+    np.testing.assert_allclose(found[7, 3, :2], clean[7, 3, :2], atol=15)
     others = np.arange(K) != 3
     np.testing.assert_allclose(found[:, others, :2], clean[:, others, :2], atol=3)
 
@@ -64,7 +65,8 @@ def test_a_map_of_no_numbers_shows_nothing_and_is_in_no_later_result(number):
 @pytest.mark.parametrize("refiner", [Identity(), Late()])
 def test_warms_up_then_tracks(refiner):
     results = run(Stream(Scripted(everybody), refiner), steady(9))
-    # a refined result needs 5 frames of window: without delay from frame 5 on, with 2 frames of delay from frame 3 on
+    # a refined result needs 5 frames of window: without delay from frame 5 on, with 2 frames of
+    # delay from frame 3 on
     first = 4 - refiner.delay
     assert [r.state for r in results] == ["warming up"] * first + ["tracking"] * (9 - first)
     assert all(r.delay == refiner.delay for r in results)
@@ -78,7 +80,9 @@ def test_every_frame_gives_one_result_per_person_with_its_own_time(refiner, coun
     """Two persons, the second from frame 3 on and not in frames 8 and 9."""
 
     def script(index):
-        second = {1: standing(500 - index, height=150)} if index >= 3 and index not in (8, 9) else {}
+        second = (
+            {1: standing(500 - index, height=150)} if index >= 3 and index not in (8, 9) else {}
+        )
         return {0: walking(index), **second}
 
     frames = frames_at(*(0.01 * i + 0.001 * i * i for i in range(count)))
@@ -88,7 +92,8 @@ def test_every_frame_gives_one_result_per_person_with_its_own_time(refiner, coun
     for r in results:
         assert r.time == frames[r.frame].time
         truth = script(r.frame)[r.person]
-        assert np.linalg.norm(r.refined[:, :2] - truth, axis=1).max() < 1.5  # the frame's own pose, not a neighbour's
+        # the frame's own pose, not a neighbour's
+        assert np.linalg.norm(r.refined[:, :2] - truth, axis=1).max() < 1.5
         assert np.linalg.norm(r.raw[:, :2] - truth, axis=1).max() < 0.1
 
 
@@ -110,7 +115,9 @@ def test_a_delayed_refiner_comes_late_and_the_end_flushes():
 def test_a_gap_resets():
     times = [0, 0.03, 0.06, 0.09, 0.12, 0.15, 0.41, 0.44, 0.47, 0.5, 0.53]
     results = run(Stream(Scripted(everybody), Identity()), frames_at(*times))
-    assert [r.state for r in results] == ["warming up"] * 4 + ["tracking"] * 2 + ["warming up"] * 4 + ["tracking"]
+    assert [r.state for r in results] == ["warming up"] * 4 + ["tracking"] * 2 + [
+        "warming up"
+    ] * 4 + ["tracking"]
     shorter = [t - 0.05 * (t > 0.3) for t in times]  # 0.21 s: no gap yet
     states = [r.state for r in run(Stream(Scripted(everybody), Identity()), frames_at(*shorter))]
     assert states == ["warming up"] * 4 + ["tracking"] * 7
@@ -120,8 +127,13 @@ def test_a_gap_gives_what_was_waiting():
     late = Late()
     results = run(Stream(Scripted(everybody), late), frames_at(0, 0.1, 0.2, 0.3, 0.4, 2.0))
     assert [(r.frame, r.state) for r in results] == [
-        (0, "warming up"), (1, "warming up"), (2, "tracking"), (3, "tracking"), (4, "tracking"), (5, "warming up"),
-    ]  # fmt: skip
+        (0, "warming up"),
+        (1, "warming up"),
+        (2, "tracking"),
+        (3, "tracking"),
+        (4, "tracking"),
+        (5, "warming up"),
+    ]
 
 
 @pytest.mark.parametrize("refiner", [Identity(), Late()])
@@ -140,11 +152,18 @@ def test_a_person_lost_and_found_starts_again(refiner):
     )
     assert [r.person for r in results] == [0] * 7 + [None] * 2 + [1] * 7
     lost = results[7]
-    assert lost.raw is None and lost.refined is None and lost.bbox is None and lost.time == pytest.approx(7 / 30)
+    assert (
+        lost.raw is None
+        and lost.refined is None
+        and lost.bbox is None
+        and lost.time == pytest.approx(7 / 30)
+    )
 
 
 def reaching(index: int) -> np.ndarray:
-    """A still, small person who stretches one arm out in frames 7 to 9 and so moves the box twice."""
+    """A still, small person who stretches one arm out in frames 7 to 9 and so moves the box
+    twice.
+    """
     points = standing(100.3, 100.7, height=60)
     if index >= 7:
         points[7] += (12 * min(index - 6, 3), -5)
@@ -163,7 +182,9 @@ def test_re_anchoring_replays_so_that_who_is_still_stays_still():
 
 @pytest.mark.parametrize("rule", [STICKY, STUDY])
 def test_streaming_equals_offline(rule):
-    """Every window is the last five observations warped into the result's box, however the box moved before."""
+    """Every window is the last five observations warped into the result's box, however the box
+    moved before.
+    """
     late, count = Late(), 16
     stream = Stream(Scripted(lambda i: {0: reaching(i)}), late, rule)
     boxes = []
@@ -217,12 +238,15 @@ def test_a_box_that_moves_during_warm_up_does_not_shorten_it():
     np.testing.assert_array_equal(late.windows[0], window_of(observations, box))
 
 
-@pytest.mark.parametrize(("fps", "phases"), [(24, 1), (30, 1), (40, 1), (60, 2), (120, 4), (240, 8), (1000, 8)])
+@pytest.mark.parametrize(
+    ("fps", "phases"), [(24, 1), (30, 1), (40, 1), (60, 2), (120, 4), (240, 8), (1000, 8)]
+)
 def test_a_fast_source_is_taken_apart_into_phases_of_the_refiners_rate(fps, phases):
     count, late = 8 * phases + 2, Late()
     results = run(Stream(Scripted(everybody), late), steady(count, fps))
     assert [r.frame for r in results] == list(range(count))
-    begin = 1 if phases > 1 else 0  # the pace is known from the second frame on: the first is given as it was seen
+    # the pace is known from the second frame on: the first is given as it was seen
+    begin = 1 if phases > 1 else 0
     warm = begin + 2 * phases
     assert [r.state == "warming up" for r in results] == [i < warm for i in range(count)]
     assert all(r.delay == 2 * phases for r in results[begin:])
@@ -247,9 +271,9 @@ def test_a_camera_that_stutters_keeps_its_pace():
         dropped = rng.random() < 0.1
         times.append(times[-1] + (1 + dropped) / 30 + rng.normal(0, 0.004))
     results = run(Stream(Scripted(everybody), Late()), frames_at(*times))
-    assert [r.state == "warming up" for r in results] == [True] * 2 + [False] * 199 and {r.delay for r in results} == {
-        2
-    }
+    assert [r.state == "warming up" for r in results] == [True] * 2 + [False] * 199 and {
+        r.delay for r in results
+    } == {2}
 
 
 def test_when_the_pace_changes_the_windows_begin_anew():
@@ -258,7 +282,9 @@ def test_when_the_pace_changes_the_windows_begin_anew():
     assert [r.frame for r in results] == list(range(49)) and [r.time for r in results] == times
     states = [r.state for r in results]
     changed = states.index("warming up", 5)
-    assert 20 < changed <= 25 and states[changed:] == ["warming up"] * 8 + ["tracking"] * (49 - changed - 8)
+    assert 20 < changed <= 25 and states[changed:] == ["warming up"] * 8 + ["tracking"] * (
+        49 - changed - 8
+    )
 
 
 def test_settled_tells_which_frames_are_complete():

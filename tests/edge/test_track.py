@@ -26,7 +26,16 @@ from climb_edge.tracking import overlay as overlay_module
 from climb_edge.tracking.overlay import Overlay
 from climb_edge.tracking.track import track
 from climb_edge.tracking.track_file import SCHEMA, header, line, read_lines, write_lines
-from edge.scene import Late, Scripted, clip_set, standing, write_clips, write_heatmaps, write_shapes, write_video
+from edge.scene import (
+    Late,
+    Scripted,
+    clip_set,
+    standing,
+    write_clips,
+    write_heatmaps,
+    write_shapes,
+    write_video,
+)
 
 
 def result(frame: int = 0, person: int | None = 0, shift: float = 0.0) -> Result:
@@ -42,7 +51,8 @@ def test_overlay_draws_raw_on_the_left_and_refined_on_the_right():
     left, right = drawn[:, :400], drawn[:, 400:]
     wrist = np.round(standing()[7]).astype(int)
     assert (left[wrist[1], wrist[0]] == 255).all() and (right[wrist[1], wrist[0] + 60] == 255).all()
-    thumb = np.round(standing()[14]).astype(int)  # the outermost on the right-hand side that nothing covers
+    # the outermost on the right-hand side that nothing covers
+    thumb = np.round(standing()[14]).astype(int)
     assert (left[thumb[1], thumb[0]] == 255).all() and (right[thumb[1], thumb[0]] == 128).all()
     empty = Overlay("model").draw(image, [Result(0, 0.0)])
     assert (empty[40:320] == 128).all() and (empty != 128).any()  # titles and state only
@@ -66,7 +76,12 @@ def test_overlay_tells_box_rate_delay_state_and_confidence(monkeypatch):
         late = replace(result(i), delay=2, bbox=np.array([20.0, 40, 380, 330]))
         late.refined[:, 2] = 0.7
         drawn = overlay.draw(image, [late])
-    assert said[-4:] == ["estimator", "18 fps, 0: tracking 0.90", "model", "18 fps, delay 2, 0: tracking 0.70"]
+    assert said[-4:] == [
+        "estimator",
+        "18 fps, 0: tracking 0.90",
+        "model",
+        "18 fps, delay 2, 0: tracking 0.70",
+    ]
     for left in (20, 420):
         assert (drawn[40:330, left] == 240).all() and (drawn[40, left : left + 360] == 240).all()
     overlay.draw(image, [Result(6, 0.2)])
@@ -78,14 +93,25 @@ def test_lines_hold_every_field_in_order(tmp_path):
     write_lines(tmp_path / "t.jsonl", header(Identity(), "e", "v.mp4"), rows)
     first, lines = read_lines(tmp_path / "t.jsonl")
     assert {"schema", "contract", "runtime", "backend", "reason"} <= set(first)
-    assert first["schema"] == SCHEMA and first["keypoints"] == list(KEYPOINTS) and first["refiner"] == "identity"
+    assert (
+        first["schema"] == SCHEMA
+        and first["keypoints"] == list(KEYPOINTS)
+        and first["refiner"] == "identity"
+    )
     lines = list(lines)
     assert [(r["frame"], r["person"]) for r in lines] == [(0, 0), (1, None), (2, 0), (2, 1)]
     for row in lines:
         assert list(row) == ["frame", "t", "person", "state", "delay", "bbox", "raw", "refined"]
-    assert np.shape(lines[0]["raw"]) == np.shape(lines[0]["refined"]) == (25, 3) and len(lines[0]["bbox"]) == 4
+    assert (
+        np.shape(lines[0]["raw"]) == np.shape(lines[0]["refined"]) == (25, 3)
+        and len(lines[0]["bbox"]) == 4
+    )
     np.testing.assert_allclose(np.array(lines[0]["raw"])[:, :2], standing(), atol=1e-3)
-    assert lines[1]["raw"] is None and lines[1]["state"] == "lost" and lines[2]["t"] == pytest.approx(2 / 30, abs=1e-6)
+    assert (
+        lines[1]["raw"] is None
+        and lines[1]["state"] == "lost"
+        and lines[2]["t"] == pytest.approx(2 / 30, abs=1e-6)
+    )
     assert line(rows[0])["delay"] == 0
 
 
@@ -128,7 +154,8 @@ def test_ctrl_c_keeps_what_was_done(tmp_path):
 
 def test_jitter_is_the_second_difference_of_the_error():
     truth = np.random.default_rng(0).normal(0, 50, (9, 25, 2))
-    assert jitter([truth + 7 + np.arange(9)[:, None, None]], [truth]) == pytest.approx(0, abs=1e-9)  # drift is none
+    # drift is none
+    assert jitter([truth + 7 + np.arange(9)[:, None, None]], [truth]) == pytest.approx(0, abs=1e-9)
     shaken = truth + np.where(np.arange(9) % 2, 1.0, -1.0)[:, None, None] * [3, 4]
     assert jitter([shaken], [truth]) == pytest.approx(4 * 5)
     assert np.isnan(jitter([truth[:2]], [truth[:2]]))
@@ -136,7 +163,9 @@ def test_jitter_is_the_second_difference_of_the_error():
 
 @pytest.fixture
 def walk(tmp_path):
-    """Clips of walking persons, their recordings by an estimator that is 10 pixels off to the right."""
+    """Clips of walking persons, their recordings by an estimator that is 10 pixels off to the
+    right.
+    """
     clips = load_clips(write_clips(tmp_path / "c.npz", clip_set((8, 7))))
     sources = []
     for i, (name, keypoints) in enumerate(clips):
@@ -152,12 +181,30 @@ def test_evaluate_counts_what_was_predicted(walk, refiner):
     clips, sources = walk
     metrics = evaluate(clips, sources, refiner)
     torso = 200 * np.hypot(0.04, 0.32)
-    assert metrics["torso"] == pytest.approx(torso, rel=1e-4)  # 64.5: 10 px are wrong at 0.05 and 0.1, right at 0.2
+    # 64.5: 10 px are wrong at 0.05 and 0.1, right at 0.2
+    assert metrics["torso"] == pytest.approx(torso, rel=1e-4)
     assert [metrics["pck"]["pooled"][a][0] for a in ("0.05", "0.1")] == [0, 0]
-    assert metrics["pck"]["pooled"]["0.2"][0] == pytest.approx(14 / 15) == metrics["raw"]["pooled"]["0.2"][0]
+    assert (
+        metrics["pck"]["pooled"]["0.2"][0]
+        == pytest.approx(14 / 15)
+        == metrics["raw"]["pooled"]["0.2"][0]
+    )
     assert (metrics["missing"], metrics["frames"], metrics["clips"]) == (1, 15, 2)
-    assert metrics["raw_jitter"] < 0.1 and metrics["space"] == "image pixels" and metrics["delay"] == refiner.delay
-    assert set(metrics) >= {"schema", "data", "estimator", "refiner", "truth", "keypoints", "jitter", "box"}
+    assert (
+        metrics["raw_jitter"] < 0.1
+        and metrics["space"] == "image pixels"
+        and metrics["delay"] == refiner.delay
+    )
+    assert set(metrics) >= {
+        "schema",
+        "data",
+        "estimator",
+        "refiner",
+        "truth",
+        "keypoints",
+        "jitter",
+        "box",
+    }
 
 
 def test_a_video_shorter_or_longer_than_its_truth_is_counted_as_annotated(walk, tmp_path):
@@ -196,14 +243,24 @@ def test_several_refiners_see_the_same_estimate_and_stand_side_by_side(tmp_path)
     script = {i: {0: standing(50 + 4 * i, 34, 50)} for i in range(9)}
     video = write_shapes(tmp_path / "v.mp4", 9)
     names = ["identity", "median", "median:emits=newest", "one-euro"]
-    done = track(read_video(video), Counted(script), [load_refiner(n) for n in names], tmp_path / "o", "v.mp4")
+    done = track(
+        read_video(video),
+        Counted(script),
+        [load_refiner(n) for n in names],
+        tmp_path / "o",
+        "v.mp4",
+    )
     assert asked == list(range(9))
     assert [p.name for p in done.tracks] == [
-        "track.jsonl", "track-median-reach-1-emits-centre.jsonl", "track-median-reach-1-emits-newest.jsonl",
+        "track.jsonl",
+        "track-median-reach-1-emits-centre.jsonl",
+        "track-median-reach-1-emits-newest.jsonl",
         "track-one_euro-min_cutoff-0.05-beta-80.0-d_cutoff-1.0-emits-newest.jsonl",
-    ]  # fmt: skip
+    ]
     for name, path in zip(names, done.tracks, strict=True):
-        alone = track(read_video(video), Scripted(script), [load_refiner(name)], tmp_path / "alone", "v.mp4")
+        alone = track(
+            read_video(video), Scripted(script), [load_refiner(name)], tmp_path / "alone", "v.mp4"
+        )
         assert path.read_text() == alone.tracks[0].read_text()
     drawn = [f.image for f in read_video(done.overlay)]
     assert len(drawn) == 9 and drawn[0].shape == (2 * 64, 3 * 96, 3)  # five panels and a black one
@@ -232,7 +289,14 @@ def test_the_evaluate_command(tmp_path, monkeypatch, capsys, packed):
     if packed:
         videos = shutil.make_archive(str(tmp_path / "videos"), "zip", videos)
     heatmaps = write_heatmaps(tmp_path / "h.npz", [standing(200 + 2 * t) for t in range(8)])
-    arguments = ["evaluate", str(tmp_path / "c.npz"), "--videos", str(videos), "--estimator", str(heatmaps)]
+    arguments = [
+        "evaluate",
+        str(tmp_path / "c.npz"),
+        "--videos",
+        str(videos),
+        "--estimator",
+        str(heatmaps),
+    ]
     assert main([*arguments, "--refiner", "identity", "--out", str(tmp_path / "m.json")]) == 0
 
     def no_constant(name):
@@ -241,29 +305,49 @@ def test_the_evaluate_command(tmp_path, monkeypatch, capsys, packed):
     metrics = json.loads((tmp_path / "m.json").read_text(), parse_constant=no_constant)
     assert metrics["pck"]["pooled"]["0.05"] == [1, None, None]  # one clip: no interval
     assert "100.0" in capsys.readouterr().out
-    several = [*arguments, "--refiner", "identity", "--refiner", "median:emits=newest", "--limit", "1"]
+    several = [
+        *arguments,
+        "--refiner",
+        "identity",
+        "--refiner",
+        "median:emits=newest",
+        "--limit",
+        "1",
+    ]
     assert main([*several, "--out", str(tmp_path / "several.json")]) == 0
     rows = json.loads((tmp_path / "several.json").read_text())
-    assert [row["refiner"] for row in rows] == ["identity", "median:reach=1,emits=newest"] and rows[0] == metrics
+    assert [row["refiner"] for row in rows] == ["identity", "median:reach=1,emits=newest"] and rows[
+        0
+    ] == metrics
     said = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in said[2:]] == ["estimator", "identity", "median:reach=1,emits=newest"]
+    assert [line.split()[0] for line in said[2:]] == [
+        "estimator",
+        "identity",
+        "median:reach=1,emits=newest",
+    ]
 
 
 @pytest.mark.network
 def test_real_clips_keep_a_plausible_figure(data_folder, weights_folder, tmp_path):
-    """The first J-HMDB clips in one piece: human truth, real video, real estimator, the shipped refiner."""
+    """The first J-HMDB clips in one piece: human truth, real video, real estimator, the shipped
+    refiner.
+    """
     from climb_edge.estimators.blazepose import BlazePose
 
     clips = load_clips(data_folder / "jhmdb_train.npz")
     videos = VideoFolder(data_folder / "jhmdb_train_videos.zip")
     one = clip_set(
-        (int(clips.offsets[1]),), clips.source,
-        **{k: getattr(clips, k)[clips.rows(0)] for k in ("keypoints", "visible")}, clip=clips.clip[:1],
-    )  # fmt: skip
+        (int(clips.offsets[1]),),
+        clips.source,
+        **{k: getattr(clips, k)[clips.rows(0)] for k in ("keypoints", "visible")},
+        clip=clips.clip[:1],
+    )
     metrics = evaluate(one, recordings(one, videos, BlazePose("full", weights_folder)), Identity())
     assert metrics["truth"] == "human" and metrics["frames"] == clips.offsets[1]
     assert metrics["raw"]["pooled"]["0.2"][0] > 0.5
-    assert metrics["pck"]["pooled"]["0.2"][0] == pytest.approx(metrics["raw"]["pooled"]["0.2"][0], abs=0.05)
+    assert metrics["pck"]["pooled"]["0.2"][0] == pytest.approx(
+        metrics["raw"]["pooled"]["0.2"][0], abs=0.05
+    )
 
 
 @pytest.fixture(scope="module")
@@ -275,13 +359,18 @@ def man_video(demo_frames, tmp_path_factory):
 
 @pytest.mark.network
 def test_track_the_demo_end_to_end(man_video, weights_folder, tmp_path, capsys):
-    code = main(["track", str(man_video), "--out", str(tmp_path / "o"), "--weights", str(weights_folder)])
+    code = main(
+        ["track", str(man_video), "--out", str(tmp_path / "o"), "--weights", str(weights_folder)]
+    )
     assert code == 0
     assert "12 frames, a person in 12" in capsys.readouterr().out
     first, rows = read_lines(tmp_path / "o" / "track.jsonl")
     rows = list(rows)
     assert first["contract"]["sha256"] and first["refiner"] == default_path().name
-    assert [r["frame"] for r in rows] == list(range(12)) and rows[-1]["state"] in ("tracking", "re-anchored")
+    assert [r["frame"] for r in rows] == list(range(12)) and rows[-1]["state"] in (
+        "tracking",
+        "re-anchored",
+    )
     raw, refined = (np.array([r[k] for r in rows])[..., :2] for k in ("raw", "refined"))
     assert np.median(np.linalg.norm(raw[4:] - refined[4:], axis=-1)) < 15
     assert not (raw[4:] == refined[4:]).all()
@@ -289,11 +378,16 @@ def test_track_the_demo_end_to_end(man_video, weights_folder, tmp_path, capsys):
 
 
 @pytest.mark.network
-def test_who_leaves_and_soon_comes_back_is_the_same_person_who_begins_anew(man_video, weights_folder, tmp_path):
+def test_who_leaves_and_soon_comes_back_is_the_same_person_who_begins_anew(
+    man_video, weights_folder, tmp_path
+):
     images = [f.image for f in read_video(man_video)]
     away = [np.full_like(images[0], 128)] * 3
     video = write_video(tmp_path / "v.mp4", [*images[:5], *away, *images[5:9]])
-    assert main(["track", str(video), "--out", str(tmp_path / "o"), "--weights", str(weights_folder)]) == 0
+    assert (
+        main(["track", str(video), "--out", str(tmp_path / "o"), "--weights", str(weights_folder)])
+        == 0
+    )
     rows = list(read_lines(tmp_path / "o" / "track.jsonl")[1])
     assert [r["person"] for r in rows] == [0] * 5 + [None] * 3 + [0] * 4
     assert [r["state"] for r in rows[5:9]] == ["lost"] * 3 + ["warming up"]
@@ -319,13 +413,25 @@ def test_a_track_is_also_written_as_a_table_coco_and_a_climbing_summary_and_plot
     assert main([*arguments, "--refiner", "identity"]) == 0
     first, rows = read_lines(out / "track.jsonl")
     rows = list(rows)
-    assert first["frame_size"] == [520, 520] and (first["runtime"], first["backend"]) == ("none", "cpu")
+    assert first["frame_size"] == [520, 520] and (first["runtime"], first["backend"]) == (
+        "none",
+        "cpu",
+    )
     table = (out / "track.csv").read_text().splitlines()
     assert len(table) == 1 + 25 * sum(row["person"] is not None for row in rows)
     coco = json.loads((out / "track.coco.json").read_text())
     assert len(coco["annotations"]) == sum(row["person"] is not None for row in rows) > 0
     (person,) = json.loads((out / "climbing.json").read_text())
-    assert person["schema"] == "climb-edge/climbing/1" and (out / "climbing.jpg").stat().st_size > 10_000
-    assert main(["plot", str(out / "track.jsonl"), "--joint", "nose", "--out", str(out / "plot.png")]) == 0
+    assert (
+        person["schema"] == "climb-edge/climbing/1"
+        and (out / "climbing.jpg").stat().st_size > 10_000
+    )
+    assert (
+        main(["plot", str(out / "track.jsonl"), "--joint", "nose", "--out", str(out / "plot.png")])
+        == 0
+    )
     assert cv2.imread(str(out / "plot.png")).shape[1] == 1400
-    assert main(["plot", str(out / "track.jsonl"), "--joint", "elbow", "--out", str(out / "plot.png")]) == 2
+    assert (
+        main(["plot", str(out / "track.jsonl"), "--joint", "elbow", "--out", str(out / "plot.png")])
+        == 2
+    )

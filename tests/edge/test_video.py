@@ -21,7 +21,8 @@ def test_steady_times_and_pictures_survive(tmp_path):
     np.testing.assert_allclose([f.time for f in frames], np.arange(10) / 30, atol=1e-4)
     for f in frames:
         assert f.image.shape == (64, 96, 3) and f.image.dtype == np.uint8
-        assert f.image[28, 16 + 4 * f.index, 0] > 150 and f.image[5, 5, 2] > f.image[5, 5, 0]  # red square, blue ground
+        # red square, blue ground
+        assert f.image[28, 16 + 4 * f.index, 0] > 150 and f.image[5, 5, 2] > f.image[5, 5, 0]
     info = video_info(path)
     assert info.frames == 10 and info.fps == pytest.approx(30, rel=0.05)
 
@@ -51,11 +52,15 @@ def test_odd_sides_are_cut_to_even_ones(tmp_path):
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_a_phones_rotation_is_applied(tmp_path, turns):
-    """The display matrix of a video held sideways, written into the header bytes of an unrotated file."""
+    """The display matrix of a video held sideways, written into the header bytes of an unrotated
+    file.
+    """
     path = write_video(tmp_path / "v.mp4", [shapes(0, 96, 64)] * 2)
     content = bytearray(path.read_bytes())
     unit = 1 << 16
-    identity = b"".join(v.to_bytes(4, "big", signed=True) for v in (unit, 0, 0, 0, unit, 0, 0, 0, 1 << 30))
+    identity = b"".join(
+        v.to_bytes(4, "big", signed=True) for v in (unit, 0, 0, 0, unit, 0, 0, 0, 1 << 30)
+    )
     place = content.index(identity, content.index(b"tkhd"))
     a, b = {1: (0, -1), 2: (-1, 0), 3: (0, 1)}[turns]
     turned = (a * unit, b * unit, 0, -b * unit, a * unit, 0, 0, 0, 1 << 30)
@@ -106,7 +111,9 @@ def test_sound_alone_is_no_video(tmp_path):
     path = tmp_path / "sound.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=44100)
-        sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        sound = av.AudioFrame.from_ndarray(
+            np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+        )
         sound.rate = 44100
         container.mux(stream.encode(sound))
         container.mux(stream.encode(None))
@@ -119,7 +126,11 @@ def test_a_giant_frame_is_refused_before_it_is_unpacked(tmp_path):
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=30)
         stream.width, stream.height, stream.pix_fmt = 8208, 16, "yuv420p"
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((16, 8208, 3), np.uint8), format="rgb24")))
+        container.mux(
+            stream.encode(
+                av.VideoFrame.from_ndarray(np.zeros((16, 8208, 3), np.uint8), format="rgb24")
+            )
+        )
         container.mux(stream.encode(None))
     with pytest.raises(ClimbEdgeError, match="8208 x 16"):
         list(read_video(path))

@@ -17,5 +17,8 @@ def person_video(tmp_path_factory):
     path = tmp_path_factory.mktemp("videos") / "person.mp4"
     with VideoWriter(path) as writer:
         for frame in islice(read_video(locate("demo.mp4")), 40):
-            writer.write(cv2.resize(frame.image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), frame.time)
+            writer.write(
+                cv2.resize(frame.image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),
+                frame.time,
+            )
     return path

@@ -1,7 +1,8 @@
 """Every model a second time, in NumPy and double precision, written from the definitions alone.
 
-Nothing of `train.models` or `train.graphs` is used or imitated: gates are eight convolutions, attention is a loop over
-heads, a decode is a loop over maps. So what both compute alike is what the definitions say, and not a habit of one hand.
+Nothing of `train.models` or `train.graphs` is used or imitated: gates are eight convolutions,
+attention is a loop over heads, a decode is a loop over maps. So what both compute alike is what the
+definitions say, and not a habit of one hand.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ def identity(window: np.ndarray) -> np.ndarray:
     return np.array(window, np.float64)
 
 
-# Convolutions -----------------------------------------------------------------------------------------------------
+# Convolutions
+# -----------------------------------------------------------------------------------------------------
 
 
 def convolve(maps: np.ndarray, kernel: np.ndarray, bias=0.0) -> np.ndarray:
-    """(R, C, N) with a kernel (h, w, N, M), zeros outside, h and w odd: every tap is a shift and a matrix.
+    """(R, C, N) with a kernel (h, w, N, M), zeros outside, h and w odd: every tap is a shift and a
+    matrix.
 
-    Seven cells at a time: products so small are not spread over threads, which wait for each other on busy cores.
+    Seven cells at a time: products so small are not spread over threads, which wait for each other
+    on busy cores.
     """
     rows, columns, channels = maps.shape
     high, wide = kernel.shape[:2]
@@ -52,19 +56,25 @@ def conv3d(window: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarr
     return relu(result + bias)
 
 
-# bi-ConvLSTM ------------------------------------------------------------------------------------------------------
+# bi-ConvLSTM
+# ------------------------------------------------------------------------------------------------------
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
-def cell_step(w: dict, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """One step of the ConvLSTM cell: (h', c'). `w`: kernels Wxi ... Who, their biases bxi ... bho, peepholes Wci, Wcf
-    and Wco, and position-wise biases bi, bf, bc, bo."""
+def cell_step(
+    w: dict, x: np.ndarray, h: np.ndarray, c: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """One step of the ConvLSTM cell: (h', c'). `w`: kernels Wxi ... Who, their biases bxi ... bho,
+    peepholes Wci, Wcf and Wco, and position-wise biases bi, bf, bc, bo.
+    """
 
     def both(gate: str) -> np.ndarray:
-        return convolve(x, w[f"Wx{gate}"], w[f"bx{gate}"]) + convolve(h, w[f"Wh{gate}"], w[f"bh{gate}"])
+        return convolve(x, w[f"Wx{gate}"], w[f"bx{gate}"]) + convolve(
+            h, w[f"Wh{gate}"], w[f"bh{gate}"]
+        )
 
     i = sigmoid(both("i") + w["Wci"] * c + w["bi"])
     f = sigmoid(both("f") + w["Wcf"] * c + w["bf"])
@@ -83,16 +93,25 @@ def convlstm(w: dict, frames) -> list[np.ndarray]:
     return states
 
 
-def bi_convlstm(weights: dict, window: np.ndarray, merge: str, last_relu: bool, back: int = -1) -> np.ndarray:
-    """(5, 56, 56, 25) -> the same shape. `weights`: a branch's cell under its name, and (kernel, bias) of each layer.
+def bi_convlstm(
+    weights: dict, window: np.ndarray, merge: str, last_relu: bool, back: int = -1
+) -> np.ndarray:
+    """(5, 56, 56, 25) -> the same shape. `weights`: a branch's cell under its name, and (kernel,
+    bias) of each layer.
 
-    The backward branch meets the newest frame first; `back` = 1 turns it round, for a test that must then fail.
+    The backward branch meets the newest frame first; `back` = 1 turns it round, for a test that
+    must then fail.
     """
     states = {
         "forward": convlstm(weights["forward"], window),
         "backward": convlstm(weights["backward"], window[::back])[::back],
     }
-    return np.stack([_heatmaps(weights, {b: states[b][t] for b in states}, merge, last_relu) for t in range(FRAMES)])
+    return np.stack(
+        [
+            _heatmaps(weights, {b: states[b][t] for b in states}, merge, last_relu)
+            for t in range(FRAMES)
+        ]
+    )
 
 
 def _heatmaps(weights: dict, hidden: dict, merge: str, last_relu: bool) -> np.ndarray:
@@ -104,7 +123,11 @@ def _heatmaps(weights: dict, hidden: dict, merge: str, last_relu: bool) -> np.nd
         features[branch] = x
     if merge == "sum":
         return sum(
-            relu(convolve(relu(convolve(x, *weights[f"{branch}_combine"])), *weights[f"{branch}_out"]))
+            relu(
+                convolve(
+                    relu(convolve(x, *weights[f"{branch}_combine"])), *weights[f"{branch}_out"]
+                )
+            )
             for branch, x in features.items()
         )
     last = relu if last_relu else identity
@@ -112,18 +135,23 @@ def _heatmaps(weights: dict, hidden: dict, merge: str, last_relu: bool) -> np.nd
     return last(convolve(last(convolve(both, *weights["combine"])), *weights["out"]))
 
 
-# DeciWatch --------------------------------------------------------------------------------------------------------
+# DeciWatch
+# --------------------------------------------------------------------------------------------------------
 
 WIDTH, HEADS, LEAK = 128, 4, 0.01
 
 
 def places(window: np.ndarray, subpixel: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(column, row) (5, 25, 2) and height (5, 25) of each map's maximum; with `subpixel` the summit of a second-order
-    Taylor expansion of the map's logarithm there. An empty map: the middle of the grid, and height 0."""
+    """(column, row) (5, 25, 2) and height (5, 25) of each map's maximum; with `subpixel` the summit
+    of a second-order Taylor expansion of the map's logarithm there. An empty map: the middle of the
+    grid, and height 0.
+    """
     found, heights = np.zeros((FRAMES, KEYPOINTS, 2)), np.zeros((FRAMES, KEYPOINTS))
     for t in range(FRAMES):
         for k in range(KEYPOINTS):
-            found[t, k], heights[t, k] = _summit(np.asarray(window[t, :, :, k], np.float64), subpixel)
+            found[t, k], heights[t, k] = _summit(
+                np.asarray(window[t, :, :, k], np.float64), subpixel
+            )
     return found, heights
 
 
@@ -137,7 +165,10 @@ def _summit(heatmap: np.ndarray, subpixel: bool) -> tuple[np.ndarray, float]:
         gradient = np.array([log[1, 2] - log[1, 0], log[2, 1] - log[0, 1]]) / 2
         mixed = (log[2, 2] - log[2, 0] - log[0, 2] + log[0, 0]) / 4
         hessian = np.array(
-            [[log[1, 2] + log[1, 0] - 2 * log[1, 1], mixed], [mixed, log[2, 1] + log[0, 1] - 2 * log[1, 1]]]
+            [
+                [log[1, 2] + log[1, 0] - 2 * log[1, 1], mixed],
+                [mixed, log[2, 1] + log[0, 1] - 2 * log[1, 1]],
+            ]
         )
         if (np.linalg.eigvalsh(hessian) < 0).all():
             place += np.clip(-np.linalg.solve(hessian, gradient), -1, 1)
@@ -145,7 +176,9 @@ def _summit(heatmap: np.ndarray, subpixel: bool) -> tuple[np.ndarray, float]:
 
 
 def rows_and_columns(cells: np.ndarray) -> np.ndarray:
-    """(5, 25, 2) = (column, row) -> (5, 50): row and column of keypoint 0, of keypoint 1 and so on."""
+    """(5, 25, 2) = (column, row) -> (5, 50): row and column of keypoint 0, of keypoint 1
+    and so on.
+    """
     coordinates = np.zeros((len(cells), 2 * KEYPOINTS))
     for k in range(KEYPOINTS):
         coordinates[:, 2 * k], coordinates[:, 2 * k + 1] = cells[:, k, 1], cells[:, k, 0]
@@ -167,10 +200,15 @@ def sine_positions(count: int) -> np.ndarray:
     return table
 
 
-def attention(w: dict, name: str, x: np.ndarray, memory: np.ndarray, not_itself: bool = False) -> np.ndarray:
-    """Each of 4 heads of 32 features: softmax(q k' / sqrt(32)) v; side by side they pass the last linear layer."""
+def attention(
+    w: dict, name: str, x: np.ndarray, memory: np.ndarray, not_itself: bool = False
+) -> np.ndarray:
+    """Each of 4 heads of 32 features: softmax(q k' / sqrt(32)) v; side by side they pass the last
+    linear layer.
+    """
     query, key, value = (
-        linear(w, f"{name}/{part}", source) for part, source in (("query", x), ("key", memory), ("value", memory))
+        linear(w, f"{name}/{part}", source)
+        for part, source in (("query", x), ("key", memory), ("value", memory))
     )
     size = WIDTH // HEADS
     heads = []
@@ -199,24 +237,37 @@ def feed_forward(w: dict, name: str, x: np.ndarray) -> np.ndarray:
 
 
 def deciwatch(
-    weights: dict, coordinates: np.ndarray, identity_mask: bool = True, every_frame: bool = False, norm=layer_norm
+    weights: dict,
+    coordinates: np.ndarray,
+    identity_mask: bool = True,
+    every_frame: bool = False,
+    norm=layer_norm,
 ) -> np.ndarray:
-    """(5, 50) rows and columns -> the same, refined. `weights` by name, as "encoder0/attention/query/kernel"."""
+    """(5, 50) rows and columns -> the same, refined. `weights` by name, as
+    "encoder0/attention/query/kernel".
+    """
     w = {name: np.asarray(value, np.float64) for name, value in weights.items()}
     sampled = [0, 1, 2, 3, 4] if every_frame else [0, 4]
     noisy = coordinates[sampled]
 
     x = linear(w, "embed", noisy) + sine_positions(len(sampled))
     for n in range(5):
-        x = norm(w, f"encoder{n}/norm0", x + attention(w, f"encoder{n}/attention", x, x, identity_mask))
+        x = norm(
+            w, f"encoder{n}/norm0", x + attention(w, f"encoder{n}/attention", x, x, identity_mask)
+        )
         x = norm(w, f"encoder{n}/norm1", x + feed_forward(w, f"encoder{n}", x))
     features = norm(w, "encoder_norm", x)
     clean = linear(w, "denoise", features) + noisy
 
-    filled = np.stack([np.interp(range(FRAMES), sampled, clean[:, n]) for n in range(clean.shape[1])], axis=1)
+    filled = np.stack(
+        [np.interp(range(FRAMES), sampled, clean[:, n]) for n in range(clean.shape[1])], axis=1
+    )
     kernel = w["recover/kernel"]  # (5, 50, 128): a convolution in time
     around = np.pad(filled, ((2, 2), (0, 0)))
-    y = np.stack([sum(around[t + tap] @ kernel[tap] for tap in range(5)) for t in range(FRAMES)]) + w["recover/bias"]
+    y = (
+        np.stack([sum(around[t + tap] @ kernel[tap] for tap in range(5)) for t in range(FRAMES)])
+        + w["recover/bias"]
+    )
     y = y + sine_positions(FRAMES)
     memory = features + sine_positions(len(sampled))
     for n in range(5):
@@ -226,7 +277,8 @@ def deciwatch(
     return linear(w, "refine", norm(w, "decoder_norm", y)) + filled
 
 
-# Joint mixer ------------------------------------------------------------------------------------------------------
+# Joint mixer
+# ------------------------------------------------------------------------------------------------------
 
 
 def standard(x: np.ndarray) -> np.ndarray:
@@ -235,15 +287,25 @@ def standard(x: np.ndarray) -> np.ndarray:
 
 
 def joint_mixer(
-    weights: dict, cells: np.ndarray, peaks: np.ndarray, standard=standard, mirrored=False, time=True, **parts: bool
+    weights: dict,
+    cells: np.ndarray,
+    peaks: np.ndarray,
+    standard=standard,
+    mirrored=False,
+    time=True,
+    **parts: bool,
 ) -> np.ndarray:
-    """Decoded places (5, 25, 2) in cells and native peaks (5, 25), 0 where a frame shows nothing -> (5, 25, 3).
+    """Decoded places (5, 25, 2) in cells and native peaks (5, 25), 0 where a frame shows nothing ->
+    (5, 25, 3).
 
-    `weights` by name, as "widen0/kernel"; kernels are 1 x 1 convolutions'. `mirrored`: the mean with the mirror image of
-    what the mirror image gives. Without `time` every frame stands alone. `parts`: see `mixed`.
+    `weights` by name, as "widen0/kernel"; kernels are 1 x 1 convolutions'. `mirrored`: the mean
+    with the mirror image of what the mirror image gives. Without `time` every frame stands alone.
+    `parts`: see `mixed`.
     """
     if mirrored:
-        taught = np.asarray(next(v for n, v in weights.items() if n.endswith("taught/value"))).reshape(1, -1, 1)
+        taught = np.asarray(
+            next(v for n, v in weights.items() if n.endswith("taught/value"))
+        ).reshape(1, -1, 1)
         plain, other = joint_mixer(weights, cells, peaks, standard, time=time, **parts), [0]
         other += [k + 1 if k % 2 else k - 1 for k in range(1, KEYPOINTS)]
         image = (cells * [-1, 1] + [COLUMNS, 0])[:, other]
@@ -252,13 +314,24 @@ def joint_mixer(
         return plain + taught * (again - plain) / 2
     if time:
         return mixed(weights, cells, peaks, standard, **parts)
-    alone = [np.repeat(v[None], FRAMES, axis=0) for t in range(FRAMES) for v in (cells[t], peaks[t])]
-    return np.stack([mixed(weights, *alone[2 * t : 2 * t + 2], standard, **parts)[-1] for t in range(FRAMES)])
+    alone = [
+        np.repeat(v[None], FRAMES, axis=0) for t in range(FRAMES) for v in (cells[t], peaks[t])
+    ]
+    return np.stack(
+        [mixed(weights, *alone[2 * t : 2 * t + 2], standard, **parts)[-1] for t in range(FRAMES)]
+    )
 
 
-def mixed(weights: dict, cells: np.ndarray, peaks: np.ndarray, standard, gate=True, told_peaks=True) -> np.ndarray:
-    """One pass over a window. Without `gate` its logits are those it starts with; without `told_peaks` all are 1."""
-    w = {name.removeprefix("mixer/"): np.asarray(value, np.float64) for name, value in weights.items()}
+def mixed(
+    weights: dict, cells: np.ndarray, peaks: np.ndarray, standard, gate=True, told_peaks=True
+) -> np.ndarray:
+    """One pass over a window. Without `gate` its logits are those it starts with; without
+    `told_peaks` all are 1.
+    """
+    w = {
+        name.removeprefix("mixer/"): np.asarray(value, np.float64)
+        for name, value in weights.items()
+    }
     taught, places_in_box = w["taught/value"].ravel(), (cells - COLUMNS / 2) / COLUMNS
     seen = (peaks > 0) * taught
 
@@ -296,11 +369,15 @@ def mixed(weights: dict, cells: np.ndarray, peaks: np.ndarray, standard, gate=Tr
             logits[5] -= 1
             shares = np.exp(logits - logits.max())
             shares /= shares.sum()
-            points = [means[k] + seen[s, k] * (places_in_box[s, k] - means[k]) for s in range(FRAMES)]
+            points = [
+                means[k] + seen[s, k] * (places_in_box[s, k] - means[k]) for s in range(FRAMES)
+            ]
             points.append(means[k] + 0.3 * told[k, t, 6:8])
             along, across = 0.1 * told[k, t, 8:10]
             place = (
-                sum(share * point for share, point in zip(shares, points, strict=True)) + along * up + across * right
+                sum(share * point for share, point in zip(shares, points, strict=True))
+                + along * up
+                + across * right
             )
             found = np.array([*(COLUMNS / 2 + COLUMNS * place), sigmoid(told[k, t, 10])])
             kept = min(seen[:, k].sum(), 1)

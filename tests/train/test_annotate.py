@@ -56,7 +56,20 @@ def test_annotate_extract_and_finetune_on_a_real_clip(tmp_path, person_video, ca
         "finished shards are not made again"
     )
     assert (
-        main(["--data", store, "--epochs", "1", "--batch", "2", "--init", "identity", "--out", str(tmp_path / "run")])
+        main(
+            [
+                "--data",
+                store,
+                "--epochs",
+                "1",
+                "--batch",
+                "2",
+                "--init",
+                "identity",
+                "--out",
+                str(tmp_path / "run"),
+            ]
+        )
         == 0
     )
     assert "pseudo ground truth" in capsys.readouterr().out
@@ -64,12 +77,16 @@ def test_annotate_extract_and_finetune_on_a_real_clip(tmp_path, person_video, ca
     shard.write_bytes(shard.read_bytes()[:-500])
     assert main(["--data", store, "--epochs", "1", "--out", str(tmp_path / "run2")]) == 2
     assert shard.name in capsys.readouterr().err
-    assert main(["extract", clips, "--videos", videos, "--out", store]) == 0, "a damaged shard is made anew"
+    assert main(["extract", clips, "--videos", videos, "--out", store]) == 0, (
+        "a damaged shard is made anew"
+    )
 
 
 @pytest.mark.network
 @pytest.mark.slow
-def test_a_video_that_cannot_be_used_is_left_out_and_told_of_unless_strict(tmp_path, person_video, capsys):
+def test_a_video_that_cannot_be_used_is_left_out_and_told_of_unless_strict(
+    tmp_path, person_video, capsys
+):
     from climb_edge.files.clips import join_clips, load_clips, save_clips
     from train.__main__ import main
 
@@ -85,8 +102,19 @@ def test_a_video_that_cannot_be_used_is_left_out_and_told_of_unless_strict(tmp_p
     assert main(["annotate", videos[0], "--out", str(tmp_path / "none.npz")]) == 2
     assert "broken.mp4" in capsys.readouterr().err and not (tmp_path / "none.npz").exists()
 
-    save_clips(tmp_path / "both.npz", join_clips([made, replace(made, clip=np.array(["broken.mp4"]))]))
-    run = ["--data", str(tmp_path / "both.npz"), "--videos", str(tmp_path), "--model", "conv3d", "--epochs", "0"]
+    save_clips(
+        tmp_path / "both.npz", join_clips([made, replace(made, clip=np.array(["broken.mp4"]))])
+    )
+    run = [
+        "--data",
+        str(tmp_path / "both.npz"),
+        "--videos",
+        str(tmp_path),
+        "--model",
+        "conv3d",
+        "--epochs",
+        "0",
+    ]
     assert main([*run, "--out", str(tmp_path / "run")]) == 0
     told = capsys.readouterr()
     assert "skipped: " in told.err and "broken.mp4" in told.err and " of 1 clips" in told.out

@@ -1,4 +1,6 @@
-"""Augmentation: maps and truth are changed alike, by what was drawn, and by nothing where nothing is asked for."""
+"""Augmentation: maps and truth are changed alike, by what was drawn, and by nothing where nothing
+is asked for.
+"""
 
 from dataclasses import replace
 
@@ -26,7 +28,9 @@ ROTATE, SCALE = Augmentation(rotate=45), Augmentation(scale=0.3)
 MIRRORED, REVERSED = Augmentation(mirror=True), Augmentation(reverse=True)
 ALL = Augmentation(45, 0.3, True, True)
 every_augmentation = pytest.mark.parametrize(
-    "augmentation", [ROTATE, SCALE, MIRRORED, REVERSED, ALL], ids=["rotate", "scale", "mirror", "reverse", "all"]
+    "augmentation",
+    [ROTATE, SCALE, MIRRORED, REVERSED, ALL],
+    ids=["rotate", "scale", "mirror", "reverse", "all"],
 )
 every_box = pytest.mark.parametrize("box", ["sticky", "frame"])
 
@@ -40,7 +44,8 @@ def some(source) -> list[int]:
     return [int(i) for i in np.linspace(0, len(source) - 1, 12)]
 
 
-# What is drawn ----------------------------------------------------------------------------------------------------
+# What is drawn
+# ----------------------------------------------------------------------------------------------------
 
 
 def test_nothing_is_changed_by_default():
@@ -75,11 +80,19 @@ def test_boxes_are_shifted_and_keypoints_hidden_as_often_as_asked_for():
 @pytest.mark.parametrize("kind", ["simulated", "recorded"])
 def test_what_is_hidden_shows_nothing_and_keeps_its_truth(kind, scripted):
     augmentation = Augmentation(shift=0.1, drop=0.2)
-    source = rendered(augmentation) if kind == "simulated" else RecordedWindows(*scripted, augmentation=augmentation)
+    source = (
+        rendered(augmentation)
+        if kind == "simulated"
+        else RecordedWindows(*scripted, augmentation=augmentation)
+    )
     plain = unchanged(source)
     assert not plain.augmentation
     for index in some(source)[:4]:
-        window, change, before = source.window(index, 1), drawn(augmentation, 1, index), plain.window(index, 1)
+        window, change, before = (
+            source.window(index, 1),
+            drawn(augmentation, 1, index),
+            plain.window(index, 1),
+        )
         assert change.hidden.any()
         assert not window.inputs.max((1, 2))[change.hidden].any()
         assert not window.peaks[change.hidden].any()
@@ -89,7 +102,9 @@ def test_what_is_hidden_shows_nothing_and_keeps_its_truth(kind, scripted):
         np.testing.assert_allclose(window.cells, moved, atol=1e-3)
         if kind == "recorded":
             points = before.given["points"][..., :2] - SIZE * np.array(change.shift)
-            np.testing.assert_allclose(window.given["points"][seen][..., :2], points[seen], atol=1e-3)
+            np.testing.assert_allclose(
+                window.given["points"][seen][..., :2], points[seen], atol=1e-3
+            )
 
 
 def test_a_change_mirrored_twice_is_no_change():
@@ -103,10 +118,13 @@ def test_a_change_mirrored_twice_is_no_change():
 
 def test_the_middle_of_the_box_stays_where_it_is():
     for change in (Change(0.7), Change(scale=1.3), Change(mirrored=True), Change(0.3, 0.8, True)):
-        np.testing.assert_allclose(transform(change.cells, [[SIZE / 2, SIZE / 2]]), [[SIZE / 2, SIZE / 2]], atol=1e-9)
+        np.testing.assert_allclose(
+            transform(change.cells, [[SIZE / 2, SIZE / 2]]), [[SIZE / 2, SIZE / 2]], atol=1e-9
+        )
 
 
-# Simulated windows ------------------------------------------------------------------------------------------------
+# Simulated windows
+# ------------------------------------------------------------------------------------------------
 
 
 def rendered(augmentation=None, box="sticky", noise=EXACT, clips=None) -> RenderedWindows:
@@ -130,13 +148,19 @@ def test_simulated_maps_stay_at_their_truth(augmentation, box):
         assert np.isfinite(window.cells).all()
         assert off_truth(window).max() < 0.501  # they are rendered at whole cells
         changed += not np.array_equal(window.cells, rendered(box=box).window(index, epoch=2).cells)
-    if (augmentation, box) != (SCALE, "frame"):  # this box has the pose's extent, whatever the scale is
+    # this box has the pose's extent, whatever the scale is
+    if (augmentation, box) != (SCALE, "frame"):
         assert changed > 3
 
 
 def by_turn(plain: np.ndarray, found: np.ndarray) -> complex:
-    """The complex number by which centred points (5, 25, 2) are turned and scaled into others; asserts that it fits."""
-    a, b = ((v - v.mean((0, 1))) @ np.array([1, 1j]) for v in (plain.astype(np.float64), found.astype(np.float64)))
+    """The complex number by which centred points (5, 25, 2) are turned and scaled into others;
+    asserts that it fits.
+    """
+    a, b = (
+        (v - v.mean((0, 1))) @ np.array([1, 1j])
+        for v in (plain.astype(np.float64), found.astype(np.float64))
+    )
     turn = (a.conj() * b).sum() / (np.abs(a) ** 2).sum()
     np.testing.assert_allclose(b, turn * a, atol=1e-3)
     return turn
@@ -184,7 +208,9 @@ def test_a_mirror_exchanges_left_and_right():
         assert (window.weight[:, INDEX[f"{other}_wrist"]] == 1).all()
         assert (window.weight[:, INDEX[f"{side}_knee"]] == 0.25).all()
         assert (window.weight[:, INDEX[f"{other}_knee"]] == 1).all()
-        shoulders = window.cells[:, INDEX["right_shoulder"], 0] - window.cells[:, INDEX["left_shoulder"], 0]
+        shoulders = (
+            window.cells[:, INDEX["right_shoulder"], 0] - window.cells[:, INDEX["left_shoulder"], 0]
+        )
         assert np.median(shoulders) > 0, "climbers are seen from behind, in a mirror as well"
     assert seen == {True, False}
 
@@ -252,10 +278,14 @@ def test_displaced_keypoints_take_their_truth_along_and_stay_there_for_the_windo
 
 def test_a_hastened_window_has_every_second_or_third_frame_and_ends_with_its_clip():
     clips = generated_clips(1, 5, frames=12)
-    clips.keypoints[:] = np.linspace(0, 1, 12)[:, None, None] * 0.01 + clips.keypoints[:1]  # moves by equal steps
+    # moves by equal steps
+    clips.keypoints[:] = np.linspace(0, 1, 12)[:, None, None] * 0.01 + clips.keypoints[:1]
     source, paces = rendered(Augmentation(hasten=3), clips=clips), set()
     for index in range(len(source)):
-        pace, room = drawn(Augmentation(hasten=3), 0, index).faster, (11 - source.position[index]) // 4
+        pace, room = (
+            drawn(Augmentation(hasten=3), 0, index).faster,
+            (11 - source.position[index]) // 4,
+        )
         steps = np.diff(source.window(index).cells[:, 7], axis=0)
         one = np.diff(rendered(clips=clips).window(index).cells[:, 7], axis=0)
         np.testing.assert_allclose(steps, min(pace, room) * one, rtol=0.05, atol=2e-5)
@@ -263,7 +293,8 @@ def test_a_hastened_window_has_every_second_or_third_frame_and_ends_with_its_cli
     assert paces == {1, 2}
 
 
-# Recorded windows -------------------------------------------------------------------------------------------------
+# Recorded windows
+# -------------------------------------------------------------------------------------------------
 
 
 def moving(t: int) -> np.ndarray:
@@ -284,11 +315,17 @@ def scripted(tmp_path_factory):
 
 
 def as_changed(cells: np.ndarray, change: Change) -> np.ndarray:
-    """What a change makes of a window's cells (5, 25, 2), by hand: mirrored, turned and scaled about the middle."""
+    """What a change makes of a window's cells (5, 25, 2), by hand: mirrored, turned and scaled
+    about the middle.
+    """
     x, y = ((cells - SIZE / 2) / change.scale)[..., 0], ((cells - SIZE / 2) / change.scale)[..., 1]
     x = -x if change.mirrored else x
     turned = np.stack(
-        [x * np.cos(change.angle) - y * np.sin(change.angle), x * np.sin(change.angle) + y * np.cos(change.angle)], -1
+        [
+            x * np.cos(change.angle) - y * np.sin(change.angle),
+            x * np.sin(change.angle) + y * np.cos(change.angle),
+        ],
+        -1,
     )
     turned = turned + SIZE / 2
     turned = turned[:, MIRROR] if change.mirrored else turned
@@ -297,19 +334,27 @@ def as_changed(cells: np.ndarray, change: Change) -> np.ndarray:
 
 @every_box
 @every_augmentation
-def test_recorded_maps_stay_at_their_truth_and_both_are_changed_as_drawn(scripted, augmentation, box):
-    plain, source = RecordedWindows(*scripted, box), RecordedWindows(*scripted, box, augmentation=augmentation)
+def test_recorded_maps_stay_at_their_truth_and_both_are_changed_as_drawn(
+    scripted, augmentation, box
+):
+    plain, source = (
+        RecordedWindows(*scripted, box),
+        RecordedWindows(*scripted, box, augmentation=augmentation),
+    )
     for index in some(source):
         change = drawn(augmentation, 1, index)
         before, after = plain.window(index, 1), source.window(index, 1)
         np.testing.assert_allclose(after.cells, as_changed(before.cells, change), atol=1e-4)
         np.testing.assert_allclose(
-            after.given["points"][..., :2], as_changed(before.given["points"][..., :2], change), atol=1e-4
+            after.given["points"][..., :2],
+            as_changed(before.given["points"][..., :2], change),
+            atol=1e-4,
         )
         inside = ((after.cells > 2) & (after.cells < SIZE - 3)).all(-1)
         assert inside.mean() > 0.2
         error = (decode(after.inputs)[0] - after.cells)[inside]
-        # Between its cells a map is sampled along straight lines; a box per frame is narrow: 3 of its cells are one.
+        # Between its cells a map is sampled along straight lines; a box per frame is narrow: 3 of
+        # its cells are one.
         assert np.abs(error).max() < {"sticky": 0.5, "frame": 1.5}[box]
         assert np.abs(error.mean(0)).max() < {"sticky": 0.1, "frame": 0.3}[box]
 
@@ -318,14 +363,20 @@ def test_a_mirrored_recorded_window_is_the_mirrored_map_of_the_other_side(script
     plain, source = RecordedWindows(*scripted), RecordedWindows(*scripted, augmentation=MIRRORED)
     index = next(i for i in range(len(source)) if drawn(MIRRORED, 0, i).mirrored)
     before, after = plain.window(index), source.window(index)
-    flipped = before.given["maps"][:, :, :0:-1][..., MIRROR]  # column x of 1..55 is 56 - x of the mirrored one
+    # column x of 1..55 is 56 - x of the mirrored one
+    flipped = before.given["maps"][:, :, :0:-1][..., MIRROR]
     np.testing.assert_allclose(after.given["maps"][:, :, 1:], flipped, atol=0.02)
     assert np.abs(after.given["maps"] - before.given["maps"]).max() > 0.3
-    np.testing.assert_array_equal(after.given["points"][..., 2], before.given["points"][:, MIRROR, 2])
+    np.testing.assert_array_equal(
+        after.given["points"][..., 2], before.given["points"][:, MIRROR, 2]
+    )
 
 
 def test_recorded_windows_do_not_change_where_nothing_is_asked_for(scripted):
-    plain, empty = RecordedWindows(*scripted), RecordedWindows(*scripted, augmentation=Augmentation())
+    plain, empty = (
+        RecordedWindows(*scripted),
+        RecordedWindows(*scripted, augmentation=Augmentation()),
+    )
     for index in some(plain)[:4]:
         expected, found = plain.window(index, 5), empty.window(index, 5)
         np.testing.assert_array_equal(found.inputs, expected.inputs)

@@ -1,21 +1,34 @@
-"""Virtual cameras: the pinhole rule, and people who stay in front of the lens and in the picture."""
+"""Virtual cameras: the pinhole rule, and people who stay in front of the lens and in the
+picture.
+"""
 
 import numpy as np
 
-from train.synthesis.cameras import DISTANCE, HIPS, NEAREST, Camera, direction, look_at, project, random_camera
+from train.synthesis.cameras import (
+    DISTANCE,
+    HIPS,
+    NEAREST,
+    Camera,
+    direction,
+    look_at,
+    project,
+    random_camera,
+)
 from train.synthesis.climber import climb
 from train.synthesis.motion import BEHIND
 
 
 def test_project_equals_a_pinhole_worked_out_by_hand():
-    # From (0, 0, 4) towards -z with focal length 1000, a point 0.5 to the right and 0.25 up, 5 m away, lands
-    # 1000 * 0.5 / 5 = 100 px right of and 1000 * 0.25 / 5 = 50 px above the middle (539.5, 959.5).
+    # From (0, 0, 4) towards -z with focal length 1000, a point 0.5 to the right and 0.25 up, 5 m
+    # away, lands 1000 * 0.5 / 5 = 100 px right of and 1000 * 0.25 / 5 = 50 px above the middle
+    # (539.5, 959.5).
     points = np.broadcast_to(np.array([0.5, 0.25, -1.0]), (1, 25, 3))
     position = np.array([[0.0, 0.0, 4.0]])
     pixels = project(points, Camera(position, look_at(position, np.zeros((1, 3))), focal=1000.0))
     assert pixels.dtype == np.float32 and pixels.shape == (1, 25, 2)
     np.testing.assert_allclose(pixels[0, 7], [639.5, 909.5], atol=1e-3)
-    # From the +x side (azimuth 90 degrees) world -z is right: 1 m to the right, 4.5 - 0.5 = 4 m away.
+    # From the +x side (azimuth 90 degrees) world -z is right: 1 m to the right, 4.5 - 0.5 = 4 m
+    # away.
     position = np.array([[4.5, 0.0, 0.0]])
     pixels = project(points, Camera(position, look_at(position, np.zeros((1, 3))), focal=1000.0))
     np.testing.assert_allclose(pixels[0, 0], [539.5 + 250, 959.5 - 62.5], atol=1e-3)
@@ -50,4 +63,5 @@ def test_a_camera_moves_smoothly():
     points = climb(3)
     for seed in range(20):
         camera = random_camera(points, np.random.default_rng(seed), BEHIND)
-        assert np.linalg.norm(np.diff(camera.position, 2, axis=0), axis=-1).max() < 0.01  # metres a frame a frame
+        # metres a frame a frame
+        assert np.linalg.norm(np.diff(camera.position, 2, axis=0), axis=-1).max() < 0.01

@@ -1,4 +1,6 @@
-"""Quantization-aware training: what is rounded, ranges that follow and stay, runs that resume, and what is refused."""
+"""Quantization-aware training: what is rounded, ranges that follow and stay, runs that resume, and
+what is refused.
+"""
 
 import json
 
@@ -45,7 +47,9 @@ def test_a_tensor_lies_on_256_values_with_zero_among_them():
 def test_a_kernel_is_symmetric_for_each_channel_and_its_gradient_goes_straight_through():
     import tensorflow as tf
 
-    kernel = tf.Variable(np.random.default_rng(0).standard_normal((3, 3, 4, 2)).astype(np.float32) * [1, 0.01])
+    kernel = tf.Variable(
+        np.random.default_rng(0).standard_normal((3, 3, 4, 2)).astype(np.float32) * [1, 0.01]
+    )
     with tf.GradientTape() as tape:
         made = rounded_kernel(tf.identity(kernel))
     assert (tape.gradient(made, kernel).numpy() == 1).all()
@@ -58,7 +62,9 @@ def test_a_kernel_is_symmetric_for_each_channel_and_its_gradient_goes_straight_t
 
 def test_ranges_follow_their_data_until_they_are_settled():
     ranges = Ranges(("a", "b"))
-    with pytest.raises(ClimbEdgeError, match="ranges of a, b: expected what training data reach, found none"):
+    with pytest.raises(
+        ClimbEdgeError, match="ranges of a, b: expected what training data reach, found none"
+    ):
         ranges.values()
     ranges.follow("a", np.array([1.0, 4.0], np.float32))
     with pytest.raises(ClimbEdgeError, match="ranges of b:"):
@@ -74,10 +80,13 @@ def test_ranges_follow_their_data_until_they_are_settled():
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("conv3d", 0.04), pytest.param("convlstm_concat", 0.15, marks=pytest.mark.slow)]
+    ("name", "most"),
+    [("conv3d", 0.04), pytest.param("convlstm_concat", 0.15, marks=pytest.mark.slow)],
 )
 def test_the_training_form_computes_what_the_deploy_form_does(windows, name, most):
-    """`most`: how far 8 bits may be from float, both as a root mean square. Four seeds give 0.033 to 0.034 and 0.130 to 0.134."""
+    """`most`: how far 8 bits may be from float, both as a root mean square. Four seeds give 0.033
+    to 0.034 and 0.130 to 0.134.
+    """
     described = registry.get(name)
     plain = initial_weights.initial(described, "none")
     model = quantization_aware(described, plain)
@@ -109,32 +118,51 @@ def test_of_deciwatch_the_kernels_alone_are_rounded_and_its_seeds_move(windows):
 
 def test_a_teachers_maps_are_a_target_of_full_mass():
     outputs = np.random.default_rng(0).random((1, 5, 56, 56, 25), np.float32)
-    np.testing.assert_allclose(np.asarray(taught("cross_entropy", outputs)).sum(axis=(2, 3)), 255, rtol=1e-4)
+    np.testing.assert_allclose(
+        np.asarray(taught("cross_entropy", outputs)).sum(axis=(2, 3)), 255, rtol=1e-4
+    )
     assert taught("mse", outputs) is outputs
 
 
 def test_a_run_begins_as_its_float_run_quantized_and_resumes(float_run, tmp_path, capsys):
-    command = ["finetune", *TINY, "--init", str(float_run), "--qat", "int8", "--distil", "1", "--epochs", "2"]
+    command = [
+        "finetune",
+        *TINY,
+        "--init",
+        str(float_run),
+        "--qat",
+        "int8",
+        "--distil",
+        "1",
+        "--epochs",
+        "2",
+    ]
     whole, half = tmp_path / "whole", tmp_path / "half"
     assert main([*command, "--out", str(whole)]) == 0
     assert json.loads((whole / "config.json").read_text())["qat"] == {"scheme": "int8", "distil": 1}
     metrics = json.loads((whole / "metrics.json").read_text())["parts"]["test"]
     kept = json.loads((float_run / "metrics.json").read_text())["parts"]["test"]
-    assert metrics["float"]["ours"]["pooled"] == kept["refined"]["ours"]["pooled"] and "refined" in metrics
+    assert (
+        metrics["float"]["ours"]["pooled"] == kept["refined"]["ours"]["pooled"]
+        and "refined" in metrics
+    )
     before = Run(whole).history()[0]["val_pck_0.1"]
     assert abs(before - max(row["val_pck_0.1"] for row in Run(float_run).history())) < 0.03
     described = registry.get("conv3d")
     model = Run.open(whole).load_weights(quantization_aware(described, described.build()))
-    assert float(aware(model).ranges.tracked) in (0.0, 1.0) and set(aware(model).ranges.values()) == set(
-        described.ranges
-    )
+    assert float(aware(model).ranges.tracked) in (0.0, 1.0) and set(
+        aware(model).ranges.values()
+    ) == set(described.ranges)
     capsys.readouterr()
     for changed in ([], ["--qat", "int8"]):  # a float run goes on as one, and the reverse
         there = whole if not changed else float_run
         assert main(["finetune", *TINY, "--epochs", "2", *changed, "--out", str(there)]) == 2
         assert "qat:" in capsys.readouterr().err
     assert main(["finetune", *TINY, "--init", str(whole), "--epochs", "1", "--out", str(half)]) == 2
-    assert f"found a quantization-aware one; name the run it began from, {float_run}" in capsys.readouterr().err
+    assert (
+        f"found a quantization-aware one; name the run it began from, {float_run}"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,9 +172,18 @@ def test_a_run_begins_as_its_float_run_quantized_and_resumes(float_run, tmp_path
             ["--model", "joint_mixer"],
             "joint_mixer has no graph of int8 arithmetic to train for; its recipes are float32",
         ),
-        (["--model", "identity"], "identity has no graph of int8 arithmetic to train for; it has no weights"),
-        (["--init", "none"], "--init none: --qat int8 goes on from a trained float model; name its run, or shipped"),
-        (["--precision", "mixed_float16"], "--precision mixed_float16: --qat int8 expected float32"),
+        (
+            ["--model", "identity"],
+            "identity has no graph of int8 arithmetic to train for; it has no weights",
+        ),
+        (
+            ["--init", "none"],
+            "--init none: --qat int8 goes on from a trained float model; name its run, or shipped",
+        ),
+        (
+            ["--precision", "mixed_float16"],
+            "--precision mixed_float16: --qat int8 expected float32",
+        ),
         (["--freeze"], "--freeze True: --qat int8 expected False"),
     ],
 )
@@ -158,7 +195,10 @@ def test_what_cannot_be_trained_so_is_refused(tmp_path, capsys, given, said):
 
 def test_a_teacher_without_a_pupil_is_refused(tmp_path, capsys):
     assert main(["finetune", *TINY, "--distil", "2", "--out", str(tmp_path / "run")]) == 2
-    assert "--distil 2: the float weights teach a quantization-aware run; add --qat int8" in capsys.readouterr().err
+    assert (
+        "--distil 2: the float weights teach a quantization-aware run; add --qat int8"
+        in capsys.readouterr().err
+    )
 
 
 def test_what_a_model_without_int8_says_of_its_recipes_is_so():
@@ -166,5 +206,9 @@ def test_what_a_model_without_int8_says_of_its_recipes_is_so():
         kinds = [hasattr(described, name) for name in ("ranges", "rounded_weights", "unaware")]
         assert sum(kinds) == 1, described.name
         if "its recipes are" in getattr(described, "unaware", ""):
-            made = [recipe for recipe in RECIPES if support(described.name, "", recipe)[0] == "supported"]
+            made = [
+                recipe
+                for recipe in RECIPES
+                if support(described.name, "", recipe)[0] == "supported"
+            ]
             assert described.unaware == f"its recipes are {', '.join(made[:-1])} and {made[-1]}"

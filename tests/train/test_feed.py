@@ -1,4 +1,6 @@
-"""The feed: the same windows in the same order on either backend, what travels, and what renders it on the device."""
+"""The feed: the same windows in the same order on either backend, what travels, and what renders it
+on the device.
+"""
 
 import hashlib
 import importlib.util
@@ -47,8 +49,12 @@ def recorded(tmp_path_factory) -> RecordedWindows:
 def walking(folder, pace: int) -> RecordedWindows:
     """By so many pixels a frame; the estimator is never wrong."""
     poses = [standing(x=200 + pace * t) for t in range(20)]
-    record(steady(20), Scripted({t: {0: p} for t, p in enumerate(poses) if t != 9}), folder / "r.zip")
-    clips = clip_set([("video", "walk", np.stack(poses).astype(np.float32))], 30.0, "human: for a test")
+    record(
+        steady(20), Scripted({t: {0: p} for t, p in enumerate(poses) if t != 9}), folder / "r.zip"
+    )
+    clips = clip_set(
+        [("video", "walk", np.stack(poses).astype(np.float32))], 30.0, "human: for a test"
+    )
     return RecordedWindows(clips, [Recording(folder / "r.zip")])
 
 
@@ -70,7 +76,9 @@ def assert_same(left, right) -> None:
 def expected(source, names, epoch: int, step: int, seed: int = 1):
     """A batch by hand: each epoch goes through a shuffle of its own."""
     shuffled = np.random.default_rng((seed, epoch)).permutation(np.arange(10))
-    *given, cells, weight = made(source, names, np.concatenate([shuffled, shuffled])[4 * step : 4 * step + 4], epoch)
+    *given, cells, weight = made(
+        source, names, np.concatenate([shuffled, shuffled])[4 * step : 4 * step + 4], epoch
+    )
     return dict(zip(names, given, strict=True)), cells, weight
 
 
@@ -90,18 +98,31 @@ def test_batches_of_recorded_windows_are_the_windows(recorded, names):
 
 
 @pytest.mark.parametrize(
-    "augmentation", [Augmentation(), Augmentation(40, 0.3, True, True, 0.05, 0.2)], ids=["as it is", "changed"]
+    "augmentation",
+    [Augmentation(), Augmentation(40, 0.3, True, True, 0.05, 0.2)],
+    ids=["as it is", "changed"],
 )
 def test_windows_read_together_are_those_read_alone(recorded, tmp_path, augmentation):
     """Of two recordings of other lengths, in any order, twice the same; weights count."""
     both = recorded, walking(tmp_path, -3)
-    takes = [(f"clip {n}", "walk", b.clips.keypoints[:n]) for n, b in zip((20, 14), both, strict=True)]
+    takes = [
+        (f"clip {n}", "walk", b.clips.keypoints[:n]) for n, b in zip((20, 14), both, strict=True)
+    ]
     clips = clip_set(takes, 30.0, "human: for a test")
-    clips = replace(clips, weight=np.linspace(0.1, 1, clips.keypoints[..., 0].size, dtype=np.float32).reshape(-1, 25))
+    clips = replace(
+        clips,
+        weight=np.linspace(0.1, 1, clips.keypoints[..., 0].size, dtype=np.float32).reshape(-1, 25),
+    )
     source = RecordedWindows(clips, [b.recordings[0] for b in both], augmentation=augmentation)
     chosen = np.random.default_rng(0).permutation(len(source))[[0, 3, 3, *range(5, len(source))]]
     together = batch(source, chosen, epoch=2)
-    assert len(set(source.clip[chosen])) == 2 and together.given["maps"].shape == (len(chosen), 5, 56, 56, 25)
+    assert len(set(source.clip[chosen])) == 2 and together.given["maps"].shape == (
+        len(chosen),
+        5,
+        56,
+        56,
+        25,
+    )
     for b, index in enumerate(chosen):
         alone = source.window(int(index), epoch=2)
         for name, values in alone.given.items():
@@ -111,12 +132,20 @@ def test_windows_read_together_are_those_read_alone(recorded, tmp_path, augmenta
         seen = alone.given["points"][..., :2]
         np.testing.assert_allclose(seen, np.where(np.isnan(seen), seen, alone.cells), atol=1e-3)
         frames = source.clips.offsets[source.clip[index]] + source.position[index] + np.arange(5)
-        change = augmentation.draw(np.random.default_rng((0, 2, int(index), 1))) if augmentation else Change()
-        np.testing.assert_array_equal(alone.weight, clips.weight[frames][change.frames][:, change.order])
+        change = (
+            augmentation.draw(np.random.default_rng((0, 2, int(index), 1)))
+            if augmentation
+            else Change()
+        )
+        np.testing.assert_array_equal(
+            alone.weight, clips.weight[frames][change.frames][:, change.order]
+        )
 
 
 def test_every_epoch_sees_every_window_and_another_noise(source):
-    chunks = [chunk for (chunk, _), _ in zip(order(np.arange(12), 4, 0, 0, 3), range(6), strict=False)]
+    chunks = [
+        chunk for (chunk, _), _ in zip(order(np.arange(12), 4, 0, 0, 3), range(6), strict=False)
+    ]
     first, second = np.concatenate(chunks[:3]), np.concatenate(chunks[3:])
     assert sorted(first) == sorted(second) == list(range(12))
     assert list(first) != list(second)
@@ -125,7 +154,9 @@ def test_every_epoch_sees_every_window_and_another_noise(source):
 
 
 def test_an_epoch_longer_than_the_data_begins_again(source):
-    chunks = [chunk for (chunk, _), _ in zip(order(np.arange(5), 4, 0, 0, 3), range(3), strict=False)]
+    chunks = [
+        chunk for (chunk, _), _ in zip(order(np.arange(5), 4, 0, 0, 3), range(3), strict=False)
+    ]
     flat = np.concatenate(chunks)
     np.testing.assert_array_equal(flat[:5], flat[5:10])
     assert sorted(flat[:5]) == list(range(5))
@@ -144,7 +175,8 @@ def test_another_seed_is_another_order(source):
     assert not np.array_equal(first[1], other[1])
 
 
-# What travels, and what is made of it on the device ---------------------------------------------------------------
+# What travels, and what is made of it on the device
+# ---------------------------------------------------------------
 
 
 def test_each_kind_of_model_is_given_what_it_reads_and_no_more(source, recorded):
@@ -171,7 +203,9 @@ def test_a_batch_of_any_source_is_small_unless_it_is_of_maps(source, recorded):
 
 def missing_some(source) -> dict:
     """What three windows are given, with a keypoint missing and one outside of its box."""
-    given = {name: array.copy() for name, array in batch(source, np.array([0, 5, 9]), 2).given.items()}
+    given = {
+        name: array.copy() for name, array in batch(source, np.array([0, 5, 9]), 2).given.items()
+    }
     given["points"][0, 2, 7] = np.nan
     given["points"][1, :, 3, :2] = -4, 70
     given["background"][2] = 0.6
@@ -195,7 +229,9 @@ def test_the_layer_normalises_recorded_maps_as_numpy_does(recorded):
 @pytest.mark.parametrize("subpixel", [True, False])
 def test_the_layer_decodes_without_maps_what_is_decoded_from_them(source, subpixel):
     given = missing_some(source)
-    places = np.asarray(Points(subpixel)({k: keras.ops.convert_to_tensor(v) for k, v in given.items()}))
+    places = np.asarray(
+        Points(subpixel)({k: keras.ops.convert_to_tensor(v) for k, v in given.items()})
+    )
     np.testing.assert_allclose(places, decode(heatmaps(given), subpixel)[0], atol=5e-3)
 
 
@@ -217,7 +253,10 @@ def test_maps_and_places_stay_in_single_precision(source, policy):
     keras.config.set_dtype_policy(policy)
     try:
         inputs = inputs_named(SIMULATED)
-        maps, places = (keras.Model(inputs, layer(inputs)).predict_on_batch(given) for layer in (Maps(), Points()))
+        maps, places = (
+            keras.Model(inputs, layer(inputs)).predict_on_batch(given)
+            for layer in (Maps(), Points())
+        )
     finally:
         keras.config.set_dtype_policy(before)
     assert maps.dtype == places.dtype == np.float32
@@ -232,14 +271,17 @@ def test_a_model_gives_the_same_from_what_is_given_as_from_the_maps(source, name
     model = described.build(**described.switches)
     names = given_to(described.reads, source)
     inputs = inputs_named(names)
-    fed = np.asarray(keras.Model(inputs, described.outputs(model, inputs))({n: given[n] for n in names}))
+    fed = np.asarray(
+        keras.Model(inputs, described.outputs(model, inputs))({n: given[n] for n in names})
+    )
     maps, points = heatmaps(given), given["points"]
     peaks = np.where(np.isfinite(points).all(-1), points[..., 2], 0)
     plain = np.asarray(model(maps if len(model.inputs) == 1 else [maps, peaks]))
     np.testing.assert_allclose(fed, plain, atol=1e-3 * np.abs(plain).max())
 
 
-# Keras on JAX, without TensorFlow ---------------------------------------------------------------------------------
+# Keras on JAX, without TensorFlow
+# ---------------------------------------------------------------------------------
 
 ON_JAX = """
 import hashlib, json, sys
@@ -274,11 +316,16 @@ def test_a_run_on_keras_with_jax_needs_no_tensorflow_and_sees_the_same_windows(t
     save_clips(tmp_path / "clips.npz", generated_clips(10, 5, frames=12))
     child = subprocess.run(
         [sys.executable, "-c", ON_JAX, str(tmp_path / "run"), str(tmp_path / "clips.npz")],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_backend_optimization_level=0"},
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": "--xla_backend_optimization_level=0",
+        },
         capture_output=True,
         text=True,
         timeout=300,
-    )  # fmt: skip
+    )
     assert child.returncode == 0, child.stderr[-2000:]
     found = json.loads(child.stdout.splitlines()[-1])
     assert found["codes"] == [0, 2] and not found["tensorflow"]
@@ -292,11 +339,17 @@ def test_a_run_on_keras_with_jax_needs_no_tensorflow_and_sees_the_same_windows(t
     assert metrics["epochs"] == 1 and metrics["parts"]["test"]["refined"]["loss"] > 0
 
 
-def test_paces_are_measured_of_every_model_or_as_a_preset_trains_its_own(tmp_path, capsys, monkeypatch):
+def test_paces_are_measured_of_every_model_or_as_a_preset_trains_its_own(
+    tmp_path, capsys, monkeypatch
+):
     asked = []
     monkeypatch.setattr(speed, "SECONDS", 0.01)
     pace = speed._pace
-    monkeypatch.setattr(speed, "_pace", lambda s, m, batch: asked.append((s.augmentation, batch)) or pace(s, m, batch))
+    monkeypatch.setattr(
+        speed,
+        "_pace",
+        lambda s, m, batch: asked.append((s.augmentation, batch)) or pace(s, m, batch),
+    )
     clips = tmp_path / "clips.npz"
     save_clips(clips, generated_clips(3, 5, frames=20))
     preset = tmp_path / "mine.toml"
@@ -305,7 +358,9 @@ def test_paces_are_measured_of_every_model_or_as_a_preset_trains_its_own(tmp_pat
     head, _, row = capsys.readouterr().out.strip().splitlines()
     assert head == "| model | windows a second read | trained | ratio |"
     model, read, trained, ratio = row.strip("| ").split(" | ")
-    assert model == "joint_mixer" and float(read) / float(trained) == pytest.approx(float(ratio), abs=0.06)
+    assert model == "joint_mixer" and float(read) / float(trained) == pytest.approx(
+        float(ratio), abs=0.06
+    )
     assert asked == [(Augmentation(rotate=30.0), 4)]
     assert main(["models", "--preset", str(preset)]) == 2
     assert "--data" in capsys.readouterr().err

@@ -56,25 +56,33 @@ def test_the_cross_entropy_is_least_at_the_target_and_does_not_care_for_scale():
     rng = np.random.default_rng(1)
     target = targets(rng.uniform(5, 50, (1, 5, 25, 2)).astype(np.float32))
     beside = np.roll(target, 1, axis=3)
-    at, scaled, near, gone = (np.asarray(cross_entropy(target, p)) for p in (target, 1.1 * target, beside, 0 * target))
+    at, scaled, near, gone = (
+        np.asarray(cross_entropy(target, p)) for p in (target, 1.1 * target, beside, 0 * target)
+    )
     assert (at < near).all()
     assert (near < gone).all()
     np.testing.assert_allclose(at, scaled, atol=0.01)
-    np.testing.assert_allclose(at, np.log(2 * np.pi * np.e), atol=0.05)  # entropy of a Gaussian of sigma 1
+    # entropy of a Gaussian of sigma 1
+    np.testing.assert_allclose(at, np.log(2 * np.pi * np.e), atol=0.05)
 
 
-# Judging ----------------------------------------------------------------------------------------------------------
+# Judging
+# ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_noisy_input_is_judged_by_pck_and_an_exact_one_is_perfect():
     source = RenderedWindows(generated_clips(3, 1, frames=30), NOISES["1.2"])
     indices = np.arange(0, 60, 5)
     noisy = Judge(source, Recipe(batch=5))(indices)
-    assert 0.005 < noisy.pck["0.05"] < 0.1  # the study shifts by 2.95 cells; the threshold is about half a cell
+    # the study shifts by 2.95 cells; the threshold is about half a cell
+    assert 0.005 < noisy.pck["0.05"] < 0.1
     assert noisy.pck["0.05"] < noisy.pck["0.1"] < noisy.pck["0.2"]
-    exact = Judge(RenderedWindows(source.clips, StudyNoise("exact", 0.0, (1.0,))), Recipe(batch=5))(indices)
+    exact = Judge(RenderedWindows(source.clips, StudyNoise("exact", 0.0, (1.0,))), Recipe(batch=5))(
+        indices
+    )
     assert exact.score("study").pooled()["0.05"][0] == 1
-    assert noisy.pck["0.05"] < exact.pck["0.05"] < 1  # against exact truth whole cells are half a cell off
+    # against exact truth whole cells are half a cell off
+    assert noisy.pck["0.05"] < exact.pck["0.05"] < 1
     assert exact.pck["0.1"] == 1
 
 
@@ -98,7 +106,9 @@ def test_what_is_judged_is_not_augmented():
         RenderedWindows(clips, NOISES["blazepose"], augmentation=a)
         for a in (Augmentation(), Augmentation(60, 0.5, True))
     )
-    for left, right in zip(*(Judge(s, Recipe(batch=4))(indices).truth for s in (plain, changed)), strict=True):
+    for left, right in zip(
+        *(Judge(s, Recipe(batch=4))(indices).truth for s in (plain, changed)), strict=True
+    ):
         np.testing.assert_array_equal(left, right)
 
 
@@ -112,7 +122,9 @@ def test_what_is_not_trusted_is_not_judged():
     assert np.isfinite(np.delete(measured.truth[0], 4, axis=2)).all()
     windows = batch(source, np.arange(6))
     each = np.square(targets(windows.cells, 2.0) - windows.inputs).mean((2, 3))
-    assert measured.loss == pytest.approx((each * windows.weight).sum() / windows.weight.sum(), rel=1e-4)
+    assert measured.loss == pytest.approx(
+        (each * windows.weight).sum() / windows.weight.sum(), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize("name", ["conv3d", "deciwatch"])
@@ -126,7 +138,12 @@ def test_the_studys_loss_is_the_squared_error_against_whole_cells(name, shallow)
         each = np.square(targets(cells, 1.0) - outputs).mean((2, 3))
     else:
         each = np.square(cells - outputs).mean(-1)
-    recipe = Recipe(batch=2, loss={"conv3d": "mse", "deciwatch": "coordinate_mse"}[name], target_sigma=1.0, whole=True)
+    recipe = Recipe(
+        batch=2,
+        loss={"conv3d": "mse", "deciwatch": "coordinate_mse"}[name],
+        target_sigma=1.0,
+        whole=True,
+    )
     measured = Judge(source, recipe, described, model)(np.arange(5))
     assert measured.loss == pytest.approx(each[np.isfinite(windows.cells).all(-1)].mean(), rel=1e-3)
 
@@ -144,7 +161,8 @@ def test_an_unknown_model_names_the_nearest():
         registry.get("conv3")
 
 
-# Runs -------------------------------------------------------------------------------------------------------------
+# Runs
+# -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +186,9 @@ def history(path):
 
 def figures_of(path) -> dict:
     metrics = json.loads((path / "metrics.json").read_text())
-    return {name: value for name, value in metrics.items() if name not in ("minutes", "ms_per_window")}
+    return {
+        name: value for name, value in metrics.items() if name not in ("minutes", "ms_per_window")
+    }
 
 
 def variables_of(path) -> dict[str, np.ndarray]:
@@ -181,7 +201,9 @@ def assert_same_run(left, right, model: str) -> None:
     """Two run folders: history, figures, best weights and the state in which they ended."""
     assert history(left) == history(right)
     assert figures_of(left) == figures_of(right)
-    a, b = (Run.open(p).load_weights(registry.get(model).build()).get_weights() for p in (left, right))
+    a, b = (
+        Run.open(p).load_weights(registry.get(model).build()).get_weights() for p in (left, right)
+    )
     for x, y in zip(a, b, strict=True):
         np.testing.assert_array_equal(x, y)
     there, here = variables_of(left), variables_of(right)
@@ -237,14 +259,24 @@ def test_what_is_judged_and_saved_is_the_average_of_the_weights(tmp_path, tiny):
     for name, average in (("plain", "0"), ("average", "0.9999")):
         assert main(["pretrain", *options, str(tmp_path / name), "--average", average]) == 0
     (_, *plain), (_, *averaged) = (history(tmp_path / name) for name in ("plain", "average"))
-    assert [row["loss"] for row in plain] == [row["loss"] for row in averaged]  # training itself is the same
+    # training itself is the same
+    assert [row["loss"] for row in plain] == [row["loss"] for row in averaged]
     first, last = (float(row["val_loss"]) for row in averaged)
     assert abs(first - last) < 1e-2
     assert abs(float(plain[0]["val_loss"]) - float(plain[1]["val_loss"])) > 3 * abs(first - last)
 
 
 def test_a_cycle_and_its_averages_go_on_where_they_were_stopped(tmp_path, tiny, monkeypatch):
-    command = ["pretrain", *tiny, "--model", "joint_mixer", "--epochs", "3", "--schedule", "one-cycle"]
+    command = [
+        "pretrain",
+        *tiny,
+        "--model",
+        "joint_mixer",
+        "--epochs",
+        "3",
+        "--schedule",
+        "one-cycle",
+    ]
     command += ["--average", "0.9", "--clip-norm", "1", "--drop", "0.1", "--shift", "0.1", "--out"]
     assert main([*command, str(tmp_path / "whole")]) == 0
     with monkeypatch.context() as patch:
@@ -282,9 +314,25 @@ main(sys.argv[1:])
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["conv3d", "deciwatch", "joint_mixer"])
-def test_a_run_that_was_killed_within_an_epoch_goes_on_to_the_same_result(tmp_path, tiny, shallow, model):
-    """Deciwatch has dropout: what is drawn for it is part of a run's state. So are averages, and where a cycle stands."""
-    command = ["pretrain", *tiny, "--model", model, "--steps", "3", "--epochs", "4", "--mirror", "--rotate", "20"]
+def test_a_run_that_was_killed_within_an_epoch_goes_on_to_the_same_result(
+    tmp_path, tiny, shallow, model
+):
+    """Deciwatch has dropout: what is drawn for it is part of a run's state. So are averages, and
+    where a cycle stands.
+    """
+    command = [
+        "pretrain",
+        *tiny,
+        "--model",
+        model,
+        "--steps",
+        "3",
+        "--epochs",
+        "4",
+        "--mirror",
+        "--rotate",
+        "20",
+    ]
     if model == "joint_mixer":
         command += [
             "--schedule",
@@ -299,7 +347,10 @@ def test_a_run_that_was_killed_within_an_epoch_goes_on_to_the_same_result(tmp_pa
             "0.1",
         ]
     killed = [sys.executable, "-c", KILLED, *command, "--out", str(tmp_path / "killed")]
-    assert subprocess.run(killed, capture_output=True, timeout=300, check=False).returncode == -signal.SIGKILL
+    assert (
+        subprocess.run(killed, capture_output=True, timeout=300, check=False).returncode
+        == -signal.SIGKILL
+    )
     assert [row["epoch"] for row in history(tmp_path / "killed")] == ["0", "1", "2"]
     assert main([*command, "--out", str(tmp_path / "killed")]) == 0
     assert main([*command, "--out", str(tmp_path / "whole")]) == 0
@@ -310,7 +361,18 @@ def test_a_run_that_was_killed_within_an_epoch_goes_on_to_the_same_result(tmp_pa
 
 @pytest.mark.slow
 def test_a_bi_convlstm_repeats_in_another_process(tmp_path, tiny):
-    command = ["pretrain", *tiny[:2], "--model", "convlstm_sum", "--steps", "1", "--batch", "1", "--epochs", "1"]
+    command = [
+        "pretrain",
+        *tiny[:2],
+        "--model",
+        "convlstm_sum",
+        "--steps",
+        "1",
+        "--batch",
+        "1",
+        "--epochs",
+        "1",
+    ]
     command += ["--validation", "2", "--test", "2", "--seed", "5"]
     assert main([*command, "--out", str(tmp_path / "here")]) == 0
     apart = [sys.executable, "-m", "train", *command, "--out", str(tmp_path / "there")]
@@ -322,11 +384,21 @@ def test_a_bi_convlstm_repeats_in_another_process(tmp_path, tiny):
 def test_a_run_folder_holds_what_it_promises_and_is_not_mixed_up(tmp_path, tiny, capsys):
     out = tmp_path / "run"
     assert main(["pretrain", *tiny, "--epochs", "2", "--init", "identity", "--out", str(out)]) == 0
-    for name in ("config.json", "split.json", "history.csv", "curves.png", "best.weights.h5", "metrics.json"):
+    for name in (
+        "config.json",
+        "split.json",
+        "history.csv",
+        "curves.png",
+        "best.weights.h5",
+        "metrics.json",
+    ):
         assert (out / name).stat().st_size > 0
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["truth"] == "generated" and metrics["schema"] == "climb-edge/run/2"
-    assert list(metrics["parts"]) == ["test"] and list(metrics["parts"]["test"]) == ["identity", "refined"]
+    assert list(metrics["parts"]) == ["test"] and list(metrics["parts"]["test"]) == [
+        "identity",
+        "refined",
+    ]
     assert 0 < metrics["parts"]["test"]["identity"]["ours"]["pooled"]["0.1"][0] < 1
     assert [int(r["epoch"]) for r in history(out)] == [0, 1, 2]
     assert list((out / "tensorboard").rglob("events*"))
@@ -340,23 +412,44 @@ def test_a_run_folder_holds_what_it_promises_and_is_not_mixed_up(tmp_path, tiny,
 
 def test_clips_too_short_for_a_window_are_named(tmp_path, tiny, capsys):
     clips = generated_clips(12, 5, frames=12)
-    long = np.flatnonzero((np.arange(144) < 108) | (np.arange(144) % 12 < 4))  # four frames of the last three
+    # four frames of the last three
+    long = np.flatnonzero((np.arange(144) < 108) | (np.arange(144) % 12 < 4))
     ends = np.concatenate([[0], np.cumsum([12] * 9 + [4] * 3)])
     short = {name: getattr(clips, name)[long] for name in ("keypoints", "visible")}
     save_clips(tmp_path / "short.npz", dataclasses.replace(clips, **short, offsets=ends))
-    given = ["--data", str(tmp_path / "short.npz"), *tiny[2:], "--epochs", "0", "--out", str(tmp_path / "run")]
+    given = [
+        "--data",
+        str(tmp_path / "short.npz"),
+        *tiny[2:],
+        "--epochs",
+        "0",
+        "--out",
+        str(tmp_path / "run"),
+    ]
     assert main(["pretrain", "--model", "conv3d", *given]) == 0
     last = ", ".join(map(str, clips.clip[9:]))
     assert (
-        f"note: 3 of 12 clips give no window, they have no 5 frames in a row with somebody to see: {last}\n"
-        in capsys.readouterr().err
+        "note: 3 of 12 clips give no window, they have no 5 frames in a row with somebody to see:"
+        f" {last}\n" in capsys.readouterr().err
     )
 
 
 def test_metrics_count_the_parameters_of_what_was_trained(tmp_path, tiny):
-    wide = ["--model", "joint_mixer", "--switch", "wide=on", "--epochs", "0", "--out", str(tmp_path / "wide")]
+    wide = [
+        "--model",
+        "joint_mixer",
+        "--switch",
+        "wide=on",
+        "--epochs",
+        "0",
+        "--out",
+        str(tmp_path / "wide"),
+    ]
     assert main(["pretrain", *tiny, *wide]) == 0
-    assert json.loads((tmp_path / "wide" / "metrics.json").read_text())["parameters"] == 38_084 + 88_080
+    assert (
+        json.loads((tmp_path / "wide" / "metrics.json").read_text())["parameters"]
+        == 38_084 + 88_080
+    )
 
 
 @pytest.mark.slow
@@ -374,13 +467,31 @@ def test_another_run_takes_a_runs_split_and_weights(tmp_path, tiny, capsys):
     own = RenderedWindows(load_clips(tiny[1]), NOISES["blazepose"], 4)
     assert split(own, "auto", 4).sha256 != parts[0]["sha256"], "a split of seed 4 is another one"
     capsys.readouterr()
-    assert main(["pretrain", "--data", "generated", "--clips", "3", *reused, "--out", str(other)]) == 2
+    assert (
+        main(["pretrain", "--data", "generated", "--clips", "3", *reused, "--out", str(other)]) == 2
+    )
     assert "split.json: made for" in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_a_run_with_a_video_held_out_has_figures_of_both_parts(tmp_path, tiny):
-    assert main(["pretrain", *tiny, "--epochs", "1", "--split", "final", "--test", "5", "--out", str(tmp_path)]) == 0
+    assert (
+        main(
+            [
+                "pretrain",
+                *tiny,
+                "--epochs",
+                "1",
+                "--split",
+                "final",
+                "--test",
+                "5",
+                "--out",
+                str(tmp_path),
+            ]
+        )
+        == 0
+    )
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["windows"]["test"] == 4  # of 8, every second
     assert metrics["split"]["rule"] == "final"
@@ -394,12 +505,21 @@ def test_a_run_with_a_video_held_out_has_figures_of_both_parts(tmp_path, tiny):
 
 
 def tiny_run(tmp_path, name: str, **recipe):
-    """Fit a model on 12 short clips, by the recipe; returns its weights before and after, by layer, and the run."""
+    """Fit a model on 12 short clips, by the recipe; returns its weights before and after, by layer,
+    and the run.
+    """
     source = RenderedWindows(generated_clips(12, 5, frames=12), NOISES["blazepose"])
     described, run = registry.get(name), Run.start(tmp_path / "run", {"model": name})
     model = initial_weights.initial(described, "none", 2)
     before = {v.path: np.array(v) for v in model.weights}
-    fit(described, model, source, split(source), run, Recipe(**{"batch": 2, "steps": 2, "epochs": 1} | recipe))
+    fit(
+        described,
+        model,
+        source,
+        split(source),
+        run,
+        Recipe(**{"batch": 2, "steps": 2, "epochs": 1} | recipe),
+    )
     return before, {v.path: np.array(v) for v in model.weights}, run
 
 
@@ -410,13 +530,18 @@ def tiny_run(tmp_path, name: str, **recipe):
 def test_freezing_leaves_the_last_layer_alone_to_train(name, last, shallow):
     model = registry.get(name).build(**registry.get(name).switches)
     freeze(model)
-    assert sorted(v.path.split("/")[-2:] for v in model.trainable_variables) == [[last, "bias"], [last, "kernel"]]
+    assert sorted(v.path.split("/")[-2:] for v in model.trainable_variables) == [
+        [last, "bias"],
+        [last, "kernel"],
+    ]
 
 
 @pytest.mark.slow
 def test_of_a_frozen_model_only_the_last_layer_changes(tmp_path, shallow):
     before, after, _ = tiny_run(tmp_path, "deciwatch", freeze=True, loss="coordinate_mse")
-    changed = {path.split("/")[-2] for path in before if not np.array_equal(before[path], after[path])}
+    changed = {
+        path.split("/")[-2] for path in before if not np.array_equal(before[path], after[path])
+    }
     assert changed == {"refine"}
 
 
@@ -426,7 +551,9 @@ def test_the_rate_falls_and_training_ends_where_the_loss_does_not_fall(tmp_path)
     before, after, run = tiny_run(tmp_path, "conv3d", **rates)
     rows = run.history()
     assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
-    np.testing.assert_allclose([row["learning_rate"] for row in rows], [1e-12, 1e-12, 1e-13, 1e-14], rtol=1e-3)
+    np.testing.assert_allclose(
+        [row["learning_rate"] for row in rows], [1e-12, 1e-12, 1e-13, 1e-14], rtol=1e-3
+    )
     for path, value in before.items():
         np.testing.assert_allclose(after[path], value, atol=1e-9)
 
@@ -435,7 +562,8 @@ def test_the_rate_falls_and_training_ends_where_the_loss_does_not_fall(tmp_path)
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path, monkeypatch):
     monkeypatch.setitem(LOSSES, "mse", lambda target, predicted: np.nan * mse(target, predicted))
     with pytest.raises(
-        ClimbEdgeError, match="the loss became nan in epoch 1; start again with a lower --learning-rate"
+        ClimbEdgeError,
+        match="the loss became nan in epoch 1; start again with a lower --learning-rate",
     ):
         tiny_run(tmp_path, "conv3d", loss="mse")
 
@@ -490,7 +618,16 @@ def plain(tmp_path_factory, tiny):
 @pytest.mark.slow
 @pytest.mark.parametrize("devices", [1, 2])
 def test_a_mirrored_run_does_what_a_plain_one_does(tmp_path, tiny, plain, devices):
-    command = ["pretrain", *tiny, "--epochs", "2", "--distribute", "mirrored", "--out", str(tmp_path / "mirrored")]
+    command = [
+        "pretrain",
+        *tiny,
+        "--epochs",
+        "2",
+        "--distribute",
+        "mirrored",
+        "--out",
+        str(tmp_path / "mirrored"),
+    ]
     if devices == 1:
         assert main(command) == 0
     else:
@@ -517,10 +654,14 @@ def test_the_loss_is_one_of_the_models_output(tiny, model, asked, loss):
 
 
 @pytest.mark.parametrize(
-    ("model", "loss"), [("deciwatch", "cross_entropy"), ("deciwatch", "mse"), ("conv3d", "coordinate_mae")]
+    ("model", "loss"),
+    [("deciwatch", "cross_entropy"), ("deciwatch", "mse"), ("conv3d", "coordinate_mae")],
 )
 def test_a_loss_of_another_output_is_refused(tmp_path, tiny, capsys, model, loss):
-    assert main(["pretrain", *tiny, "--model", model, "--loss", loss, "--out", str(tmp_path / "run")]) == 2
+    assert (
+        main(["pretrain", *tiny, "--model", model, "--loss", loss, "--out", str(tmp_path / "run")])
+        == 2
+    )
     said = capsys.readouterr().err
     assert f"--loss {loss}: {model} gives" in said and not (tmp_path / "run").exists()
 
@@ -566,7 +707,10 @@ def test_training_needs_keras_3():
 def test_a_run_knows_its_files_by_any_way_of_writing_their_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out").mkdir()
-    write_json(tmp_path / "out" / "config.json", {"init": str(tmp_path / "pre"), "data": ["a", "b"], "seed": 0})
+    write_json(
+        tmp_path / "out" / "config.json",
+        {"init": str(tmp_path / "pre"), "data": ["a", "b"], "seed": 0},
+    )
     (tmp_path / "out" / "state.npz").touch()
     Run.start("out", {"init": "pre", "data": ["./a", str(tmp_path / "b")], "seed": 0})
     for other in ({"init": "pre2"}, {"data": ["a"]}, {"data": ["b", "a"]}, {"seed": 1}):
@@ -576,6 +720,14 @@ def test_a_run_knows_its_files_by_any_way_of_writing_their_paths(tmp_path, monke
 
 def test_a_run_that_was_refused_does_not_keep_its_folder(tmp_path, tiny, capsys):
     out = str(tmp_path / "run")
-    assert main(["pretrain", *tiny, "--epochs", "1", "--init", str(tmp_path / "none"), "--out", out]) == 2
-    assert main(["pretrain", *tiny, "--epochs", "1", "--init", "identity", "--seed", "3", "--out", out]) == 0
+    assert (
+        main(["pretrain", *tiny, "--epochs", "1", "--init", str(tmp_path / "none"), "--out", out])
+        == 2
+    )
+    assert (
+        main(
+            ["pretrain", *tiny, "--epochs", "1", "--init", "identity", "--seed", "3", "--out", out]
+        )
+        == 0
+    )
     assert Run.open(out).config()["seed"] == 3

@@ -1,4 +1,6 @@
-"""Joint mixer: what it does with keypoints that nobody saw or nobody taught it, with NaN, and with real heatmaps."""
+"""Joint mixer: what it does with keypoints that nobody saw or nobody taught it, with NaN, and with
+real heatmaps.
+"""
 
 import functools
 
@@ -31,7 +33,9 @@ def model():
     """Random weights that move every keypoint; all are taught but the last two."""
     form, rng = MIXER.build(), np.random.default_rng(0)
     form.set_weights([w + 0.2 * rng.standard_normal(w.shape) for w in form.get_weights()])
-    form.get_layer("mixer").taught.set_weights([np.r_[np.ones(23), np.zeros(2)].reshape(1, 1, 1, 25)])
+    form.get_layer("mixer").taught.set_weights(
+        [np.r_[np.ones(23), np.zeros(2)].reshape(1, 1, 1, 25)]
+    )
     return form
 
 
@@ -76,7 +80,9 @@ def test_a_joint_that_was_never_taught_passes_through_and_tells_nothing(model, s
     assert (np.linalg.norm(refined[..., :23, :2] - cells[..., :23, :], axis=-1) > 0.05).mean() > 0.9
     other = maps.copy()
     other[..., 23:] = np.roll(other[..., 23:], 9, axis=2)
-    np.testing.assert_array_equal(np.asarray(model([other, peaks]))[..., :23, :], refined[..., :23, :])
+    np.testing.assert_array_equal(
+        np.asarray(model([other, peaks]))[..., :23, :], refined[..., :23, :]
+    )
 
 
 def test_nor_does_one_whose_other_side_was_taught_where_the_mirror_image_is_asked_too(model, scene):
@@ -84,7 +90,9 @@ def test_nor_does_one_whose_other_side_was_taught_where_the_mirror_image_is_aske
     both = MIXER.build(mirrored=True)
     both.set_weights(model.get_weights())
     (taught,) = both.get_layer("mixer").taught.weights
-    taught.assign((np.arange(25) < 20).astype(np.float32).reshape(taught.shape) * (np.arange(25) != LEFT_HIP))
+    taught.assign(
+        (np.arange(25) < 20).astype(np.float32).reshape(taught.shape) * (np.arange(25) != LEFT_HIP)
+    )
     refined = np.asarray(both([maps, peaks]))
     np.testing.assert_allclose(refined[..., LEFT_HIP, :2], cells[..., LEFT_HIP, :], atol=1e-4)
     np.testing.assert_allclose(refined[..., LEFT_HIP, 2], peaks[..., LEFT_HIP], atol=1e-6)
@@ -95,7 +103,9 @@ def test_maps_without_anything_give_the_middle_and_no_score(model, scene):
     for given in ([0 * maps, peaks], [maps, 0 * peaks]):
         refined = np.asarray(model(given))
         assert not refined[..., 2].any()
-    np.testing.assert_array_equal(np.asarray(model([0 * maps, peaks]))[..., :2], np.full((1, 5, 25, 2), CENTRE))
+    np.testing.assert_array_equal(
+        np.asarray(model([0 * maps, peaks]))[..., :2], np.full((1, 5, 25, 2), CENTRE)
+    )
 
 
 @pytest.mark.parametrize("shown", range(5))
@@ -107,7 +117,9 @@ def test_one_frame_of_five_is_enough(model, scene, shown):
     refined = np.asarray(model([only, peaks]))
     assert np.isfinite(refined).all()
     np.testing.assert_allclose(
-        np.asarray(untrained()([only, peaks]))[0, :, :4, :2], np.repeat(cells[:, shown, :4], 5, axis=0), atol=1e-2
+        np.asarray(untrained()([only, peaks]))[0, :, :4, :2],
+        np.repeat(cells[:, shown, :4], 5, axis=0),
+        atol=1e-2,
     )
     elsewhere = cells.copy()
     elsewhere[:, np.arange(5) != shown, :4] = 3.0
@@ -128,7 +140,9 @@ def test_points_of_nan_are_points_nobody_saw(model, scene):
 
 
 def test_the_place_of_the_box_does_not_matter_to_a_gate_without_a_trunk(scene):
-    """Positions enter and leave by one rule: moved by whole cells, a window's keypoints move as far."""
+    """Positions enter and leave by one rule: moved by whole cells, a window's keypoints move as
+    far.
+    """
     _, peaks, cells = scene
     there, here = (points_of(untrained(), cells + by, peaks)[..., :2] for by in (0.0, 5.0))
     np.testing.assert_allclose(there + 5.0, here, atol=1e-4)
@@ -138,14 +152,17 @@ def test_a_correction_goes_along_and_across_the_torso_in_its_lengths_and_nowhere
     _, peaks, cells = scene
     told = untrained()
     start = np.array(told.get_layer("mixer").start.value)
-    start[..., 4 * FRAME + WINDOW + 3], start[..., 4 * FRAME + WINDOW + 4] = 1.0, 0.5  # newest frame: along, across
+    # newest frame: along, across
+    start[..., 4 * FRAME + WINDOW + 3], start[..., 4 * FRAME + WINDOW + 4] = 1.0, 0.5
     told.get_layer("mixer").start.set_weights([start])
     for turn in (np.eye(2), np.array([[0, -1], [1, 0]])):
         seen = CENTRE + 0.4 * (cells - CENTRE) @ turn.T
         mean = seen.mean(axis=1)[0]
         up = (mean[LEFT_SHOULDER] + mean[RIGHT_SHOULDER] - mean[LEFT_HIP] - mean[RIGHT_HIP]) / 2
         moved = (points_of(told, seen, peaks) - points_of(untrained(), seen, peaks))[0, 4, :, :2]
-        np.testing.assert_allclose(moved, np.tile(0.1 * (up + 0.5 * np.array([-up[1], up[0]])), (25, 1)), atol=1e-4)
+        np.testing.assert_allclose(
+            moved, np.tile(0.1 * (up + 0.5 * np.array([-up[1], up[0]])), (25, 1)), atol=1e-4
+        )
         hidden = peaks * (np.arange(25) != LEFT_HIP)
         found, plain = (points_of(form, seen, hidden) for form in (told, untrained()))
         np.testing.assert_allclose(found, plain, atol=1e-5)
@@ -173,7 +190,9 @@ def test_without_peaks_a_height_says_only_that_there_is_one(scene):
     _, peaks, cells = scene
     hidden = peaks * (np.arange(25) != 9)
     for told in (False, True):
-        full, half, less = (points_of(switched(peaks=told), cells, p) for p in (peaks, peaks / 2, hidden))
+        full, half, less = (
+            points_of(switched(peaks=told), cells, p) for p in (peaks, peaks / 2, hidden)
+        )
         assert np.allclose(full, half, atol=1e-5) == (not told)
         assert not np.allclose(full, less, atol=1e-5)
 
@@ -196,7 +215,9 @@ def test_a_mirrored_model_refines_a_mirror_image_to_the_mirror_image(scene):
     for both in (False, True):
         refined = points_of(switched(mirrored=both), cells, peaks)
         turned = points_of(
-            switched(mirrored=both), (cells * [-1, 1] + [2 * CENTRE, 0])[:, :, MIRROR], peaks[:, :, MIRROR]
+            switched(mirrored=both),
+            (cells * [-1, 1] + [2 * CENTRE, 0])[:, :, MIRROR],
+            peaks[:, :, MIRROR],
         )
         expected = (refined * [-1, 1, 1] + [2 * CENTRE, 0, 0])[:, :, MIRROR]
         assert np.allclose(turned, expected, atol=1e-3) == both
@@ -212,7 +233,9 @@ def test_training_teaches_the_joints_that_have_truth_and_forgets_none(tmp_path):
     clips = partly_labelled(1, slice(0, 20))
     np.testing.assert_array_equal(with_truth(clips), np.arange(25) < 20)
     model = MIXER.build()
-    for number, (known, taught) in enumerate(((slice(8, 20), range(8, 20)), (slice(3, 18), range(3, 20)))):
+    for number, (known, taught) in enumerate(
+        ((slice(8, 20), range(8, 20)), (slice(3, 18), range(3, 20)))
+    ):
         source = RenderedWindows(partly_labelled(number, known), NOISES["blazepose"])
         recipe = Recipe(epochs=1, steps=2, batch=2, loss="soft_pck", validation=4)
         fit(MIXER, model, source, split(source), Run(tmp_path / str(number)), recipe)
@@ -233,7 +256,10 @@ def test_the_graphs_decode_is_the_runtimes_on_real_heatmaps(tmp_path, person_vid
         window = source.window(i).frames
         cells, heights = decode(window.maps)
         for maps, expected, height in zip(window.maps, cells, heights, strict=True):
-            x, y, peak = (np.asarray(part)[0, 0, 0] for part in decoded(keras.ops.convert_to_tensor(maps[None])))
+            x, y, peak = (
+                np.asarray(part)[0, 0, 0]
+                for part in decoded(keras.ops.convert_to_tensor(maps[None]))
+            )
             assert np.abs(np.stack([x, y], axis=-1) - expected).max() < 0.02
             np.testing.assert_allclose(peak, height, rtol=1e-5)
             compared += 25

@@ -1,4 +1,6 @@
-"""Readers of foreign layouts, on files made in exactly those layouts; Penn Action, J-HMDB and CMU also round trip."""
+"""Readers of foreign layouts, on files made in exactly those layouts; Penn Action, J-HMDB and CMU
+also round trip.
+"""
 
 import json
 import re
@@ -21,9 +23,24 @@ from train.layouts.imported import FAR
 from train.synthesis.motion import load_motion, mocap_clips
 
 COCO17 = (
-    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
-    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
-)  # fmt: skip
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+)
 
 
 def same(got, wanted, *but):
@@ -33,7 +50,9 @@ def same(got, wanted, *but):
             continue
         a, b = getattr(got, field.name), getattr(wanted, field.name)
         if isinstance(b, np.ndarray):
-            assert a.dtype.kind == b.dtype.kind and (a.dtype == b.dtype or b.dtype.kind == "U"), field.name
+            assert a.dtype.kind == b.dtype.kind and (a.dtype == b.dtype or b.dtype.kind == "U"), (
+                field.name
+            )
             np.testing.assert_array_equal(a, b, err_msg=field.name)
         else:
             assert a == b, field.name
@@ -44,9 +63,12 @@ def some(clips, chosen):
     rows = np.concatenate([np.arange(clips.offsets[i], clips.offsets[i + 1]) for i in chosen])
     lengths = [clips.offsets[i + 1] - clips.offsets[i] for i in chosen]
     return type(clips)(
-        clips.keypoints[rows], clips.visible[rows], np.cumsum([0, *lengths]),
-        *(getattr(clips, n)[chosen] for n in ("frame_size", "fps", "clip", "group", "split")), clips.source,
-    )  # fmt: skip
+        clips.keypoints[rows],
+        clips.visible[rows],
+        np.cumsum([0, *lengths]),
+        *(getattr(clips, n)[chosen] for n in ("frame_size", "fps", "clip", "group", "split")),
+        clips.source,
+    )
 
 
 def damage(path):
@@ -58,21 +80,41 @@ def damage(path):
 
 
 def write_penn(folder, name, points, seen, size, action, side):
-    """labels/<name>.mat of points (N, 25, 2) and seen (N, 25), with all nine variables of the real files."""
+    """labels/<name>.mat of points (N, 25, 2) and seen (N, 25), with all nine variables of the real
+    files.
+    """
     there = [here for _, here in sorted(FROM_PENN13)]
     labels = folder / "labels"
     labels.mkdir(parents=True, exist_ok=True)
-    savemat(labels / f"{name}.mat", {
-        "action": action, "pose": "front", "x": points[:, there, 0].astype(float), "y": points[:, there, 1].astype(float),
-        "visibility": seen[:, there].astype(float), "train": 1 if side == "train" else -1, "bbox": np.zeros((len(points), 4)),
-        "dimensions": np.array([size[1], size[0], len(points)], float), "nframes": len(points),
-    }, do_compression=True)  # fmt: skip
+    savemat(
+        labels / f"{name}.mat",
+        {
+            "action": action,
+            "pose": "front",
+            "x": points[:, there, 0].astype(float),
+            "y": points[:, there, 1].astype(float),
+            "visibility": seen[:, there].astype(float),
+            "train": 1 if side == "train" else -1,
+            "bbox": np.zeros((len(points), 4)),
+            "dimensions": np.array([size[1], size[0], len(points)], float),
+            "nframes": len(points),
+        },
+        do_compression=True,
+    )
 
 
 def penn_folder(tmp_path):
     rng = np.random.default_rng(0)
     for name in ("0001", "0002"):
-        write_penn(tmp_path, name, rng.uniform(10, 200, (6, 25, 2)), np.ones((6, 25)), (320, 240), "situp", "train")
+        write_penn(
+            tmp_path,
+            name,
+            rng.uniform(10, 200, (6, 25, 2)),
+            np.ones((6, 25)),
+            (320, 240),
+            "situp",
+            "train",
+        )
     return tmp_path
 
 
@@ -83,7 +125,15 @@ def test_penn_action_round_trip_of_real_clips(tmp_path, data_folder):
     assert {"train", "test"} == set(wanted.split) and len(set(wanted.group)) > 2
     for i, name in enumerate(wanted.clip):
         rows = wanted.rows(i)
-        write_penn(tmp_path, name, wanted.keypoints[rows], wanted.visible[rows], wanted.frame_size[i], wanted.group[i], wanted.split[i])  # fmt: skip
+        write_penn(
+            tmp_path,
+            name,
+            wanted.keypoints[rows],
+            wanted.visible[rows],
+            wanted.frame_size[i],
+            wanted.group[i],
+            wanted.split[i],
+        )
     got = read("penn", tmp_path)
     same(got.clips, wanted)
     assert got.skipped == () and got.warnings == () and got.heatmaps is None and got.motion is None
@@ -96,7 +146,17 @@ def test_penn_action_joints_are_left_first(tmp_path):
     labels = tmp_path / "labels"
     labels.mkdir()
     x = np.arange(13, dtype=float)[None] * 10 + 5
-    savemat(labels / "0007.mat", {"x": x, "y": x + 1, "visibility": np.ones((1, 13)), "dimensions": [[240, 320, 1]], "action": "squat", "train": -1})  # fmt: skip
+    savemat(
+        labels / "0007.mat",
+        {
+            "x": x,
+            "y": x + 1,
+            "visibility": np.ones((1, 13)),
+            "dimensions": [[240, 320, 1]],
+            "action": "squat",
+            "train": -1,
+        },
+    )
     clips = read("penn", tmp_path).clips
     assert clips.keypoints[0, INDEX["nose"]].tolist() == [5, 6]
     assert clips.keypoints[0, INDEX["left_shoulder"]].tolist() == [15, 16]
@@ -107,19 +167,37 @@ def test_penn_action_joints_are_left_first(tmp_path):
 
 def test_penn_action_labels_that_cannot_be_are_left_out_and_named(tmp_path):
     penn_folder(tmp_path)
-    good = {"x": np.full((6, 13), 9.0), "y": np.full((6, 13), 9.0), "visibility": np.ones((6, 13)), "dimensions": [[240, 320, 6]], "action": "squat", "train": 1}  # fmt: skip
+    good = {
+        "x": np.full((6, 13), 9.0),
+        "y": np.full((6, 13), 9.0),
+        "visibility": np.ones((6, 13)),
+        "dimensions": [[240, 320, 6]],
+        "action": "squat",
+        "train": 1,
+    }
     wrong = [
-        ({}, None), ({"x": np.zeros((6, 12))}, "x expected"), ({"y": np.zeros((5, 13))}, "y expected"),
-        ({"x": np.full((6, 13), np.inf)}, "infinite"), ({"x": np.full((6, 13), np.nan)}, "no keypoint"),
-        ({"x": np.full((6, 13), 320 * FAR + 1.0)}, "image pixels"), ({"x": np.full((6, 13), 1e300)}, "1e\\+300"),
-        ({"x": np.full((6, 13), 0.5), "y": np.full((6, 13), 0.5)}, "fractions"), ({"dimensions": [[1e8, 1e8, 6]]}, "sides"),
-        ({"dimensions": [[np.nan, 240, 6]]}, "dimensions"), ({"train": 0}, "train"), ({"x": "text"}, "x expected"),
-        ({"action": {"struct": 1}}, "action"), ({"action": 5}, "action"), ({"visibility": np.ones((6, 25))}, "visibility"),
-    ]  # fmt: skip
+        ({}, None),
+        ({"x": np.zeros((6, 12))}, "x expected"),
+        ({"y": np.zeros((5, 13))}, "y expected"),
+        ({"x": np.full((6, 13), np.inf)}, "infinite"),
+        ({"x": np.full((6, 13), np.nan)}, "no keypoint"),
+        ({"x": np.full((6, 13), 320 * FAR + 1.0)}, "image pixels"),
+        ({"x": np.full((6, 13), 1e300)}, "1e\\+300"),
+        ({"x": np.full((6, 13), 0.5), "y": np.full((6, 13), 0.5)}, "fractions"),
+        ({"dimensions": [[1e8, 1e8, 6]]}, "sides"),
+        ({"dimensions": [[np.nan, 240, 6]]}, "dimensions"),
+        ({"train": 0}, "train"),
+        ({"x": "text"}, "x expected"),
+        ({"action": {"struct": 1}}, "action"),
+        ({"action": 5}, "action"),
+        ({"visibility": np.ones((6, 25))}, "visibility"),
+    ]
     for i, (change, _) in enumerate(wrong):
         savemat(tmp_path / "labels" / f"1{i:03d}.mat", good | change)
     got = read("penn", tmp_path)
-    assert got.clips.clip.tolist() == ["0001", "0002", "1000"] and len(got.skipped) == len(wrong) - 1
+    assert (
+        got.clips.clip.tolist() == ["0001", "0002", "1000"] and len(got.skipped) == len(wrong) - 1
+    )
     for i, (_, says) in enumerate(wrong[1:], 1):
         line = next(line for line in got.skipped if f"1{i:03d}" in line)
         assert re.search(says, line)
@@ -131,13 +209,32 @@ def test_a_file_that_ends_scipys_reader_is_left_out_and_named(tmp_path):
     """SciPy 1.17 takes the type of an array's numbers as a place in a table: 8 is an empty one."""
     penn_folder(tmp_path)
     for name in ("0000", "0003"):
-        savemat(tmp_path / "labels" / f"{name}.mat", {"x": np.ones((6, 13)), "y": 1, "visibility": 1, "dimensions": 1, "action": "a", "train": 1})  # fmt: skip
-        content, tag = (tmp_path / "labels" / f"{name}.mat").read_bytes(), struct.pack("<II", 9, 6 * 13 * 8)
+        savemat(
+            tmp_path / "labels" / f"{name}.mat",
+            {
+                "x": np.ones((6, 13)),
+                "y": 1,
+                "visibility": 1,
+                "dimensions": 1,
+                "action": "a",
+                "train": 1,
+            },
+        )
+        content, tag = (
+            (tmp_path / "labels" / f"{name}.mat").read_bytes(),
+            struct.pack("<II", 9, 6 * 13 * 8),
+        )
         assert content.count(tag) == 1
-        (tmp_path / "labels" / f"{name}.mat").write_bytes(content.replace(tag, struct.pack("<II", 8, 6 * 13 * 8)))
+        (tmp_path / "labels" / f"{name}.mat").write_bytes(
+            content.replace(tag, struct.pack("<II", 8, 6 * 13 * 8))
+        )
     got = read("penn", tmp_path)
     assert got.clips.clip.tolist() == ["0001", "0002"] and len(got.skipped) == 2
-    assert "0000.mat" in got.skipped[0] and "0003.mat" in got.skipped[1] and "damaged" in got.skipped[0]
+    assert (
+        "0000.mat" in got.skipped[0]
+        and "0003.mat" in got.skipped[1]
+        and "damaged" in got.skipped[0]
+    )
 
 
 # --- J-HMDB ---
@@ -150,7 +247,15 @@ def write_jhmdb(folder, action, clip, points, sides):
         position[:, there] = points[:, here].astype(float).T + 1
     place = folder / "joint_positions" / action / clip
     place.mkdir(parents=True)
-    savemat(place / "joint_positions.mat", {"pos_img": position, "pos_world": position / 320, "scale": np.ones((1, len(points))), "viewpoint": "S"})  # fmt: skip
+    savemat(
+        place / "joint_positions.mat",
+        {
+            "pos_img": position,
+            "pos_world": position / 320,
+            "scale": np.ones((1, len(points))),
+            "viewpoint": "S",
+        },
+    )
     (folder / "splits").mkdir(exist_ok=True)
     for number, side in sides.items():
         with open(folder / "splits" / f"{action}_test_split{number}.txt", "a") as stream:
@@ -169,7 +274,9 @@ def test_jhmdb_round_trip_of_real_clips(tmp_path, data_folder):
     assert not wanted.visible[:, INDEX["left_ankle"]].all()  # some lie outside the image
     for i, name in enumerate(wanted.clip):
         action, file = name.split("/")
-        write_jhmdb(tmp_path, action, file.removesuffix(".avi"), wanted.keypoints[wanted.rows(i)], {1: 1})
+        write_jhmdb(
+            tmp_path, action, file.removesuffix(".avi"), wanted.keypoints[wanted.rows(i)], {1: 1}
+        )
     got = read("jhmdb", tmp_path)
     same(got.clips, wanted, "keypoints")
     np.testing.assert_allclose(got.clips.keypoints, wanted.keypoints, atol=1e-4)
@@ -184,22 +291,39 @@ def test_jhmdb_reads_the_size_of_a_real_video(tmp_path, data_folder):
         archive.extract(name, tmp_path / "ReCompress_Videos")
     got = read("jhmdb", tmp_path)
     i = got.clips.clip.tolist().index(name)
-    assert got.clips.frame_size[i].tolist() == [320, 240] and got.clips.fps[i] == 30 and got.clips.split[i] == "test"
+    assert (
+        got.clips.frame_size[i].tolist() == [320, 240]
+        and got.clips.fps[i] == 30
+        and got.clips.split[i] == "test"
+    )
 
 
 def test_jhmdb_counts_from_one_and_has_right_first(tmp_path):
     """Independent of the mapping's own table: joint 3 is the right shoulder, 14 the left ankle."""
     jhmdb_folder(tmp_path)
     place = tmp_path / "joint_positions" / "catch" / "c" / "joint_positions.mat"
-    position = np.arange(15, dtype=float)[None, :, None] * 10 + np.array([1.0, 101.0])[:, None, None] + np.zeros((2, 15, 4))  # fmt: skip
+    position = (
+        np.arange(15, dtype=float)[None, :, None] * 10
+        + np.array([1.0, 101.0])[:, None, None]
+        + np.zeros((2, 15, 4))
+    )
     savemat(place, {"pos_img": position})
     clips = read("jhmdb", tmp_path, split=2).clips
     i = clips.clip.tolist().index("catch/c.avi")
     first = clips.keypoints[clips.rows(i)][0]
-    assert first[INDEX["right_shoulder"]].tolist() == [30, 130] and first[INDEX["left_shoulder"]].tolist() == [40, 140]
-    assert first[INDEX["right_hip"]].tolist() == [50, 150] and first[INDEX["left_ankle"]].tolist() == [140, 240]
-    assert clips.visible[clips.rows(i)][0, INDEX["left_ankle"]] == 0  # row 240 is below a frame of 240
-    assert np.isnan(first[INDEX["nose"]]).all() and clips.split[i] == "test" and len(clips.keypoints[clips.rows(i)]) == 4  # fmt: skip
+    assert first[INDEX["right_shoulder"]].tolist() == [30, 130] and first[
+        INDEX["left_shoulder"]
+    ].tolist() == [40, 140]
+    assert first[INDEX["right_hip"]].tolist() == [50, 150] and first[
+        INDEX["left_ankle"]
+    ].tolist() == [140, 240]
+    # row 240 is below a frame of 240
+    assert clips.visible[clips.rows(i)][0, INDEX["left_ankle"]] == 0
+    assert (
+        np.isnan(first[INDEX["nose"]]).all()
+        and clips.split[i] == "test"
+        and len(clips.keypoints[clips.rows(i)]) == 4
+    )
 
 
 def test_jhmdb_takes_size_and_rate_from_another_video(tmp_path):
@@ -217,10 +341,14 @@ def test_jhmdb_takes_size_and_rate_from_another_video(tmp_path):
 def test_jhmdb_without_or_with_damaged_splits_is_kept_as_unknown(tmp_path):
     jhmdb_folder(tmp_path)
     got = read("jhmdb", tmp_path, split=3)
-    assert got.clips.split.tolist() == ["unknown"] * 2 and "catch_test_split3.txt" in got.warnings[0]
+    assert (
+        got.clips.split.tolist() == ["unknown"] * 2 and "catch_test_split3.txt" in got.warnings[0]
+    )
     (tmp_path / "splits" / "catch_test_split1.txt").write_text("c.avi 7\n")
     got = read("jhmdb", tmp_path)
-    assert len(got.clips) == 2 and "catch_test_split1.txt" in got.skipped[0] and len(got.skipped) == 1
+    assert (
+        len(got.clips) == 2 and "catch_test_split1.txt" in got.skipped[0] and len(got.skipped) == 1
+    )
     with pytest.raises(ClimbEdgeError, match="split 4"):
         read("jhmdb", tmp_path, split=4)
 
@@ -235,23 +363,38 @@ def write_brace(folder, frames, start=100, end=109, move="powermove", video=VIDE
     place = folder / "dataset" / "2013" / video
     place.mkdir(parents=True, exist_ok=True)
     path = place / f"{video}_{start}-{end}_{move}.json"
-    path.write_text(json.dumps({
-        key or f"{video}/img-{n:06d}.png": {"box": [1, 2, 3, 4, 1], "keypoints": [[x, y, 1] for x, y in p.tolist()]}
-        for n, p in frames.items()
-    }))  # fmt: skip
+    path.write_text(
+        json.dumps(
+            {
+                key or f"{video}/img-{n:06d}.png": {
+                    "box": [1, 2, 3, 4, 1],
+                    "keypoints": [[x, y, 1] for x, y in p.tolist()],
+                }
+                for n, p in frames.items()
+            }
+        )
+    )
     return path
 
 
 def brace_folder(tmp_path):
     rng = np.random.default_rng(0)
     write_brace(tmp_path, {n: rng.uniform(100, 900, (17, 2)) for n in range(100, 110)})
-    write_brace(tmp_path, {n: rng.uniform(100, 900, (17, 2)) for n in range(200, 205)}, 200, 204, "toprock", "abc")
+    write_brace(
+        tmp_path,
+        {n: rng.uniform(100, 900, (17, 2)) for n in range(200, 205)},
+        200,
+        204,
+        "toprock",
+        "abc",
+    )
     return tmp_path
 
 
 def test_brace_overrides_splits_runs_and_keeps_the_official_split(tmp_path):
     rng = np.random.default_rng(1)
-    points = {n: rng.uniform(100, 900, (17, 2)) for n in (109, 100, 101, 102, 104, 105)}  # 103 and 106 to 108 missing
+    # 103 and 106 to 108 missing
+    points = {n: rng.uniform(100, 900, (17, 2)) for n in (109, 100, 101, 102, 104, 105)}
     points[101] = np.zeros((17, 2))  # no annotation
     write_brace(tmp_path, points)
     write_brace(tmp_path, {5: rng.uniform(100, 900, (17, 2))}, 5, 5, "toprock", "abc")
@@ -264,24 +407,37 @@ def test_brace_overrides_splits_runs_and_keeps_the_official_split(tmp_path):
     notes = tmp_path / "annotations"
     notes.mkdir()
     (notes / "segments.csv").write_text(
-        "video_id,seq_idx,start_frame,end_frame,dance_type,dance_type_id,dancer,dancer_id,year,uid\n"
-        f"{VIDEO},3,100,109,powermove,1,el niño,10,2013,{VIDEO}.100.109\nabc,0,5,5,toprock,0,x,1,2013,abc.5.5\n"
+        f"video_id,seq_idx,start_frame,end_frame,dance_type,dance_type_id,dancer,dancer_id,year,uid\n{VIDEO},3,100,109,powermove,1,el"
+        f" niño,10,2013,{VIDEO}.100.109\nabc,0,5,5,toprock,0,x,1,2013,abc.5.5\n"
     )
     (notes / "sequences_train.csv").write_text(f"video_id,seq_idx,uid\n{VIDEO},2,a\nabc,0,b\n")
     (notes / "sequences_test.csv").write_text(f"video_id,seq_idx\n{VIDEO},3\nabc,3\n")
-    (tmp_path / "videos_info.csv").write_text(f"video_id,video_url,year,duration,fps,resolution\n{VIDEO},u,2013,2.5,29.97,1920x1080\n")  # fmt: skip
+    (tmp_path / "videos_info.csv").write_text(
+        f"video_id,video_url,year,duration,fps,resolution\n{VIDEO},u,2013,2.5,29.97,1920x1080\n"
+    )
 
     got = read("brace", tmp_path, strict=True)
     clips = got.clips
-    names = [f"{VIDEO}_100-102_powermove", f"{VIDEO}_104-105_powermove", f"{VIDEO}_109-109_powermove", "abc_5-5_toprock"]  # fmt: skip
+    names = [
+        f"{VIDEO}_100-102_powermove",
+        f"{VIDEO}_104-105_powermove",
+        f"{VIDEO}_109-109_powermove",
+        "abc_5-5_toprock",
+    ]
     assert clips.clip.tolist() == names and np.diff(clips.offsets).tolist() == [3, 2, 1, 1]
     assert clips.group.tolist() == ["powermove"] * 3 + ["toprock"]
     assert clips.split.tolist() == ["test"] * 3 + ["train"] and got.warnings == ()
-    assert np.allclose(clips.fps[:3], 29.97) and np.isnan(clips.fps[3]) and (clips.frame_size == (1920, 1080)).all()
+    assert (
+        np.allclose(clips.fps[:3], 29.97)
+        and np.isnan(clips.fps[3])
+        and (clips.frame_size == (1920, 1080)).all()
+    )
     for row, number in enumerate((100, 102)):
         for joint, name in enumerate(COCO17):
             if name in INDEX:
-                np.testing.assert_allclose(clips.keypoints[2 * row, INDEX[name]], points[number][joint], rtol=1e-6)
+                np.testing.assert_allclose(
+                    clips.keypoints[2 * row, INDEX[name]], points[number][joint], rtol=1e-6
+                )
     assert np.isnan(clips.keypoints[1]).all() and not clips.visible[1].any()  # all 0
     for joint, name in enumerate(COCO17):
         if name in INDEX:
@@ -289,10 +445,14 @@ def test_brace_overrides_splits_runs_and_keeps_the_official_split(tmp_path):
             np.testing.assert_allclose(clips.keypoints[3, INDEX[name]], wanted, rtol=1e-6)
     assert np.isnan(clips.keypoints[4]).all()  # by hand, and all 0
     assert np.isnan(clips.keypoints[:, INDEX["left_thumb"]]).all()
-    assert clips.visible[0, INDEX["left_hip"]] == 1 and clips.visible[3, INDEX["left_shoulder"]] == 0
+    assert (
+        clips.visible[0, INDEX["left_hip"]] == 1 and clips.visible[3, INDEX["left_shoulder"]] == 0
+    )
 
 
-def test_brace_without_tables_warns_and_a_damaged_manual_frame_leaves_the_interpolated_one(tmp_path):
+def test_brace_without_tables_warns_and_a_damaged_manual_frame_leaves_the_interpolated_one(
+    tmp_path,
+):
     brace_folder(tmp_path)
     place = tmp_path / "2013" / "abc"
     place.mkdir(parents=True)
@@ -306,7 +466,9 @@ def test_brace_without_tables_warns_and_a_damaged_manual_frame_leaves_the_interp
     assert "img-000201.npz" in got.skipped[0]
 
 
-@pytest.mark.parametrize("key", ["other/img-000100.png", f"{VIDEO}/img-100.png", f"{VIDEO}/img-abcdef.png"])
+@pytest.mark.parametrize(
+    "key", ["other/img-000100.png", f"{VIDEO}/img-100.png", f"{VIDEO}/img-abcdef.png"]
+)
 def test_brace_segments_with_other_keys_are_left_out(tmp_path, key):
     brace_folder(tmp_path)
     write_brace(tmp_path, {100: np.ones((17, 2))}, key=key)
@@ -387,21 +549,35 @@ def test_climbalong_videos_that_do_not_fit_are_left_out(tmp_path, kwargs, says):
     climbalong_folder(tmp_path)
     write_climbalong(tmp_path, "c", **({"bboxes": boxes(3), "keypoints": targets(3)} | kwargs))
     got = read("climbalong", tmp_path)
-    assert got.clips.clip.tolist() == ["a", "b"] and len(got.skipped) == 1 and says in got.skipped[0]
+    assert (
+        got.clips.clip.tolist() == ["a", "b"] and len(got.skipped) == 1 and says in got.skipped[0]
+    )
 
 
 def heatmaps_folder(tmp_path):
     (tmp_path / "sub").mkdir()
-    np.savez(tmp_path / "a.npz", bboxes=boxes(3), heatmaps=maps(3), keypoints=targets(3)[:, 0, :, :2])
-    np.savez(tmp_path / "sub" / "b.npz", bboxes=boxes(3), heatmaps=maps(3), keypoints=targets(4)[:, 0], frame_size=np.array([640, 900]))  # fmt: skip
+    np.savez(
+        tmp_path / "a.npz", bboxes=boxes(3), heatmaps=maps(3), keypoints=targets(3)[:, 0, :, :2]
+    )
+    np.savez(
+        tmp_path / "sub" / "b.npz",
+        bboxes=boxes(3),
+        heatmaps=maps(3),
+        keypoints=targets(4)[:, 0],
+        frame_size=np.array([640, 900]),
+    )
     return tmp_path
 
 
 def test_own_heatmaps_with_keypoints_are_clips_and_without_are_refused(tmp_path):
     heatmaps_folder(tmp_path)
     got = read("heatmaps", tmp_path)
-    assert got.clips.clip.tolist() == ["a", "sub/b"] and got.clips.frame_size[1].tolist() == [640, 900]
-    reach = np.maximum(np.ceil(targets(3)[..., :2].max((0, 1, 2))), boxes(1)[0, 2:])  # of keypoints and boxes
+    assert got.clips.clip.tolist() == ["a", "sub/b"] and got.clips.frame_size[1].tolist() == [
+        640,
+        900,
+    ]
+    # of keypoints and boxes
+    reach = np.maximum(np.ceil(targets(3)[..., :2].max((0, 1, 2))), boxes(1)[0, 2:])
     assert got.clips.frame_size[0].tolist() == reach.tolist()
     np.testing.assert_allclose(got.clips.keypoints[:3], targets(3)[:, 0, :, :2], rtol=1e-6)
     assert got.clips.visible[:3].all() and len(got.clips.keypoints) == 6
@@ -410,14 +586,27 @@ def test_own_heatmaps_with_keypoints_are_clips_and_without_are_refused(tmp_path)
     np.savez(tmp_path / "d.npz", bboxes=boxes(3), heatmaps=maps(3), keypoints=np.zeros((3, 24, 2)))
     np.savez(tmp_path / "e.npz", bboxes=boxes(3), heatmaps=maps(3), keypoints=np.array([None] * 3))
     got = read("heatmaps", tmp_path, frame_size=(1000, 1000))
-    assert got.clips.clip.tolist() == ["a", "sub/b"] and got.clips.frame_size[0].tolist() == [1000, 1000]
-    assert "nothing to train towards" in got.skipped[0] and "25" in got.skipped[1] and "never unpickled" in got.skipped[2]  # fmt: skip
+    assert got.clips.clip.tolist() == ["a", "sub/b"] and got.clips.frame_size[0].tolist() == [
+        1000,
+        1000,
+    ]
+    assert (
+        "nothing to train towards" in got.skipped[0]
+        and "25" in got.skipped[1]
+        and "never unpickled" in got.skipped[2]
+    )
 
 
 def test_boxes_without_a_size_are_told_of(tmp_path):
     ends = boxes(3)
     ends[1, 3], ends[2, 0] = ends[1, 1], np.nan
-    np.savez(tmp_path / "a.npz", bboxes=ends, heatmaps=maps(3), keypoints=targets(3)[:, 0], frame_size=[640, 900])
+    np.savez(
+        tmp_path / "a.npz",
+        bboxes=ends,
+        heatmaps=maps(3),
+        keypoints=targets(3)[:, 0],
+        frame_size=[640, 900],
+    )
     (said,) = read("heatmaps", tmp_path).warnings
     assert "a.npz: 2 boxes without a size, the first of frame 1; nobody is seen there" in said
 
@@ -432,13 +621,24 @@ def image(i, name, size=(640, 480)):
 def label(i, image_id, points, flags=None, category=1, **more):
     flags = np.full(len(points), 2) if flags is None else flags
     flat = np.concatenate([points, np.asarray(flags)[:, None]], 1).ravel().tolist()
-    return {"id": i, "image_id": image_id, "category_id": category, "keypoints": flat, "num_keypoints": 1, **more}
+    return {
+        "id": i,
+        "image_id": image_id,
+        "category_id": category,
+        "keypoints": flat,
+        "num_keypoints": 1,
+        **more,
+    }
 
 
 def write_coco(path, images, annotations, names=COCO17):
     path.parent.mkdir(parents=True, exist_ok=True)
-    category = {"id": 1, "name": "person", "skeleton": [[1, 2]]} | ({"keypoints": list(names)} if names else {})
-    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": [category]}))
+    category = {"id": 1, "name": "person", "skeleton": [[1, 2]]} | (
+        {"keypoints": list(names)} if names else {}
+    )
+    path.write_text(
+        json.dumps({"images": images, "annotations": annotations, "categories": [category]})
+    )
     return path
 
 
@@ -458,13 +658,25 @@ def test_coco_labels_of_a_few_frames_become_sparse_clips(tmp_path):
     flags[5], flags[6] = 0, 1
     path = write_coco(
         tmp_path / "annotations" / "person_keypoints_default.json",
-        [image(10, "climb/000007.jpg"), image(11, "climb/000123.jpg"), image(12, "climb/000130.jpg"), image(13, "wall.mp4/frame_000004.PNG", (320, 900))],
-        [label(1, 11, p[0], flags), label(2, 10, p[1]), label(3, 13, p[2]), {"id": 4, "image_id": 12, "category_id": 1, "bbox": [1, 2, 3, 4]}],
-    )  # fmt: skip
+        [
+            image(10, "climb/000007.jpg"),
+            image(11, "climb/000123.jpg"),
+            image(12, "climb/000130.jpg"),
+            image(13, "wall.mp4/frame_000004.PNG", (320, 900)),
+        ],
+        [
+            label(1, 11, p[0], flags),
+            label(2, 10, p[1]),
+            label(3, 13, p[2]),
+            {"id": 4, "image_id": 12, "category_id": 1, "bbox": [1, 2, 3, 4]},
+        ],
+    )
     for place in (tmp_path, path):
         got = read("coco", place, video_suffix=".mp4", fps=25.0, strict=True)
         clips = got.clips
-        assert clips.clip.tolist() == ["climb.mp4", "wall.mp4"] and np.diff(clips.offsets).tolist() == [131, 5]
+        assert clips.clip.tolist() == ["climb.mp4", "wall.mp4"] and np.diff(
+            clips.offsets
+        ).tolist() == [131, 5]
         labelled = np.flatnonzero(np.isfinite(clips.keypoints).any((1, 2)))
         assert labelled.tolist() == [7, 123, 131 + 4]
         for joint, name in enumerate(COCO17):
@@ -472,9 +684,15 @@ def test_coco_labels_of_a_few_frames_become_sparse_clips(tmp_path):
                 wanted = np.full(2, np.nan) if joint == 5 else p[0, joint]
                 np.testing.assert_allclose(clips.keypoints[123, INDEX[name]], wanted, rtol=1e-6)
                 np.testing.assert_allclose(clips.keypoints[7, INDEX[name]], p[1, joint], rtol=1e-6)
-        assert clips.visible[123, [INDEX["left_shoulder"], INDEX["right_shoulder"], INDEX["left_elbow"]]].tolist() == [0, 0, 1]  # fmt: skip
+        assert clips.visible[
+            123, [INDEX["left_shoulder"], INDEX["right_shoulder"], INDEX["left_elbow"]]
+        ].tolist() == [0, 0, 1]
         assert np.isfinite(clips.keypoints[123, INDEX["right_shoulder"]]).all()
-        assert clips.frame_size.tolist() == [[640, 480], [320, 900]] and (clips.fps == 25).all() and got.warnings == ()
+        assert (
+            clips.frame_size.tolist() == [[640, 480], [320, 900]]
+            and (clips.fps == 25).all()
+            and got.warnings == ()
+        )
         assert clips.truth == "human"
         got.save(tmp_path / "clips" / "c.npz")
         same(load_clips(tmp_path / "clips" / "c.npz"), clips)
@@ -504,8 +722,24 @@ def test_coco_file_names_say_video_and_frame(file_name, wanted):
 
 
 def test_coco_maps_keypoints_by_name_in_any_order(tmp_path):
-    names = ["Right Wrist", "left_big_toe", "l_shoulder", "nose", "tail", "left-heel", "left_index_finger"]
-    wanted = ["right_wrist", "left_foot_index", "left_shoulder", "nose", None, "left_heel", "left_index"]
+    names = [
+        "Right Wrist",
+        "left_big_toe",
+        "l_shoulder",
+        "nose",
+        "tail",
+        "left-heel",
+        "left_index_finger",
+    ]
+    wanted = [
+        "right_wrist",
+        "left_foot_index",
+        "left_shoulder",
+        "nose",
+        None,
+        "left_heel",
+        "left_index",
+    ]
     p = people(1, 7)
     write_coco(tmp_path / "a.json", [image("i", "v/0.jpg")], [label(1, "i", p[0])], names)
     got = read("coco", tmp_path)
@@ -532,22 +766,39 @@ def test_coco_keeps_the_person_with_the_most_labels(tmp_path):
     p, few = people(6), [2] * 3 + [0] * 14
     images = [image(i, f"v/{i}.jpg") for i in range(4)]
     tracked = [
-        label(1, 0, p[0], track_id=7), label(2, 0, p[1], attributes={"track_id": 8}), label(3, 1, p[2], few, track_id=7),
-        label(4, 1, p[3], attributes={"track_id": 8}), label(5, 2, p[4], attributes={"occluded": False}),
-    ]  # fmt: skip
+        label(1, 0, p[0], track_id=7),
+        label(2, 0, p[1], attributes={"track_id": 8}),
+        label(3, 1, p[2], few, track_id=7),
+        label(4, 1, p[3], attributes={"track_id": 8}),
+        label(5, 2, p[4], attributes={"occluded": False}),
+    ]
     write_coco(tmp_path / "a.json", images, tracked)
     got = read("coco", tmp_path)
     np.testing.assert_allclose(got.clips.keypoints[:3, 0], p[[1, 3, 4], 0], rtol=1e-6)
-    assert np.isnan(got.clips.keypoints[3]).all() and "2 labels of further persons" in got.warnings[0]
-    write_coco(tmp_path / "a.json", images, [label(1, 0, p[0], few), label(2, 0, p[1]), label(3, 0, p[2], few)])
+    assert (
+        np.isnan(got.clips.keypoints[3]).all() and "2 labels of further persons" in got.warnings[0]
+    )
+    write_coco(
+        tmp_path / "a.json",
+        images,
+        [label(1, 0, p[0], few), label(2, 0, p[1]), label(3, 0, p[2], few)],
+    )
     np.testing.assert_allclose(read("coco", tmp_path).clips.keypoints[0, 0], p[1, 0], rtol=1e-6)
 
 
 def test_coco_frame_numbers_from_one_are_asked_about_and_shifted(tmp_path):
     p = people(2)
-    write_coco(tmp_path / "a.json", [image(1, "000001.jpg"), image(2, "000003.jpg")], [label(1, 1, p[0]), label(2, 2, p[1])])  # fmt: skip
+    write_coco(
+        tmp_path / "a.json",
+        [image(1, "000001.jpg"), image(2, "000003.jpg")],
+        [label(1, 1, p[0]), label(2, 2, p[1])],
+    )
     got = read("coco", tmp_path)
-    assert got.clips.clip.tolist() == ["a"] and len(got.clips.keypoints) == 4 and "first_frame=1" in got.warnings[0]
+    assert (
+        got.clips.clip.tolist() == ["a"]
+        and len(got.clips.keypoints) == 4
+        and "first_frame=1" in got.warnings[0]
+    )
     got = read("coco", tmp_path, first_frame=1, video="my/climb.mov", video_suffix=".mp4")
     assert got.clips.clip.tolist() == ["my/climb.mov"] and got.warnings == ()
     np.testing.assert_allclose(got.clips.keypoints[[0, 2], 0], p[:, 0], rtol=1e-6)
@@ -578,7 +829,11 @@ def test_coco_frame_numbers_from_one_are_asked_about_and_shifted(tmp_path):
 )
 def test_coco_parts_that_cannot_be_are_left_out_and_named(tmp_path, images, annotation, says):
     p = people(2)
-    write_coco(tmp_path / "a.json", [image(1, "y/0.jpg"), *images], [label(1, 1, p[0]), label(2, 2, p[1]) | annotation])
+    write_coco(
+        tmp_path / "a.json",
+        [image(1, "y/0.jpg"), *images],
+        [label(1, 1, p[0]), label(2, 2, p[1]) | annotation],
+    )
     got = read("coco", tmp_path)
     assert "y" in got.clips.clip.tolist()
     np.testing.assert_allclose(got.clips.keypoints[0, 0], p[0, 0], rtol=1e-6)
@@ -589,14 +844,28 @@ def test_coco_parts_that_cannot_be_are_left_out_and_named(tmp_path, images, anno
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 200_000, '{"images": ' + "[" * 5000 + "]" * 5000 + "}", '{"images": 1' + "0" * 6000 + "}", "[]", "{}", "", "\x00",
-     '{"images": [1], "annotations": [], "categories": []}', '{"images": [], "annotations": [], "categories": []}'],
-)  # fmt: skip
+    [
+        "[" * 200_000,
+        '{"images": ' + "[" * 5000 + "]" * 5000 + "}",
+        '{"images": 1' + "0" * 6000 + "}",
+        "[]",
+        "{}",
+        "",
+        "\x00",
+        '{"images": [1], "annotations": [], "categories": []}',
+        '{"images": [], "annotations": [], "categories": []}',
+    ],
+)
 def test_hostile_json_is_left_out_or_refused(tmp_path, text):
     coco_folder(tmp_path)
     (tmp_path / "z.json").write_text(text)
     got = read("coco", tmp_path)
-    assert len(got.clips) == 2 and len(got.skipped) == 1 and "z.json" in got.skipped[0] and len(got.skipped[0]) < 1000
+    assert (
+        len(got.clips) == 2
+        and len(got.skipped) == 1
+        and "z.json" in got.skipped[0]
+        and len(got.skipped[0]) < 1000
+    )
     with pytest.raises(ClimbEdgeError, match=r"z\.json"):
         read("coco", tmp_path / "z.json")
     brace_folder(tmp_path)
@@ -616,26 +885,61 @@ def test_coco_second_clip_of_a_name_is_left_out(tmp_path):
 # --- ASF / AMC ---
 
 PARENTS = {
-    **dict.fromkeys(("lhipjoint", "rhipjoint", "lowerback"), "root"), "upperback": "lowerback", "thorax": "upperback",
-    **dict.fromkeys(("lowerneck", "lclavicle", "rclavicle"), "thorax"), "upperneck": "lowerneck", "head": "upperneck",
-    **{s + bone: s + parent for s in "lr" for bone, parent in (
-        ("femur", "hipjoint"), ("tibia", "femur"), ("foot", "tibia"), ("toes", "foot"), ("humerus", "clavicle"),
-        ("radius", "humerus"), ("wrist", "radius"), ("hand", "wrist"), ("fingers", "hand"), ("thumb", "wrist"))},
-}  # fmt: skip
+    **dict.fromkeys(("lhipjoint", "rhipjoint", "lowerback"), "root"),
+    "upperback": "lowerback",
+    "thorax": "upperback",
+    **dict.fromkeys(("lowerneck", "lclavicle", "rclavicle"), "thorax"),
+    "upperneck": "lowerneck",
+    "head": "upperneck",
+    **{
+        s + bone: s + parent
+        for s in "lr"
+        for bone, parent in (
+            ("femur", "hipjoint"),
+            ("tibia", "femur"),
+            ("foot", "tibia"),
+            ("toes", "foot"),
+            ("humerus", "clavicle"),
+            ("radius", "humerus"),
+            ("wrist", "radius"),
+            ("hand", "wrist"),
+            ("fingers", "hand"),
+            ("thumb", "wrist"),
+        )
+    },
+}
 
 
 def write_asf(path, bones, orientation=(0, 0, 0)):
-    """bones: name -> (direction, length, axis, dof); as CMU's files look, oddities of spacing included."""
+    """bones: name -> (direction, length, axis, dof); as CMU's files look, oddities of spacing
+    included.
+    """
     lines = [
-        "# AST/ASF file generated using VICON BodyLanguage", "# ------", ":version 1.10", ":name VICON", ":units", "  mass 1.0",
-        "  length 0.45", "  angle deg", ":documentation", "   .ast/.asf automatically generated from VICON data using",
-        "   VICON BodyBuilder and BodyLanguage model FoxedUp or BRILLIANT.MOD", ":root", "   order TX TY TZ RX RY RZ",
-        "   axis XYZ", "   position 0 0 0  ", "   orientation {} {} {} ".format(*orientation), ":bonedata",
-    ]  # fmt: skip
+        "# AST/ASF file generated using VICON BodyLanguage",
+        "# ------",
+        ":version 1.10",
+        ":name VICON",
+        ":units",
+        "  mass 1.0",
+        "  length 0.45",
+        "  angle deg",
+        ":documentation",
+        "   .ast/.asf automatically generated from VICON data using",
+        "   VICON BodyBuilder and BodyLanguage model FoxedUp or BRILLIANT.MOD",
+        ":root",
+        "   order TX TY TZ RX RY RZ",
+        "   axis XYZ",
+        "   position 0 0 0  ",
+        "   orientation {} {} {} ".format(*orientation),
+        ":bonedata",
+    ]
     for i, (name, (direction, length, axis, dof)) in enumerate(bones.items()):
         lines += ["  begin", f"     id {i + 1} ", f"     name {name}"]
         lines.append("     direction {:.9g} {:.9g} {:.9g}  ".format(*direction))
-        lines += [f"     length {length:.9g}   ", "     axis {:.9g} {:.9g} {:.9g}   XYZ".format(*axis)]
+        lines += [
+            f"     length {length:.9g}   ",
+            "     axis {:.9g} {:.9g} {:.9g}   XYZ".format(*axis),
+        ]
         if dof:
             lines.append(f"    dof {' '.join('r' + d for d in dof)}")
             lines += [f"    {'limits' if d == dof[0] else '      '} (-160.0 20.0)" for d in dof]
@@ -650,31 +954,52 @@ def write_amc(path, frames):
     """frames: list of name -> values, in degrees and raw units."""
     lines = ["#!OML:ASF H:\\01.ASF", ":FULLY-SPECIFIED", ":DEGREES"]
     for i, frame in enumerate(frames):
-        lines += [str(i + 1), *(" ".join([n, *(f"{v:.12g}" for v in vs)]) for n, vs in frame.items())]
+        lines += [
+            str(i + 1),
+            *(" ".join([n, *(f"{v:.12g}" for v in vs)]) for n, vs in frame.items()),
+        ]
     path.write_text("\n".join([*lines, ""]))
 
 
 def turn(order, degrees):
-    """Rotation matrix of angles about fixed axes, the first of `order` applied first: written out, no library."""
+    """Rotation matrix of angles about fixed axes, the first of `order` applied first: written out,
+    no library.
+    """
     result = np.eye(3)
     for axis, angle in zip(order, np.deg2rad(degrees), strict=True):
         c, s = np.cos(angle), np.sin(angle)
-        about = {"x": [[1, 0, 0], [0, c, -s], [0, s, c]], "y": [[c, 0, s], [0, 1, 0], [-s, 0, c]], "z": [[c, -s, 0], [s, c, 0], [0, 0, 1]]}  # fmt: skip
+        about = {
+            "x": [[1, 0, 0], [0, c, -s], [0, s, c]],
+            "y": [[c, 0, s], [0, 1, 0], [-s, 0, c]],
+            "z": [[c, -s, 0], [s, c, 0], [0, 0, 1]],
+        }
         result = np.array(about[axis]) @ result
     return result
 
 
 def random_take(seed, frames):
-    """A random skeleton of CMU's bones, random motion of it, and its joints (T, 31, 3) in metres by plain matrices."""
+    """A random skeleton of CMU's bones, random motion of it, and its joints (T, 31, 3) in metres by
+    plain matrices.
+    """
     rng = np.random.default_rng(seed)
     order = list(rng.permutation(list(PARENTS)))  # children may come before parents
     dofs = {n: ["", "x", "xz", "yz", "xyz"][rng.integers(5)] for n in order}
     bones = {}
     for name in order:
         direction = rng.normal(size=3)
-        bones[name] = (direction / np.linalg.norm(direction), rng.uniform(1, 8), rng.uniform(-180, 180, 3), dofs[name])
-    motion = [{"root": [*rng.uniform(-20, 20, 3), *rng.uniform(-180, 180, 3)],
-               **{n: rng.uniform(-90, 90, len(d)) for n, d in dofs.items() if d}} for _ in range(frames)]  # fmt: skip
+        bones[name] = (
+            direction / np.linalg.norm(direction),
+            rng.uniform(1, 8),
+            rng.uniform(-180, 180, 3),
+            dofs[name],
+        )
+    motion = [
+        {
+            "root": [*rng.uniform(-20, 20, 3), *rng.uniform(-180, 180, 3)],
+            **{n: rng.uniform(-90, 90, len(d)) for n, d in dofs.items() if d},
+        }
+        for _ in range(frames)
+    ]
     joints = []
     for frame in motion:
         at, turned = {"root": np.array(frame["root"][:3])}, {"root": turn("xyz", frame["root"][3:])}
@@ -710,11 +1035,17 @@ def test_asf_and_amc_give_the_joints_that_plain_matrices_give(tmp_path):
     write_amc(tmp_path / "07_02.amc", motion[:4])
     got = read("asfamc", tmp_path, strict=True)
     motion3 = got.motion
-    assert motion3.sequence == ("07_01", "07_02") and motion3.offsets.tolist() == [0, 3, 4] and got.clips is None
+    assert (
+        motion3.sequence == ("07_01", "07_02")
+        and motion3.offsets.tolist() == [0, 3, 4]
+        and got.clips is None
+    )
     assert set(motion3.joint_names) == {"root", *PARENTS}
     for row, frame in enumerate((0, 4, 8, 0)):  # every fourth, from the first
         for i, name in enumerate(motion3.joint_names):
-            np.testing.assert_allclose(motion3.joints3d[row, i], wanted[frame][name], atol=2e-6, err_msg=name)
+            np.testing.assert_allclose(
+                motion3.joints3d[row, i], wanted[frame][name], atol=2e-6, err_msg=name
+            )
     full = read("asfamc", tmp_path, fps=120.0).motion
     assert len(full.kp25_3d) == 13 and full.fps == 120
     got.save(tmp_path / "motion.npz")
@@ -734,7 +1065,9 @@ def test_keypoints_of_real_joints_are_those_of_the_data_folder(data_folder):
 
 
 def test_asf_and_amc_made_of_real_joints_give_the_data_folders_motion(tmp_path, data_folder):
-    """Two real takes as one skeleton and its angles, the three frames between each kept two filled with others."""
+    """Two real takes as one skeleton and its angles, the three frames between each kept two filled
+    with others.
+    """
     from scipy.spatial.transform import Rotation
 
     with np.load(data_folder / "cmu_climb.npz") as real:
@@ -743,9 +1076,18 @@ def test_asf_and_amc_made_of_real_joints_give_the_data_folders_motion(tmp_path, 
     index = {n: i for i, n in enumerate(names)}
     rng = np.random.default_rng(2)
     first = real["joints3d"][0].astype(float)
-    # A thumb's length changes a little in float32; every bone's rest direction is random, the angles make up for it.
+    # A thumb's length changes a little in float32; every bone's rest direction is random, the
+    # angles make up for it.
     rest = {n: rng.normal(size=3) for n in PARENTS}
-    bones = {n: (d / np.linalg.norm(d), np.linalg.norm(first[index[n]] - first[index[PARENTS[n]]]) / scale, rng.uniform(-90, 90, 3), "xyz") for n, d in rest.items()}  # fmt: skip
+    bones = {
+        n: (
+            d / np.linalg.norm(d),
+            np.linalg.norm(first[index[n]] - first[index[PARENTS[n]]]) / scale,
+            rng.uniform(-90, 90, 3),
+            "xyz",
+        )
+        for n, d in rest.items()
+    }
     write_asf(tmp_path / "01.asf", bones)
     kept = []
     for take in (0, 3):
@@ -753,16 +1095,25 @@ def test_asf_and_amc_made_of_real_joints_give_the_data_folders_motion(tmp_path, 
         kept.append(rows)
         frames = []
         for row in rows:
-            joints, turned, frame = real["joints3d"][row].astype(float), {"root": Rotation.identity()}, {}
+            joints, turned, frame = (
+                real["joints3d"][row].astype(float),
+                {"root": Rotation.identity()},
+                {},
+            )
             frame["root"] = [*joints[0] / scale, 0, 0, 0]
             for name in names[1:]:
                 parent = PARENTS[name]
                 along = joints[index[name]] - joints[index[parent]]
-                turned[name] = Rotation.align_vectors([along / np.linalg.norm(along)], [bones[name][0]])[0]
+                turned[name] = Rotation.align_vectors(
+                    [along / np.linalg.norm(along)], [bones[name][0]]
+                )[0]
                 own = Rotation.from_matrix(turn("xyz", bones[name][2]))
                 local = own.inv() * turned[parent].inv() * turned[name] * own
                 frame[name] = local.as_euler("xyz", degrees=True)
-            frames += [frame, *({n: rng.uniform(-9, 9, len(v)) for n, v in frame.items()} for _ in range(3))]
+            frames += [
+                frame,
+                *({n: rng.uniform(-9, 9, len(v)) for n, v in frame.items()} for _ in range(3)),
+            ]
         write_amc(tmp_path / f"{real['sequence'][take]}.amc", frames)
     motion = read("asfamc", tmp_path).motion
     rows = np.concatenate(kept)
@@ -772,7 +1123,9 @@ def test_asf_and_amc_made_of_real_joints_give_the_data_folders_motion(tmp_path, 
     assert motion.sequence == tuple(real["sequence"][[0, 3]].tolist())
     motion.save(tmp_path / "motion.npz")
     with np.load(tmp_path / "motion.npz", allow_pickle=False) as saved:
-        assert {k: (v.dtype.kind, v.ndim) for k, v in saved.items()} == {k: (v.dtype.kind, v.ndim) for k, v in real.items()}  # fmt: skip
+        assert {k: (v.dtype.kind, v.ndim) for k, v in saved.items()} == {
+            k: (v.dtype.kind, v.ndim) for k, v in real.items()
+        }
         for name in ("kp25_names", "kp25_is_measured", "fps", "offsets"):
             assert saved[name].dtype == real[name].dtype
         np.testing.assert_array_equal(saved["kp25_is_measured"], real["kp25_is_measured"])
@@ -806,7 +1159,9 @@ def test_damaged_motion_capture_is_named(tmp_path, file, old, new, says):
     path.write_text(text)
     if file == "07_02.amc":
         got = read("asfamc", tmp_path)
-        assert got.motion.sequence == ("07_01",) and says in got.skipped[0] and file in got.skipped[0]
+        assert (
+            got.motion.sequence == ("07_01",) and says in got.skipped[0] and file in got.skipped[0]
+        )
     with pytest.raises(ClimbEdgeError, match=rf"{file}.*{says}"):
         read("asfamc", tmp_path, strict=True)
 
@@ -825,10 +1180,14 @@ def test_motion_without_its_skeleton_or_with_other_joints_is_named(tmp_path):
 # --- all layouts ---
 
 FOLDERS = {
-    "penn": (penn_folder, "labels/0002.mat"), "jhmdb": (jhmdb_folder, "joint_positions/catch/c/joint_positions.mat"),
-    "brace": (brace_folder, "dataset/2013/abc/abc_200-204_toprock.json"), "climbalong": (climbalong_folder, "inputs/b.npz"),
-    "heatmaps": (heatmaps_folder, "sub/b.npz"), "coco": (coco_folder, "y.json"), "asfamc": (asfamc_folder, "07_02.amc"),
-}  # fmt: skip
+    "penn": (penn_folder, "labels/0002.mat"),
+    "jhmdb": (jhmdb_folder, "joint_positions/catch/c/joint_positions.mat"),
+    "brace": (brace_folder, "dataset/2013/abc/abc_200-204_toprock.json"),
+    "climbalong": (climbalong_folder, "inputs/b.npz"),
+    "heatmaps": (heatmaps_folder, "sub/b.npz"),
+    "coco": (coco_folder, "y.json"),
+    "asfamc": (asfamc_folder, "07_02.amc"),
+}
 
 
 def test_every_layout_is_tested_here():
@@ -878,8 +1237,11 @@ def test_no_folder_an_empty_one_and_a_file_are_named(tmp_path, layout):
 def test_layouts_and_their_options_have_names():
     assert defaults("jhmdb") == {"split": 1, "strict": False}
     assert parse("climbalong", ["frame_size=720x1280", "fps=25", "strict=yes", "inputs=in=1"]) == {
-        "frame_size": (720, 1280), "fps": 25.0, "strict": True, "inputs": "in=1",
-    }  # fmt: skip
+        "frame_size": (720, 1280),
+        "fps": 25.0,
+        "strict": True,
+        "inputs": "in=1",
+    }
     assert parse("jhmdb", ["split=2"]) == {"split": 2}
     for settings in (["split=two"], ["splits=2"], ["strict=maybe"], ["strict"]):
         with pytest.raises(ClimbEdgeError, match="jhmdb"):
@@ -901,10 +1263,16 @@ def long_coco(folder):
     [
         ("penn", penn_folder),
         ("coco", long_coco),
-        ("asfamc", lambda folder: [write_asf(folder / "07.asf", random_take(0, 40)[0]), write_amc(folder / "07_01.amc", random_take(0, 40)[1])]),
+        (
+            "asfamc",
+            lambda folder: [
+                write_asf(folder / "07.asf", random_take(0, 40)[0]),
+                write_amc(folder / "07_01.amc", random_take(0, 40)[1]),
+            ],
+        ),
         ("climbalong", lambda folder: write_climbalong(folder, "a", boxes(7), targets(7))),
     ],
-)  # fmt: skip
+)
 def test_what_is_imported_can_be_trained_on(tmp_path, capsys, layout, make):
     from train.__main__ import main
     from train.data.sources import open_source
@@ -915,7 +1283,13 @@ def test_what_is_imported_can_be_trained_on(tmp_path, capsys, layout, make):
     out = str(tmp_path / ("store" if store else "out.npz"))
     assert main(["import", layout, str(folder), "--out", out]) == 0
     assert "frames" in capsys.readouterr().out
-    config = {"data": [out], "noise": "1.1", "seed": 0, "box": "frame" if store else "sticky", "clips": 1}
+    config = {
+        "data": [out],
+        "noise": "1.1",
+        "seed": 0,
+        "box": "frame" if store else "sticky",
+        "clips": 1,
+    }
     window = open_source(config).window(0)
     assert window.inputs.shape == (5, 56, 56, 25)
     assert store or window.weight.any()  # the maps written here show another place than the targets

@@ -16,8 +16,11 @@ ABSENT = [(0, 0), (2, 1), (4, 2)]  # frames and keypoints without a truth
 
 
 def scene(loss: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(cells, predicted, weight) of one window: heatmaps or coordinates that are off, truths missing and half trusted."""
-    rng, keypoints = np.random.default_rng(0), 25 if loss == "soft_pck" else 3  # that one measures in torso diameters
+    """(cells, predicted, weight) of one window: heatmaps or coordinates that are off, truths
+    missing and half trusted.
+    """
+    # that one measures in torso diameters
+    rng, keypoints = np.random.default_rng(0), 25 if loss == "soft_pck" else 3
     cells = rng.uniform(5, 50, (1, 5, keypoints, 2)).astype(np.float32)
     near = cells + rng.normal(0, 1.5, cells.shape).astype(np.float32)
     predicted = near
@@ -25,7 +28,9 @@ def scene(loss: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         noise = rng.uniform(-0.1, 0.3, (1, 5, SIZE, SIZE, keypoints))
         predicted = (0.9 * render(near, 1.5, subcell=True) + noise).astype(np.float32)
     if loss == "soft_pck":
-        predicted = np.concatenate([near, rng.uniform(0.1, 0.9, (*near.shape[:-1], 1))], axis=-1).astype(np.float32)
+        predicted = np.concatenate(
+            [near, rng.uniform(0.1, 0.9, (*near.shape[:-1], 1))], axis=-1
+        ).astype(np.float32)
     weight = rng.uniform(0.2, 1, (1, 5, keypoints)).astype(np.float32)
     for t, k in ABSENT:
         cells[0, t, k], weight[0, t, k] = np.nan, 0
@@ -36,7 +41,10 @@ def by_hand(loss: str, target: np.ndarray, predicted: np.ndarray) -> float:
     """A loss of one keypoint: of two heatmaps (56, 56), or of two places (2,)."""
     target, predicted = target.astype(np.float64), predicted.astype(np.float64)
     if loss in ("mse", "coordinate_mse"):
-        return sum((a - b) ** 2 for a, b in zip(target.flat, predicted.flat, strict=True)) / target.size
+        return (
+            sum((a - b) ** 2 for a, b in zip(target.flat, predicted.flat, strict=True))
+            / target.size
+        )
     if loss == "coordinate_mae":
         return (abs(target[0] - predicted[0]) + abs(target[1] - predicted[1])) / 2
     if loss == "soft_pck":
@@ -52,7 +60,9 @@ def by_hand(loss: str, target: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def own(values: np.ndarray, t: int, k: int) -> tuple:
-    """The index of one keypoint's part of heatmaps (1, 5, 56, 56, K) or coordinates (1, 5, K, 2)."""
+    """The index of one keypoint's part of heatmaps (1, 5, 56, 56, K) or coordinates (1, 5,
+    K, 2).
+    """
     return (0, t, slice(None), slice(None), k) if values.ndim == 5 else (0, t, k)
 
 
@@ -69,7 +79,9 @@ def test_a_loss_has_its_value_for_every_keypoint(loss):
     found = np.asarray(LOSSES[loss](target, predicted))
     expected = np.zeros(weight.shape)
     for _, t, k in np.ndindex(expected.shape):
-        expected[0, t, k] = by_hand(loss, target[own(target, t, k)], predicted[own(predicted, t, k)])
+        expected[0, t, k] = by_hand(
+            loss, target[own(target, t, k)], predicted[own(predicted, t, k)]
+        )
     np.testing.assert_allclose(found, expected, rtol=1e-4)
     mean = (expected * weight).sum() / weight.sum()
     assert float(masked(LOSSES[loss], target, predicted, weight)) == pytest.approx(mean, rel=1e-4)
@@ -87,7 +99,9 @@ def test_a_masked_keypoint_gives_no_gradient_even_where_its_truth_is_nan(loss, c
             value = masked(LOSSES[loss], target_of(loss, cells, 2.0), values, weight)
         return value, tape.gradient(value, values)
 
-    value, gradient = (tf.function(gradient_of) if compiled else gradient_of)(tf.constant(predicted))
+    value, gradient = (tf.function(gradient_of) if compiled else gradient_of)(
+        tf.constant(predicted)
+    )
     assert math.isfinite(value)
     gradient = gradient.numpy()
     assert np.isfinite(gradient).all()
@@ -103,7 +117,10 @@ def test_what_is_said_of_a_masked_keypoint_does_not_count(loss):
     for t, k in ABSENT:
         other[own(other, t, k)] = 9.0
     assert (other != predicted).any()
-    values = [float(masked(LOSSES[loss], target_of(loss, cells, 2.0), p, weight)) for p in (predicted, other)]
+    values = [
+        float(masked(LOSSES[loss], target_of(loss, cells, 2.0), p, weight))
+        for p in (predicted, other)
+    ]
     assert values[0] == values[1]
 
 
@@ -128,7 +145,9 @@ def test_targets_are_heatmaps_of_the_width_asked_for_or_the_cells_themselves():
             assert not maps[0, 0, :, :, 0].any()
     for loss in FOR["keypoints"]:
         cells, _, _ = scene(loss)
-        np.testing.assert_array_equal(target_of(loss, cells, 2.0)[..., :2], np.nan_to_num(cells, nan=0.0))
+        np.testing.assert_array_equal(
+            target_of(loss, cells, 2.0)[..., :2], np.nan_to_num(cells, nan=0.0)
+        )
 
 
 def test_torso_diameters_are_those_of_pck_and_where_a_frame_has_none_the_windows():
@@ -139,11 +158,15 @@ def test_torso_diameters_are_those_of_pck_and_where_a_frame_has_none_the_windows
     sizes[0, 3] = np.nanmean(sizes)
     found = np.asarray(target_of("soft_pck", cells, 2.0))[..., 2]
     np.testing.assert_allclose(found, np.broadcast_to(sizes[..., None], found.shape), rtol=1e-5)
-    assert (np.asarray(target_of("soft_pck", np.full_like(cells, np.nan), 2.0))[..., 2] == SIZE / 4).all()
+    assert (
+        np.asarray(target_of("soft_pck", np.full_like(cells, np.nan), 2.0))[..., 2] == SIZE / 4
+    ).all()
 
 
 def test_a_soft_pck_falls_where_each_threshold_is_met():
-    """From just beyond a threshold to just within it costs less than anywhere: there keypoints begin to count."""
+    """From just beyond a threshold to just within it costs less than anywhere: there keypoints
+    begin to count.
+    """
     cells, _, _ = scene("soft_pck")
     target = np.asarray(target_of("soft_pck", cells, 2.0))
     size = target[0, 0, 0, 2]

@@ -1,4 +1,6 @@
-"""Models: each against a second implementation in NumPy, its deploy forms against itself, and what the registry refuses."""
+"""Models: each against a second implementation in NumPy, its deploy forms against itself, and what
+the registry refuses.
+"""
 
 import functools
 import importlib.util
@@ -38,7 +40,11 @@ def variants(name: str) -> list[dict[str, bool]]:
     """A model's switches: as they come, each turned over, and all of them."""
     default = registry.get(name).switches
     turned = [default, *(default | {switch: not on} for switch, on in default.items())]
-    return [*turned, {switch: not on for switch, on in default.items()}] if len(default) > 1 else turned
+    return (
+        [*turned, {switch: not on for switch, on in default.items()}]
+        if len(default) > 1
+        else turned
+    )
 
 
 def cases(few: bool = False) -> list:
@@ -58,14 +64,19 @@ every_variant = pytest.mark.parametrize(("name", "switches"), cases())
 few_variants = pytest.mark.parametrize(("name", "switches"), cases(few=True))
 
 
-# Weights and inputs -----------------------------------------------------------------------------------------------
+# Weights and inputs
+# -----------------------------------------------------------------------------------------------
 
 
 def randomise(model, seed: int = 0) -> None:
-    """Every weight random, and of a size at which gates are between their ends and half of the ReLUs let through."""
+    """Every weight random, and of a size at which gates are between their ends and half of the
+    ReLUs let through.
+    """
     rng = np.random.default_rng(seed)
-    sizes = {"embed": 0.05, "recover": 0.05, "denoise": 5, "refine": 5}  # coordinates are tens; all else is about one
-    sizes |= {"out": 0.4, "narrow": 0.8}  # or little of a token would be left after ten layers that add to it
+    # coordinates are tens; all else is about one
+    sizes = {"embed": 0.05, "recover": 0.05, "denoise": 5, "refine": 5}
+    # or little of a token would be left after ten layers that add to it
+    sizes |= {"out": 0.4, "narrow": 0.8}
     for variable in model.weights:
         layer, kind = variable.path.split("/")[-2:]
         if layer == "taught":
@@ -89,7 +100,9 @@ def built(name: str, **switches: bool):
 
 @functools.cache
 def frames(count: int) -> np.ndarray:
-    """(count, 56, 56, 25) maps: a blob each on a rough floor. Some blobs are at the border, and some maps are empty."""
+    """(count, 56, 56, 25) maps: a blob each on a rough floor. Some blobs are at the border, and
+    some maps are empty.
+    """
     rng = np.random.default_rng(1)
     cells = rng.uniform(2, 53, (count, 25, 2))
     cells[:, 3, 0], cells[:, 4, 1] = 0, 55
@@ -101,7 +114,9 @@ def frames(count: int) -> np.ndarray:
 
 @functools.cache
 def peaks(count: int) -> np.ndarray:
-    """(count, 25) heights of native maps to the frames; some frames show nothing of a keypoint, one shows all but one."""
+    """(count, 25) heights of native maps to the frames; some frames show nothing of a keypoint, one
+    shows all but one.
+    """
     heights = np.random.default_rng(2).uniform(0.05, 1, (count, 25)).astype(np.float32)
     heights[3:5, 2], heights[1, 9], heights[:4, 11], heights[5:10, 11] = 0, 0, 0, 0
     return heights
@@ -141,7 +156,8 @@ def error(actual, expected) -> float:
     return np.abs(actual - expected).max() / np.abs(expected).max()
 
 
-# The second implementation ----------------------------------------------------------------------------------------
+# The second implementation
+# ----------------------------------------------------------------------------------------
 
 
 def named(model) -> dict[str, np.ndarray]:
@@ -169,15 +185,21 @@ def taken_apart(weights: dict) -> dict:
     return pairs | {branch: cell_of(weights, branch) for branch in ("forward", "backward")}
 
 
-def reference_of(name: str, weights: dict, window: np.ndarray, heights: np.ndarray, switches: dict) -> np.ndarray:
-    """The output of the second implementation for one window. A new model brings its own into `reference`."""
+def reference_of(
+    name: str, weights: dict, window: np.ndarray, heights: np.ndarray, switches: dict
+) -> np.ndarray:
+    """The output of the second implementation for one window. A new model brings its own into
+    `reference`.
+    """
     if name == "identity":
         return reference.identity(window)
     if name == "conv3d":
         return reference.conv3d(window, weights["conv3d/kernel"], weights["conv3d/bias"])
     if name in CONVLSTMS:
         merge = name.removeprefix("convlstm_")
-        return reference.bi_convlstm(taken_apart(weights), window, merge, switches.get("last_relu", False))
+        return reference.bi_convlstm(
+            taken_apart(weights), window, merge, switches.get("last_relu", False)
+        )
     if name == "deciwatch":
         cells, _ = reference.places(window, switches["subpixel"])
         how = {s: switches[s] for s in ("identity_mask", "every_frame")}
@@ -185,14 +207,18 @@ def reference_of(name: str, weights: dict, window: np.ndarray, heights: np.ndarr
         return reference.columns_and_rows(refined)
     if name == "joint_mixer":
         cells, found = reference.places(window, subpixel=True)
-        how = {s: switches[s] for s in ("gate", "time", "mirrored")} | {"told_peaks": switches["peaks"]}
+        how = {s: switches[s] for s in ("gate", "time", "mirrored")} | {
+            "told_peaks": switches["peaks"]
+        }
         return reference.joint_mixer(weights, cells, np.where(found > 0, heights, 0), **how)
     pytest.fail(f"{name} has no second implementation; write it in tests/train/reference.py")
 
 
 @every_variant
 def test_a_model_is_what_its_definition_says(name, switches):
-    expected = reference_of(name, named(built(name, **switches)), windows()[1], peaks(10)[5:], switches)
+    expected = reference_of(
+        name, named(built(name, **switches)), windows()[1], peaks(10)[5:], switches
+    )
     assert error(answer(name, **switches)[1], expected) < 1e-4
     if registry.get(name).output == "heatmaps":
         assert (expected != 0).mean() > 0.1, "too much of the output is cut off to compare anything"
@@ -211,10 +237,13 @@ def test_the_second_decode_is_the_runtimes(subpixel):
     expected, heights = decode(windows()[0], subpixel)
     np.testing.assert_allclose(cells, expected, atol=1e-4)
     np.testing.assert_allclose(peaks, heights)
-    np.testing.assert_array_equal(reference.columns_and_rows(reference.rows_and_columns(cells)), cells)
+    np.testing.assert_array_equal(
+        reference.columns_and_rows(reference.rows_and_columns(cells)), cells
+    )
 
 
-# The comparison can fail: each of these mistakes, made in the second implementation, is seen --------------------------
+# The comparison can fail: each of these mistakes, made in the second implementation, is seen
+# --------------------------
 
 SEEN = 1e-3  # ten times the tolerance of the comparison
 
@@ -223,7 +252,11 @@ SEEN = 1e-3  # ten times the tolerance of the comparison
 def test_a_wrong_conv3d_is_seen(mistake):
     weights = named(built("conv3d"))
     kernel, bias = weights["conv3d/kernel"], weights["conv3d/bias"]
-    wrong = {"axes": (kernel.swapaxes(1, 2), bias), "time": (kernel[::-1], bias), "bias": (kernel, 0 * bias)}[mistake]
+    wrong = {
+        "axes": (kernel.swapaxes(1, 2), bias),
+        "time": (kernel[::-1], bias),
+        "bias": (kernel, 0 * bias),
+    }[mistake]
     assert error(answer("conv3d")[1], reference.conv3d(windows()[1], *wrong)) > SEEN
 
 
@@ -234,7 +267,16 @@ def test_gates_in_another_order_are_seen(gates):
 
 @pytest.mark.parametrize(
     "part",
-    ["Wci", "Wcf", "Wco", "bi", "bf", "bc", "bo", *(f"b{source}{gate}" for source in "xh" for gate in "ifco")],
+    [
+        "Wci",
+        "Wcf",
+        "Wco",
+        "bi",
+        "bf",
+        "bc",
+        "bo",
+        *(f"b{source}{gate}" for source in "xh" for gate in "ifco"),
+    ],
 )
 def test_a_dropped_peephole_or_bias_is_seen(part):
     cell = cell_of(named(built("convlstm_sum")), "forward")
@@ -264,9 +306,15 @@ def _transposed(weights: dict, layer: str) -> dict:
     return weights | {layer: (kernel.swapaxes(0, 1), bias)}
 
 
-@pytest.mark.parametrize("mistake", ["backward runs forward", "branches exchanged", "transposed", "last ReLU"])
+@pytest.mark.parametrize(
+    "mistake", ["backward runs forward", "branches exchanged", "transposed", "last ReLU"]
+)
 def test_a_wrong_bi_convlstm_is_seen(mistake):
-    weights, back, last_relu = taken_apart(named(built("convlstm_concat", last_relu=False))), -1, False
+    weights, back, last_relu = (
+        taken_apart(named(built("convlstm_concat", last_relu=False))),
+        -1,
+        False,
+    )
     if mistake == "backward runs forward":
         back = 1
     elif mistake == "branches exchanged":
@@ -281,12 +329,24 @@ def test_a_wrong_bi_convlstm_is_seen(mistake):
 
 @pytest.mark.parametrize(
     "mistake",
-    ["mask", "every frame", "whole cells", "rows and columns", "no norm", "no positions", "one head", "a ReLU", "taps"],
+    [
+        "mask",
+        "every frame",
+        "whole cells",
+        "rows and columns",
+        "no norm",
+        "no positions",
+        "one head",
+        "a ReLU",
+        "taps",
+    ],
 )
 def test_a_wrong_deciwatch_is_seen(mistake, monkeypatch):
     switches = registry.get("deciwatch").switches
     weights, options = named(built("deciwatch", **switches)), {}
-    coordinates = reference.rows_and_columns(reference.places(windows()[1], mistake != "whole cells")[0])
+    coordinates = reference.rows_and_columns(
+        reference.places(windows()[1], mistake != "whole cells")[0]
+    )
     if mistake == "mask":
         options["identity_mask"] = False
     elif mistake == "every frame":
@@ -294,7 +354,9 @@ def test_a_wrong_deciwatch_is_seen(mistake, monkeypatch):
     elif mistake == "rows and columns":
         coordinates = coordinates.reshape(5, 25, 2)[..., ::-1].reshape(5, 50)
     elif mistake == "no norm":
-        options["norm"] = lambda w, name, x: x if name.startswith("encoder1") else reference.layer_norm(w, name, x)
+        options["norm"] = lambda w, name, x: (
+            x if name.startswith("encoder1") else reference.layer_norm(w, name, x)
+        )
     elif mistake == "no positions":
         monkeypatch.setattr(reference, "sine_positions", lambda count: 0.0)
     elif mistake == "one head":
@@ -309,7 +371,8 @@ def test_a_wrong_deciwatch_is_seen(mistake, monkeypatch):
     assert error(answer("deciwatch", **switches)[1], reference.columns_and_rows(wrong)) > SEEN
 
 
-# Training forms ---------------------------------------------------------------------------------------------------
+# Training forms
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_the_registry_holds_these_models_the_smallest_first():
@@ -321,8 +384,12 @@ def test_the_registry_holds_these_models_the_smallest_first():
 def test_a_model_has_its_parameters_and_gives_what_it_says(name, switches):
     entry = registry.get(name)
     assert entry.parameters == PARAMETERS[name]
-    assert built(name, **switches).count_params() == PARAMETERS[name] + (88_080 if switches.get("wide") else 0)
-    shapes = {"heatmaps": [(2, 5, 56, 56, 25)], "keypoints": [(2, 5, 25, 2), (2, 5, 25, 3)]}[entry.output]
+    assert built(name, **switches).count_params() == PARAMETERS[name] + (
+        88_080 if switches.get("wide") else 0
+    )
+    shapes = {"heatmaps": [(2, 5, 56, 56, 25)], "keypoints": [(2, 5, 25, 2), (2, 5, 25, 3)]}[
+        entry.output
+    ]
     assert answer(name, **switches).shape in shapes
 
 
@@ -363,7 +430,9 @@ def test_a_model_runs_in_half_precision(name, half_precision):
 
 
 @every_model
-@pytest.mark.parametrize("shape", [(5, 56, 56, 25), (1, 5, 56, 56, 24), (1, 4, 56, 56, 25), (1, 5, 48, 56, 25)])
+@pytest.mark.parametrize(
+    "shape", [(5, 56, 56, 25), (1, 5, 56, 56, 24), (1, 4, 56, 56, 25), (1, 5, 48, 56, 25)]
+)
 def test_a_window_of_another_shape_is_refused(name, shape):
     with pytest.raises(ValueError, match="shape"):
         asked(
@@ -396,15 +465,23 @@ print(json.dumps({"loss": float(loss), "moved": moved, "finite": bool(finite), "
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in registry.names() if registry.get(name).parameters])
+@pytest.mark.parametrize(
+    "name", [name for name in registry.names() if registry.get(name).parameters]
+)
 def test_a_model_trains_on_keras_with_jax(name):
     """One step. No model may ask for TensorFlow by itself."""
     if importlib.util.find_spec("jax") is None:
         pytest.skip("needs JAX, which no part of the project installs: pip install jax")
-    unoptimised = "--xla_backend_optimization_level=0"  # a step of a second is not worth ten of compiling
+    # a step of a second is not worth ten of compiling
+    unoptimised = "--xla_backend_optimization_level=0"
     child = subprocess.run(
         [sys.executable, "-c", STEP, name],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": unoptimised},
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": unoptimised,
+        },
         capture_output=True,
         text=True,
         timeout=300,
@@ -416,7 +493,8 @@ def test_a_model_trains_on_keras_with_jax(name):
     assert not found["tensorflow"]
 
 
-# Deploy forms -----------------------------------------------------------------------------------------------------
+# Deploy forms
+# -----------------------------------------------------------------------------------------------------
 
 
 @functools.cache
@@ -425,7 +503,9 @@ def deployed(name: str, form: str, **switches: bool):
 
 
 def as_emitted(name: str, answers: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """A training form's answers for some frames (..., 56, 56, 25) as a deploy form emits them: keypoints have a score."""
+    """A training form's answers for some frames (..., 56, 56, 25) as a deploy form emits them:
+    keypoints have a score.
+    """
     if registry.get(name).output == "heatmaps" or answers.shape[-1] == 3:
         return answers
     score = np.minimum(seen.max((-3, -2)) / reference.FULL_SCORE, 1)
@@ -439,7 +519,9 @@ def emission(name: str, output) -> np.ndarray:
 
 
 def check_promises(form, name: str, switches: dict, kind: str, emits: str) -> None:
-    """The parameters promised, and tensors that TFLite's delegates take: four axes, a batch of one."""
+    """The parameters promised, and tensors that TFLite's delegates take: four axes, a batch
+    of one.
+    """
     assert form.count_params() == registry.get(name).form_parameters(kind, emits, **switches)
     for tensor in (*form.inputs, *form.outputs):
         assert len(tensor.shape) == 4
@@ -461,11 +543,19 @@ def check_window_form(name: str, switches: dict, emits: str) -> None:
     form, window = deployed(name, f"window-{emits}", **switches), windows()[1]
     check_promises(form, name, switches, "window", emits)
     expected = as_emitted(name, answer(name, **switches)[1], window)[EMITTED[emits]]
-    assert error(emission(name, form(fed(name, to_channels(window), peaks(10)[None, None, 5:]))), expected) < 1e-5
+    assert (
+        error(
+            emission(name, form(fed(name, to_channels(window), peaks(10)[None, None, 5:]))),
+            expected,
+        )
+        < 1e-5
+    )
 
 
 def test_the_decode_of_deploy_graphs_is_the_runtimes():
-    """Also of maps that no stream should bring: equal maxima, level, empty, negative, and with a summit at the border."""
+    """Also of maps that no stream should bring: equal maxima, level, empty, negative, and with a
+    summit at the border.
+    """
     maps = frames(2)[0].copy()
     maps[..., :8] = 0
     maps[10, 20, 0] = maps[14, 22, 0] = maps[14, 24, 0] = 1
@@ -473,7 +563,9 @@ def test_the_decode_of_deploy_graphs_is_the_runtimes():
     maps[0, 30, 3] = maps[30, 55, 4] = maps[55, 0, 5] = 2
     maps[20:22, 20, 6] = 3
     cells, peaks = decode(maps)
-    x, y, peak = (np.asarray(part)[0, 0, 0] for part in decoded(keras.ops.convert_to_tensor(maps[None])))
+    x, y, peak = (
+        np.asarray(part)[0, 0, 0] for part in decoded(keras.ops.convert_to_tensor(maps[None]))
+    )
     np.testing.assert_allclose(np.stack([x, y], axis=-1), cells, atol=1e-3)
     np.testing.assert_allclose(peak, peaks)
 
@@ -484,17 +576,24 @@ def test_one_emitted_frame_of_conv3d_needs_three_frames_of_its_kernel():
     assert deployed("conv3d", "step-newest").count_params() == 46_925
 
 
-def streamed(name: str, form, stream: np.ndarray, resets: tuple[int, ...] = (), first: int = 0) -> list[np.ndarray]:
-    """What a step form emits for each frame, from the zero state on, and again so at every frame of `resets`.
+def streamed(
+    name: str, form, stream: np.ndarray, resets: tuple[int, ...] = (), first: int = 0
+) -> list[np.ndarray]:
+    """What a step form emits for each frame, from the zero state on, and again so at every frame of
+    `resets`.
 
     `first`: the frame to which peaks belong that enter with the stream's first.
     """
-    zero = [np.zeros(tensor.shape, np.float32) for tensor in form.inputs[len(form.inputs) + 1 - len(form.outputs) :]]
+    zero = [
+        np.zeros(tensor.shape, np.float32)
+        for tensor in form.inputs[len(form.inputs) + 1 - len(form.outputs) :]
+    ]
     state, emitted = zero, []
     for t, frame in enumerate(stream):
         entering = fed(name, frame[None], peaks(11)[None, None, None, t + first])
         outputs = form.predict_on_batch([*entering, *(zero if t in resets else state)])
-        output, *state = outputs if isinstance(outputs, list) else [outputs]  # Keras takes a list of one apart
+        # Keras takes a list of one apart
+        output, *state = outputs if isinstance(outputs, list) else [outputs]
         emitted.append(output)
     return emitted
 
@@ -514,7 +613,9 @@ def test_a_step_form_gives_what_the_model_gives_from_the_fifth_frame_on(name, sw
 @functools.cache
 def stream_answers(name: str, ends: tuple[int, ...], **switches: bool) -> dict[int, np.ndarray]:
     """The training form's answers for the windows of `frames(11)` that end with these frames."""
-    seen, heights = (np.stack([whole[t - 4 : t + 1] for t in ends]) for whole in (frames(11), peaks(11)))
+    seen, heights = (
+        np.stack([whole[t - 4 : t + 1] for t in ends]) for whole in (frames(11), peaks(11))
+    )
     answers = as_emitted(name, asked(name, built(name, **switches), seen, heights), seen)
     return dict(zip(ends, answers, strict=True))
 
@@ -533,7 +634,8 @@ def test_a_frame_of_nan_is_gone_after_a_reset_and_after_five_frames(name, emits)
     np.testing.assert_allclose(last, expected[-1], rtol=1e-6, atol=1e-6)
 
 
-# The registry -----------------------------------------------------------------------------------------------------
+# The registry
+# -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -554,7 +656,9 @@ def test_switches_are_turned_by_name_and_nothing_else_is_taken(name):
         turned = registry.switched(entry, [f"{switch}={'off' if on else 'on'}"])
         assert turned == entry.switches | {switch: not on}
         for wrong in (f"{switch}=maybe", f"{switch}=", switch):
-            with pytest.raises(ClimbEdgeError, match=f"NAME=on or NAME=off; switches of {name}: .*{switch}"):
+            with pytest.raises(
+                ClimbEdgeError, match=f"NAME=on or NAME=off; switches of {name}: .*{switch}"
+            ):
                 registry.switched(entry, [wrong])
     with pytest.raises(ClimbEdgeError, match=f"--switch unknown=on.*{name}"):
         registry.switched(entry, ["unknown=on"])
@@ -565,7 +669,9 @@ def test_switches_are_turned_by_name_and_nothing_else_is_taken(name):
 def test_shipped_weights_are_loaded_or_refused(name):
     entry = registry.get(name)
     if initial_weights.shipped_weights(name).is_file():
-        assert all(np.isfinite(w).all() for w in initial_weights.initial(entry, "shipped").get_weights())
+        assert all(
+            np.isfinite(w).all() for w in initial_weights.initial(entry, "shipped").get_weights()
+        )
     else:
         with pytest.raises(ClimbEdgeError, match=f"ships no weights of {name}"):
             initial_weights.initial(entry, "shipped")
@@ -575,7 +681,9 @@ def test_shipped_weights_are_loaded_or_refused(name):
 def test_init_identity_gives_the_input_back_or_is_refused(name):
     entry = registry.get(name)
     if name in PASS_THROUGH:
-        np.testing.assert_allclose(initial_weights.initial(entry, "identity")(windows()), windows(), atol=1e-5)
+        np.testing.assert_allclose(
+            initial_weights.initial(entry, "identity")(windows()), windows(), atol=1e-5
+        )
     else:
         with pytest.raises(ClimbEdgeError, match=f"--init identity: {name} has no weights"):
             initial_weights.initial(entry, "identity")
@@ -583,10 +691,15 @@ def test_init_identity_gives_the_input_back_or_is_refused(name):
 
 @every_model
 def test_init_none_follows_the_seed_and_gives_no_two_kernels_alike(name):
-    first, same, other = (initial_weights.initial(registry.get(name), "none", seed).get_weights() for seed in (3, 3, 4))
+    first, same, other = (
+        initial_weights.initial(registry.get(name), "none", seed).get_weights()
+        for seed in (3, 3, 4)
+    )
     for left, right in zip(first, same, strict=True):
         np.testing.assert_array_equal(left, right)
-    drawn = [(a, b) for a, b in zip(first, other, strict=True) if a.ndim > 1 and len(np.unique(a)) > 2]
+    drawn = [
+        (a, b) for a, b in zip(first, other, strict=True) if a.ndim > 1 and len(np.unique(a)) > 2
+    ]
     assert all((a != b).any() for a, b in drawn)
     assert len({a.tobytes() for a, _ in drawn}) == len(drawn)
 
@@ -596,7 +709,9 @@ def run_of(tmp_path):
     """A function that makes a run folder with a model's random weights."""
 
     def make(name: str, **switches: bool) -> str:
-        run = Run.start(tmp_path / "run", {"model": name, "switches": registry.get(name).switches | switches})
+        run = Run.start(
+            tmp_path / "run", {"model": name, "switches": registry.get(name).switches | switches}
+        )
         run.save_weights(built(name, **registry.get(name).switches | switches))
         return str(run.path)
 
@@ -624,7 +739,8 @@ def test_a_run_with_other_switches_is_refused(run_of):
 def test_a_mirrored_model_takes_weights_of_a_plain_one(run_of):
     entry, path = registry.get("joint_mixer"), run_of("joint_mixer")
     plain, mirrored = (
-        initial_weights.initial(entry, path, switches={"mirrored": on}).get_weights() for on in (False, True)
+        initial_weights.initial(entry, path, switches={"mirrored": on}).get_weights()
+        for on in (False, True)
     )
     for left, right in zip(plain, mirrored, strict=True):
         np.testing.assert_array_equal(left, right)
@@ -635,7 +751,9 @@ def test_a_run_from_before_a_switch_was_there_counts_as_it_comes(tmp_path):
     run.save_weights(built("joint_mixer", **registry.get("joint_mixer").switches))
     initial_weights.initial(registry.get("joint_mixer"), str(run.path))
     with pytest.raises(ClimbEdgeError, match=r"gate=on.*asked for.*gate=off"):
-        initial_weights.initial(registry.get("joint_mixer"), str(run.path), switches={"gate": False})
+        initial_weights.initial(
+            registry.get("joint_mixer"), str(run.path), switches={"gate": False}
+        )
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")

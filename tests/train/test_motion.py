@@ -1,4 +1,6 @@
-"""The generated climber: rigid bones, one limb at a time, the same for the same seed, real enough in its speeds."""
+"""The generated climber: rigid bones, one limb at a time, the same for the same seed, real enough
+in its speeds.
+"""
 
 import numpy as np
 import pytest
@@ -50,11 +52,18 @@ def test_limbs_move_one_at_a_time_and_contacts_stay_still():
         t = np.arange(120) / 30
         grips = np.stack([(take[:, a] + take[:, b]) / 2 for a, b in GRIPS], 1)
         speed = np.linalg.norm(np.diff(grips, axis=0), axis=-1)  # (119, 4) metres a frame
-        active = np.stack([
-            ((t[1:, None] > route.begin) & (t[:-1, None] < route.end))[:, route.limb == limb].any(1) for limb in range(4)
-        ], 1)  # fmt: skip
+        active = np.stack(
+            [
+                ((t[1:, None] > route.begin) & (t[:-1, None] < route.end))[
+                    :, route.limb == limb
+                ].any(1)
+                for limb in range(4)
+            ],
+            1,
+        )
         loose = ((t[1:, None] > route.loose[:, 0]) & (t[:-1, None] < route.loose[:, 1])).any(1)
-        # A frame in which one move ends and the next begins may see two limbs; no two move for longer.
+        # A frame in which one move ends and the next begins may see two limbs; no two move for
+        # longer.
         both = (active.sum(1) > 1) & ~loose
         assert not (both[1:] & both[:-1]).any()
         quiet = ~active & ~loose[:, None]
@@ -65,9 +74,17 @@ def test_limbs_move_one_at_a_time_and_contacts_stay_still():
 
 
 def test_speeds_are_a_climbers(takes):
-    speed = np.concatenate([np.linalg.norm(np.diff(take[:, [7, 8]], axis=0), axis=-1).ravel() for take in takes]) * 30
-    assert np.median(speed) < 0.3 and 0.4 < np.quantile(speed, 0.95) < 3 and speed.max() < 12  # metres a second
-    jump = np.concatenate([np.linalg.norm(np.diff(take, 2, axis=0), axis=-1).ravel() for take in takes])
+    speed = (
+        np.concatenate(
+            [np.linalg.norm(np.diff(take[:, [7, 8]], axis=0), axis=-1).ravel() for take in takes]
+        )
+        * 30
+    )
+    # metres a second
+    assert np.median(speed) < 0.3 and 0.4 < np.quantile(speed, 0.95) < 3 and speed.max() < 12
+    jump = np.concatenate(
+        [np.linalg.norm(np.diff(take, 2, axis=0), axis=-1).ravel() for take in takes]
+    )
     assert np.quantile(jump, 0.99) < 0.06  # metres a frame a frame
 
 
@@ -92,10 +109,20 @@ def test_any_length_and_rate(frames, fps):
 def test_a_clip_does_not_depend_on_how_many_are_made():
     few, many = generated_clips(2, seed=9, frames=40), generated_clips(6, seed=9, frames=40)
     assert few.keypoints.tobytes() == many.keypoints[: 2 * 40].tobytes()
-    assert many.keypoints.shape == (240, 25, 2) and many.offsets.tolist() == [0, 40, 80, 120, 160, 200, 240]
+    assert many.keypoints.shape == (240, 25, 2) and many.offsets.tolist() == [
+        0,
+        40,
+        80,
+        120,
+        160,
+        200,
+        240,
+    ]
     assert len(set(many.clip.tolist())) == 6 and list(few.clip) == list(many.clip[:2])
     assert many.truth == "generated" and many.visible.mean() > 0.9
-    assert generated_clips(1, seed=10, frames=40).keypoints.tobytes() != few.keypoints[:40].tobytes()
+    assert (
+        generated_clips(1, seed=10, frames=40).keypoints.tobytes() != few.keypoints[:40].tobytes()
+    )
 
 
 def test_motion_capture_gives_one_clip_per_take_and_camera(tmp_path):
@@ -103,7 +130,10 @@ def test_motion_capture_gives_one_clip_per_take_and_camera(tmp_path):
     points = np.concatenate([climb(0, 30), climb(1, 20)])
     np.savez(path, kp25_3d=points, offsets=np.array([0, 30, 50]), fps=np.float32(30))
     clips = mocap_clips(path, cameras=3)
-    assert len(set(clips.clip.tolist())) == 6 and np.diff(clips.offsets).tolist() == [30] * 3 + [20] * 3
+    assert (
+        len(set(clips.clip.tolist())) == 6
+        and np.diff(clips.offsets).tolist() == [30] * 3 + [20] * 3
+    )
     assert np.isfinite(clips.keypoints).all() and (clips.fps == 30).all()
     assert mocap_clips(path, cameras=3).keypoints.tobytes() == clips.keypoints.tobytes()
     np.savez(path, kp25_3d=points, offsets=np.array([0, 30, 51]), fps=np.float32(30))

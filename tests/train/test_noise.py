@@ -1,4 +1,6 @@
-"""Noise models: what is drawn, how far, and from what seed; which files are refused; and what a fit finds again."""
+"""Noise models: what is drawn, how far, and from what seed; which files are refused; and what a fit
+finds again.
+"""
 
 import json
 from dataclasses import replace
@@ -18,11 +20,16 @@ WRISTS, FINGERS = list(GROUPS["wrist"]), list(GROUPS["index finger"])
 
 
 def draws(name, count=400, torso=14.0):
-    """cells, sigma, background and peak, each with a leading axis of `count` windows, of keypoints at (28, 28)."""
+    """cells, sigma, background and peak, each with a leading axis of `count` windows, of keypoints
+    at (28, 28).
+    """
     rng = np.random.default_rng(0)
     cells = np.full((5, K, 2), 28.0, np.float32)
     drawn = [NOISES[name](cells, torso, rng) for _ in range(count)]
-    return (np.stack([getattr(d, part) for d in drawn]) for part in ("cells", "sigma", "background", "peak"))
+    return (
+        np.stack([getattr(d, part) for d in drawn])
+        for part in ("cells", "sigma", "background", "peak")
+    )
 
 
 def person():
@@ -53,13 +60,19 @@ def test_the_studys_blur_is_one_for_a_frame():
 @pytest.mark.parametrize(
     ("noise", "expected", "total"),
     [
-        (NOISES["blazepose"], [19.904486, 20.408838, 41.503033, 41.302925, 1.963448, 0.001799], 160.94589),
+        (
+            NOISES["blazepose"],
+            [19.904486, 20.408838, 41.503033, 41.302925, 1.963448, 0.001799],
+            160.94589,
+        ),
         (StudyNoise("1.1", 2.95, (1.0, 1.5, 2.0, 2.5, 3.0)), [23, 20, 44, 43, 2.5, 0], 580.66669),
         (StudyNoise("2.2", 5.9, (1.0,)), [27, 19, 48, 45, 1, 0], 1135.66663),
     ],
 )
 def test_draws_that_shipped_weights_were_trained_on_stay_what_they_were(noise, expected, total):
-    """The figures come from the code that drew for the first weights; of Python's and NumPy's own, none changed since."""
+    """The figures come from the code that drew for the first weights; of Python's and NumPy's own,
+    none changed since.
+    """
     cells = np.tile(np.linspace(8, 48, K, dtype=np.float32)[:, None], (5, 1, 2))
     drawn = noise(cells, 14.0, np.random.default_rng(5))
     found = [*drawn.cells[4, 7], *drawn.cells[0, 20], drawn.sigma[2, 9], drawn.background[0, 20]]
@@ -97,7 +110,8 @@ def test_an_offset_that_stays_is_drawn_only_when_asked_for():
         error = np.stack([noise(cells, 14.0, rng).cells - cells for _ in range(30)]) / 14
         means.append(np.median(error, axis=1)[:, list(GROUPS["hip"]), 1])
     assert np.abs(means[0].mean()) < 0.02
-    assert means[1].mean() == pytest.approx(-get(FITTED).bias[INDEX["left_hip"]], abs=0.02)  # up is towards smaller y
+    # up is towards smaller y
+    assert means[1].mean() == pytest.approx(-get(FITTED).bias[INDEX["left_hip"]], abs=0.02)
     assert means[1].std() > 1.2 * means[0].std()
 
 
@@ -107,7 +121,8 @@ def test_draws_depend_on_the_generator_alone(name):
         return get(name)(person(), 14.0, np.random.default_rng(seed))
 
     once, other, again = drawn(3), drawn(4), drawn(3)
-    unknown = get(name)(person(), np.nan, np.random.default_rng(3))  # a torso: taken as a quarter of the box, 14 cells
+    # a torso: taken as a quarter of the box, 14 cells
+    unknown = get(name)(person(), np.nan, np.random.default_rng(3))
     np.testing.assert_array_equal(once.cells, unknown.cells)
     for part in ("cells", "sigma", "background", "peak"):
         assert getattr(once, part).dtype == np.float32
@@ -117,10 +132,13 @@ def test_draws_depend_on_the_generator_alone(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_missing_keypoints_stay_missing_and_others_do_not_care(name):
-    gone = [k for part in ("elbow", "wrist", "index finger", "knee", "ankle") for k in GROUPS[part][:1]]
+    gone = [
+        k for part in ("elbow", "wrist", "index finger", "knee", "ankle") for k in GROUPS[part][:1]
+    ]
     cells = person()
     cells[:, gone] = np.nan
-    others = np.delete(np.arange(K), [*gone, *MIRROR[gone]])  # the right wrist may have been exchanged for the left
+    # the right wrist may have been exchanged for the left
+    others = np.delete(np.arange(K), [*gone, *MIRROR[gone]])
     for seed in range(100):
         whole, part = (get(name)(c, 14.0, np.random.default_rng(seed)) for c in (person(), cells))
         assert np.isnan(part.cells[:, gone]).all()
@@ -132,13 +150,20 @@ def test_missing_keypoints_stay_missing_and_others_do_not_care(name):
 def test_a_fitted_noise_can_have_its_mean_offset_and_no_other():
     biased = get(f"{FITTED}+bias")
     assert biased == replace(get(FITTED), name=f"{FITTED}+bias", biased=True)
-    assert not any(biased.bias[k] for name in ("nose", "ear", "thumb", "heel", "toes") for k in GROUPS[name])
+    assert not any(
+        biased.bias[k] for name in ("nose", "ear", "thumb", "heel", "toes") for k in GROUPS[name]
+    )
     cells = np.tile(person()[:1], (60, 1, 1))
-    plain, moved = (np.median([n(cells, 14.0, np.random.default_rng(i)).cells for i in range(30)], axis=(0, 1))
-                    for n in (get(FITTED), biased))  # fmt: skip
-    expected = np.zeros((K, 2)) - np.array(biased.bias)[:, None] * (0, 14.0)  # up is towards smaller y
+    plain, moved = (
+        np.median([n(cells, 14.0, np.random.default_rng(i)).cells for i in range(30)], axis=(0, 1))
+        for n in (get(FITTED), biased)
+    )
+    # up is towards smaller y
+    expected = np.zeros((K, 2)) - np.array(biased.bias)[:, None] * (0, 14.0)
     np.testing.assert_allclose(moved - plain, expected, atol=0.05)
-    with pytest.raises(ClimbEdgeError, match=r"1\.1 was not fitted and has no mean offset; leave \+bias away"):
+    with pytest.raises(
+        ClimbEdgeError, match=r"1\.1 was not fitted and has no mean offset; leave \+bias away"
+    ):
         get("1.1+bias")
 
 
@@ -161,13 +186,19 @@ def test_every_built_in_has_its_name_and_a_fitted_one_says_what_it_comes_from():
     assert all(get(name).name == name for name in NAMES)
     assert get(FOLDER / f"{FITTED}.json") == get(FITTED)
     about = json.loads((FOLDER / f"{FITTED}.json").read_text())["provenance"]
-    assert about["truth"] == "human" and about["estimator"] == FITTED and about["borrowed"]["toes"] == "ankle"
+    assert (
+        about["truth"] == "human"
+        and about["estimator"] == FITTED
+        and about["borrowed"]["toes"] == "ankle"
+    )
     assert not get(FITTED).offsets
 
 
 @pytest.mark.parametrize("name", ["3.1", "", "blazepose-lite.npz"])
 def test_an_unknown_name_lists_what_there_is(name):
-    with pytest.raises(ClimbEdgeError, match=r"expected one of 1\.1, .*blazepose-lite, or a \.json"):
+    with pytest.raises(
+        ClimbEdgeError, match=r"expected one of 1\.1, .*blazepose-lite, or a \.json"
+    ):
         get(name)
 
 
@@ -190,14 +221,29 @@ def spoilt(change):
         (spoilt(lambda d: d.update(figures=3)), "a damaged file"),
         (spoilt(lambda d: d["figures"].pop("sd")), r"missing \['sd'\]"),
         (spoilt(lambda d: d["figures"].update(magic=1)), r"unknown \['magic'\]"),
-        (spoilt(lambda d: d["figures"]["memory"].__setitem__(4, float("nan"))), "memory that is not 25 within 0 to 1"),
-        (spoilt(lambda d: d["figures"]["sd"][3].__setitem__(1, -0.05)), "sd that is not 25 x 2 within 0 to 10"),
+        (
+            spoilt(lambda d: d["figures"]["memory"].__setitem__(4, float("nan"))),
+            "memory that is not 25 within 0 to 1",
+        ),
+        (
+            spoilt(lambda d: d["figures"]["sd"][3].__setitem__(1, -0.05)),
+            "sd that is not 25 x 2 within 0 to 10",
+        ),
         (spoilt(lambda d: d["figures"]["sd"][3].append(0.05)), "a damaged file"),
         (spoilt(lambda d: d["figures"]["white"].pop()), "white that is not 25 within"),
-        (spoilt(lambda d: d["figures"].update(blur_lowest=[1.0])), "blur_lowest that is not one within"),
+        (
+            spoilt(lambda d: d["figures"].update(blur_lowest=[1.0])),
+            "blur_lowest that is not one within",
+        ),
         (spoilt(lambda d: d["figures"].update(body_run="3")), "body_run that is not one within"),
-        (spoilt(lambda d: d["figures"].update(body_spread=True)), "body_spread that is not one within"),
-        (spoilt(lambda d: d["figures"].update(peak_memory=10**400)), "peak_memory that is not one within"),
+        (
+            spoilt(lambda d: d["figures"].update(body_spread=True)),
+            "body_spread that is not one within",
+        ),
+        (
+            spoilt(lambda d: d["figures"].update(peak_memory=10**400)),
+            "peak_memory that is not one within",
+        ),
     ],
 )
 def test_a_damaged_file_is_one_clear_error(tmp_path, text, found):
@@ -211,17 +257,46 @@ def test_a_damaged_file_is_one_clear_error(tmp_path, text, found):
 
 
 KNOWN = {
-    "sd": (0.05, 0.03), "memory": 0.8, "white": 0.3, "joint_spread": 0.3, "body_spread": 0.2, "bias": 0.04,
-    "offset_sd": (0.04, 0.03), "outlier": 0.08, "run": 4, "size": 0.2, "size_spread": 0.6, "exchange": 0.25,
-    "body_exchange": 0.02, "body_run": 3, "peak": 0.65, "peak_slope": 0.12, "peak_clip": 0.06, "peak_frame": 0.05,
-    "peak_memory": 0.5, "outlier_peak": 0.4, "outlier_peak_run": 0.1, "blur": 1.8, "blur_slope": 1.2, "blur_spread": 0.2,
-    "blur_lowest": 0.8, "blur_highest": 6, "background": 0.15, "background_slope": 0.4, "background_spread": 0.05,
-}  # fmt: skip
+    "sd": (0.05, 0.03),
+    "memory": 0.8,
+    "white": 0.3,
+    "joint_spread": 0.3,
+    "body_spread": 0.2,
+    "bias": 0.04,
+    "offset_sd": (0.04, 0.03),
+    "outlier": 0.08,
+    "run": 4,
+    "size": 0.2,
+    "size_spread": 0.6,
+    "exchange": 0.25,
+    "body_exchange": 0.02,
+    "body_run": 3,
+    "peak": 0.65,
+    "peak_slope": 0.12,
+    "peak_clip": 0.06,
+    "peak_frame": 0.05,
+    "peak_memory": 0.5,
+    "outlier_peak": 0.4,
+    "outlier_peak_run": 0.1,
+    "blur": 1.8,
+    "blur_slope": 1.2,
+    "blur_spread": 0.2,
+    "blur_lowest": 0.8,
+    "blur_highest": 6,
+    "background": 0.15,
+    "background_slope": 0.4,
+    "background_spread": 0.05,
+}
 
 
 def known():
-    """A noise model of figures that were chosen: wrists are worse than the rest, fingers have broad low maps."""
-    figures = {n: np.array(np.broadcast_to(np.array(KNOWN[n], float), shape)) for n, shape in SHAPES.items()}
+    """A noise model of figures that were chosen: wrists are worse than the rest, fingers have broad
+    low maps.
+    """
+    figures = {
+        n: np.array(np.broadcast_to(np.array(KNOWN[n], float), shape))
+        for n, shape in SHAPES.items()
+    }
     figures["sd"][WRISTS] *= 1.6
     figures["outlier"][WRISTS], figures["memory"][WRISTS] = 0.16, 0.6
     figures["blur"][FINGERS], figures["peak"][FINGERS] = 3.0, 0.5
@@ -230,7 +305,9 @@ def known():
 
 @pytest.fixture(scope="module")
 def fitted():
-    """Clips with truth for 12 keypoints, what a known noise recorded of all 25, and the noise fitted to that."""
+    """Clips with truth for 12 keypoints, what a known noise recorded of all 25, and the noise
+    fitted to that.
+    """
     clips = generated_clips(100, seed=3, frames=60)
     recordings = fit.simulate([clips.visible_truth(i) for i in range(len(clips))], known(), seed=5)
     measured = np.isin(np.arange(K), [here for _, here in FROM_JHMDB15])
@@ -249,33 +326,61 @@ def test_a_fit_finds_known_figures_again(fitted):
         return np.array(getattr(noise, figure))[keypoints].mean(0)
 
     for figure, share, least in (
-        ("sd", 0.12, 0), ("memory", 0, 0.04), ("white", 0, 0.06), ("outlier", 0.15, 0), ("run", 0.2, 0), ("size", 0.15, 0),
-        ("size_spread", 0.25, 0), ("bias", 0, 0.01), ("offset_sd", 0.07, 0), ("peak", 0, 0.02), ("peak_slope", 0.25, 0),
-        ("peak_clip", 0.2, 0), ("peak_frame", 0.1, 0), ("outlier_peak", 0, 0.03), ("blur", 0.08, 0), ("blur_slope", 0.15, 0),
-        ("background", 0, 0.02), ("background_slope", 0.2, 0),
-    ):  # fmt: skip
-        assert mean(found, figure, rest) == pytest.approx(mean(was, figure, rest), rel=share, abs=least), figure
+        ("sd", 0.12, 0),
+        ("memory", 0, 0.04),
+        ("white", 0, 0.06),
+        ("outlier", 0.15, 0),
+        ("run", 0.2, 0),
+        ("size", 0.15, 0),
+        ("size_spread", 0.25, 0),
+        ("bias", 0, 0.01),
+        ("offset_sd", 0.07, 0),
+        ("peak", 0, 0.02),
+        ("peak_slope", 0.25, 0),
+        ("peak_clip", 0.2, 0),
+        ("peak_frame", 0.1, 0),
+        ("outlier_peak", 0, 0.03),
+        ("blur", 0.08, 0),
+        ("blur_slope", 0.15, 0),
+        ("background", 0, 0.02),
+        ("background_slope", 0.2, 0),
+    ):
+        assert mean(found, figure, rest) == pytest.approx(
+            mean(was, figure, rest), rel=share, abs=least
+        ), figure
     assert mean(found, "exchange", rest) == pytest.approx(0.25, abs=0.08)
     assert found.joint_spread == pytest.approx(0.3, abs=0.06)
     assert found.body_spread == pytest.approx(0.2, abs=0.08)
     assert found.body_exchange == pytest.approx(0.02, abs=0.012)
-    for figure, share in (("sd", 0.2), ("outlier", 0.25), ("memory", 0.12)):  # a group is fitted for itself
-        assert mean(found, figure, WRISTS) == pytest.approx(mean(was, figure, WRISTS), rel=share), figure
+    # a group is fitted for itself
+    for figure, share in (("sd", 0.2), ("outlier", 0.25), ("memory", 0.12)):
+        assert mean(found, figure, WRISTS) == pytest.approx(mean(was, figure, WRISTS), rel=share), (
+            figure
+        )
 
 
 def test_a_keypoint_without_truth_borrows_errors_and_keeps_its_own_maps(fitted):
     clips, recordings, found = fitted
     for figure in ("sd", "memory", "outlier", "run"):
         assert getattr(found, figure)[FINGERS[0]] == getattr(found, figure)[WRISTS[0]]
-        assert getattr(found, figure)[INDEX["nose"]] == getattr(found, figure)[INDEX["left_shoulder"]]
+        assert (
+            getattr(found, figure)[INDEX["nose"]] == getattr(found, figure)[INDEX["left_shoulder"]]
+        )
     assert found.peak[FINGERS[0]] == pytest.approx(0.5, abs=0.04)
     assert found.blur[FINGERS[0]] == pytest.approx(3.0, rel=0.08)
     about = fit.provenance(clips, recordings)
     assert about["borrowed"] == {
-        "nose": "shoulder", "ear": "shoulder", "pinky": "wrist", "index finger": "wrist", "thumb": "wrist",
-        "heel": "ankle", "toes": "ankle",
-    }  # fmt: skip
-    assert about["truth"] == "generated" and about["clips"] == 100 and 4000 < about["frames"] <= 6000
+        "nose": "shoulder",
+        "ear": "shoulder",
+        "pinky": "wrist",
+        "index finger": "wrist",
+        "thumb": "wrist",
+        "heel": "ankle",
+        "toes": "ankle",
+    }
+    assert (
+        about["truth"] == "generated" and about["clips"] == 100 and 4000 < about["frames"] <= 6000
+    )
 
 
 def test_the_self_check_passes_what_was_fitted_and_flags_what_was_not(fitted, monkeypatch):
@@ -291,7 +396,9 @@ def test_the_self_check_passes_what_was_fitted_and_flags_what_was_not(fitted, mo
     _, simulated = fit.check(clips, recordings, wild)
     missed = fit.beyond(measured, simulated)
     assert "Beyond tolerance: " in fit.report(measured, simulated)
-    assert {f"{figure} {group}" for figure in ("sd", "lags") for group in ("elbow", "wrist", "knee")} <= set(missed)
+    assert {
+        f"{figure} {group}" for figure in ("sd", "lags") for group in ("elbow", "wrist", "knee")
+    } <= set(missed)
 
 
 def test_a_fit_is_written_and_read_back(fitted, tmp_path):
@@ -314,7 +421,10 @@ def test_somebody_else_in_the_picture_is_left_out(fitted):
 
 def test_too_little_to_fit_is_an_error(fitted):
     clips, recordings, _ = fitted
-    row, least = np.arange(len(clips.visible))[:, None], "expected 200 frames or more in 2 clips or more"
+    row, least = (
+        np.arange(len(clips.visible))[:, None],
+        "expected 200 frames or more in 2 clips or more",
+    )
     few, short = (replace(clips, visible=clips.visible * (row % step == 0)) for step in (40, 20))
     alone = generated_clips(1, frames=300)
     one = fit.simulate([alone.visible_truth(0)], known(), seed=0)

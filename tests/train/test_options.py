@@ -1,4 +1,6 @@
-"""Options: what a preset fills in and what wins over it, which presets are refused, and that every built-in one loads."""
+"""Options: what a preset fills in and what wins over it, which presets are refused, and that every
+built-in one loads.
+"""
 
 import re
 from importlib.resources import files
@@ -31,11 +33,16 @@ def preset(tmp_path):
 
 
 def given(options) -> dict:
-    return {name: value for name, value in vars(options).items() if name not in ("out", "preset", "command", "data")}
+    return {
+        name: value
+        for name, value in vars(options).items()
+        if name not in ("out", "preset", "command", "data")
+    }
 
 
 @pytest.mark.parametrize(
-    ("program", "run"), [("climb-edge", edge), ("python -m train", main), ("python -m convert", convert)]
+    ("program", "run"),
+    [("climb-edge", edge), ("python -m train", main), ("python -m convert", convert)],
 )
 def test_every_commands_help_has_an_example_of_it(program, run, capsys):
     def help_of(*command):
@@ -48,27 +55,54 @@ def test_every_commands_help_has_an_example_of_it(program, run, capsys):
     assert len(commands) >= 6
     for command in commands:
         own = help_of(command).split("examples:\n")[1]
-        assert f"  {program} {command} " in own or (command in ("finetune", "run") and f"  {program} " in own)
+        assert f"  {program} {command} " in own or (
+            command in ("finetune", "run") and f"  {program} " in own
+        )
 
 
 def test_no_command_is_finetune_and_commands_have_their_own_defaults():
     fine, pre = parse(DATA), parse(["pretrain", *DATA])
-    assert (fine.command, fine.init, fine.learning_rate, fine.select) == ("finetune", "shipped", 1e-4, "0.1")
-    assert (pre.command, pre.init, pre.learning_rate, pre.select) == ("pretrain", "none", 1e-3, "0.2")
+    assert (fine.command, fine.init, fine.learning_rate, fine.select) == (
+        "finetune",
+        "shipped",
+        1e-4,
+        "0.1",
+    )
+    assert (pre.command, pre.init, pre.learning_rate, pre.select) == (
+        "pretrain",
+        "none",
+        1e-3,
+        "0.2",
+    )
     differing = {n for n in given(fine) if given(fine)[n] != given(pre)[n]}
     assert differing == {"init", "learning_rate", "select"}
 
 
 def test_a_preset_fills_in_what_is_not_given_and_nothing_else(preset):
-    path = preset('[pretrain]\nlearning_rate = 0.5\nwhole = true\nbox = "frame"\nsteps = 7\nmodel = "deciwatch"\n')
-    plain, filled = given(parse(["pretrain", *DATA])), given(parse(["pretrain", "--preset", path, *DATA]))
+    path = preset(
+        '[pretrain]\nlearning_rate = 0.5\nwhole = true\nbox = "frame"\nsteps = 7\nmodel ='
+        ' "deciwatch"\n'
+    )
+    plain, filled = (
+        given(parse(["pretrain", *DATA])),
+        given(parse(["pretrain", "--preset", path, *DATA])),
+    )
     changed = {name: value for name, value in filled.items() if value != plain[name]}
-    assert changed == {"learning_rate": 0.5, "whole": True, "box": "frame", "steps": 7, "model": "deciwatch"}
+    assert changed == {
+        "learning_rate": 0.5,
+        "whole": True,
+        "box": "frame",
+        "steps": 7,
+        "model": "deciwatch",
+    }
 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_what_is_given_wins_over_the_preset_also_where_it_is_the_default(preset, first):
-    path = preset('[pretrain]\nlearning_rate = 0.5\nwhole = true\nbox = "frame"\ntarget_sigma = 1.0\nepochs = 3\n')
+    path = preset(
+        '[pretrain]\nlearning_rate = 0.5\nwhole = true\nbox = "frame"\ntarget_sigma = 1.0\nepochs'
+        " = 3\n"
+    )
     own = ["--learning-rate", "0.25", "--no-whole", "--box", "sticky", "--target-s", "2.0"]
     chosen = ["--preset", path]
     options = parse(["pretrain", *(chosen + own if first else own + chosen), *DATA])
@@ -89,7 +123,8 @@ def test_a_preset_does_not_stay_for_the_next_call(preset):
 
 
 @pytest.mark.parametrize(
-    ("name", "command"), [(n, c) for n in PRESETS for c in ("pretrain", "finetune") if c in load_config(n)]
+    ("name", "command"),
+    [(n, c) for n in PRESETS for c in ("pretrain", "finetune") if c in load_config(n)],
 )
 def test_every_built_in_preset_sets_options_of_the_command(name, command):
     options, plain = parse([command, "--preset", name, *DATA]), parse([command, *DATA])
@@ -102,12 +137,20 @@ def test_every_built_in_preset_sets_options_of_the_command(name, command):
 
 def test_the_built_in_presets_are_the_studys():
     assert PRESETS == ["final", "joint_mixer", "mission", "shipped_mixer"]
-    for name, fine, split, select in (("mission", 1e-6, "mission", "0.2"), ("final", 1e-4, "final", "0.05")):
+    for name, fine, split, select in (
+        ("mission", 1e-6, "mission", "0.2"),
+        ("final", 1e-4, "final", "0.05"),
+    ):
         pre, options = (parse([c, "--preset", name, *DATA]) for c in ("pretrain", "finetune"))
         assert (pre.learning_rate, pre.split, pre.select) == (1e-3, "by-window", "0.2")
         assert (options.learning_rate, options.split, options.select) == (fine, split, select)
         for each in (pre, options):
-            assert (each.loss, each.target_sigma, each.whole, each.box) == ("study", 1.0, True, "frame")
+            assert (each.loss, each.target_sigma, each.whole, each.box) == (
+                "study",
+                1.0,
+                True,
+                "frame",
+            )
             assert (each.batch, each.epochs, each.plateau, each.stop) == (16, 50, 5, 10)
 
 
@@ -129,7 +172,8 @@ def test_every_built_in_study_has_cells_whose_options_are_understood(name, tmp_p
                         assert getattr(options, key) == value
 
 
-# What is refused --------------------------------------------------------------------------------------------------
+# What is refused
+# --------------------------------------------------------------------------------------------------
 
 
 def refused(arguments: list[str], capsys) -> str:
@@ -174,12 +218,32 @@ def test_a_key_that_is_no_option_is_named(preset, tmp_path, capsys, text, named)
 @pytest.mark.parametrize(
     "text",
     [
-        "[pretrain", "[pretrain]\nepochs = \n", "[pretrain]\nepochs = 3\nepochs = 4\n", "{}", "\0", b"\xff\xfe",
-        b'[pretrain]\nbox = "\xe9"\n', "a = " + "[" * 100_000, "a = " + "{b = " * 100_000, "a = 1" + "0" * 5000,
+        "[pretrain",
+        "[pretrain]\nepochs = \n",
+        "[pretrain]\nepochs = 3\nepochs = 4\n",
+        "{}",
+        "\0",
+        b"\xff\xfe",
+        b'[pretrain]\nbox = "\xe9"\n',
+        "a = " + "[" * 100_000,
+        "a = " + "{b = " * 100_000,
+        "a = 1" + "0" * 5000,
         "[pretrain]\nepochs = 2020-13-45\n",
     ],
-    ids=["half", "no value", "twice", "json", "nul", "utf-16", "latin-1", "deep lists", "deep tables", "huge number", "no date"],
-)  # fmt: skip
+    ids=[
+        "half",
+        "no value",
+        "twice",
+        "json",
+        "nul",
+        "utf-16",
+        "latin-1",
+        "deep lists",
+        "deep tables",
+        "huge number",
+        "no date",
+    ],
+)
 def test_a_preset_that_is_no_toml_is_refused(preset, tmp_path, capsys, text):
     path, out = preset(text), str(tmp_path / "out")
     said = refused(["pretrain", "--data", "generated", "--preset", path, "--out", out], capsys)
@@ -188,26 +252,50 @@ def test_a_preset_that_is_no_toml_is_refused(preset, tmp_path, capsys, text):
 
 
 def test_a_folder_is_no_preset(tmp_path, capsys):
-    said = refused(["--data", "generated", "--preset", str(tmp_path), "--out", str(tmp_path / "out")], capsys)
+    said = refused(
+        ["--data", "generated", "--preset", str(tmp_path), "--out", str(tmp_path / "out")], capsys
+    )
     assert "found a folder" in said
 
 
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("pretrain = 5\n", "pretrain"), ("[[pretrain]]\nepochs = 3\n", "pretrain"),
-        ("[pretrain]\nepochs = [1]\n", "epochs"), ("[pretrain]\nepochs = 2.5\n", "epochs"),
-        ("[pretrain]\nepochs = 1979-05-27\n", "epochs"), ('[pretrain]\nlearning_rate = "fast"\n', "learning-rate"),
-        ("[pretrain]\nlearning_rate = [1e-3]\n", "learning"), ('[pretrain]\nselect = "0.3"\n', "select"),
-        ('[pretrain]\nbox = "bogus"\n', "box"), ('[pretrain]\nprecision = "bogus"\n', "precision"),
-        ('[pretrain]\nloss = "bogus"\n', "loss"), ('[pretrain]\ndistribute = "bogus"\n', "distribute"),
-        ('[pretrain]\nmirror = "no"\n', "mirror"), ('[pretrain]\ncommand = "models"\n', "command"),
+        ("pretrain = 5\n", "pretrain"),
+        ("[[pretrain]]\nepochs = 3\n", "pretrain"),
+        ("[pretrain]\nepochs = [1]\n", "epochs"),
+        ("[pretrain]\nepochs = 2.5\n", "epochs"),
+        ("[pretrain]\nepochs = 1979-05-27\n", "epochs"),
+        ('[pretrain]\nlearning_rate = "fast"\n', "learning-rate"),
+        ("[pretrain]\nlearning_rate = [1e-3]\n", "learning"),
+        ('[pretrain]\nselect = "0.3"\n', "select"),
+        ('[pretrain]\nbox = "bogus"\n', "box"),
+        ('[pretrain]\nprecision = "bogus"\n', "precision"),
+        ('[pretrain]\nloss = "bogus"\n', "loss"),
+        ('[pretrain]\ndistribute = "bogus"\n', "distribute"),
+        ('[pretrain]\nmirror = "no"\n', "mirror"),
+        ('[pretrain]\ncommand = "models"\n', "command"),
         ("[pretrain]\nseed = -1\n", "seed"),
     ],
-)  # fmt: skip
-def test_a_value_that_the_command_line_would_refuse_is_refused_in_a_preset(preset, tmp_path, capsys, text, named):
+)
+def test_a_value_that_the_command_line_would_refuse_is_refused_in_a_preset(
+    preset, tmp_path, capsys, text, named
+):
     path, out = preset(text), str(tmp_path / "out")
-    arguments = ["--data", "generated", "--clips", "5", "--steps", "1", "--batch", "1", "--preset", path, "--out", out]
+    arguments = [
+        "--data",
+        "generated",
+        "--clips",
+        "5",
+        "--steps",
+        "1",
+        "--batch",
+        "1",
+        "--preset",
+        path,
+        "--out",
+        out,
+    ]
     own = [] if "epochs" in text else ["--epochs", "0"]
     assert named in refused(["pretrain", *arguments, *own], capsys)
 
@@ -215,27 +303,79 @@ def test_a_value_that_the_command_line_would_refuse_is_refused_in_a_preset(prese
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("--epochs", "-1"), ("--batch", "0"), ("--steps", "0"), ("--validation", "0"), ("--test", "0"),
-        ("--learning-rate", "nan"), ("--learning-rate", "0"), ("--weight-decay", "-1"), ("--weight-decay", "inf"), ("--target-sigma", "0.1"),
-        ("--clip-norm", "-1"), ("--average", "1"), ("--schedule", "cosine"), ("--shift", "0.6"), ("--drop", "1"),
-        ("--rotate", "181"), ("--scale", "-0.1"), ("--seed", "-1"), ("--seed", "4294967296"), ("--switch", "unknown=on"), ("--loss", "coordinate_mse"),
-        ("--precision", "float64"), ("--box", "round"), ("--select", "0.3"), ("--split", "by-magic"),
+        ("--epochs", "-1"),
+        ("--batch", "0"),
+        ("--steps", "0"),
+        ("--validation", "0"),
+        ("--test", "0"),
+        ("--learning-rate", "nan"),
+        ("--learning-rate", "0"),
+        ("--weight-decay", "-1"),
+        ("--weight-decay", "inf"),
+        ("--target-sigma", "0.1"),
+        ("--clip-norm", "-1"),
+        ("--average", "1"),
+        ("--schedule", "cosine"),
+        ("--shift", "0.6"),
+        ("--drop", "1"),
+        ("--rotate", "181"),
+        ("--scale", "-0.1"),
+        ("--seed", "-1"),
+        ("--seed", "4294967296"),
+        ("--switch", "unknown=on"),
+        ("--loss", "coordinate_mse"),
+        ("--precision", "float64"),
+        ("--box", "round"),
+        ("--select", "0.3"),
+        ("--split", "by-magic"),
     ],
-)  # fmt: skip
+)
 def test_a_value_out_of_bounds_is_one_line_and_exit_code_2(tmp_path, capsys, option, value):
     out = str(tmp_path / "out")
-    arguments = ["pretrain", "--data", "generated", "--clips", "12", "--epochs", "0", option, value, "--out", out]
+    arguments = [
+        "pretrain",
+        "--data",
+        "generated",
+        "--clips",
+        "12",
+        "--epochs",
+        "0",
+        option,
+        value,
+        "--out",
+        out,
+    ]
     said = refused(arguments, capsys)
     assert option in said or value in said
 
 
 def test_a_split_that_is_neither_a_rule_nor_a_file_names_the_rules(tmp_path, capsys):
-    arguments = ["pretrain", "--data", "generated", "--clips", "12", "--epochs", "0", "--split", "by-magic"]
+    arguments = [
+        "pretrain",
+        "--data",
+        "generated",
+        "--clips",
+        "12",
+        "--epochs",
+        "0",
+        "--split",
+        "by-magic",
+    ]
     assert "by-video" in refused([*arguments, "--out", str(tmp_path / "out")], capsys)
 
 
 def test_a_group_that_nobody_is_of_names_the_groups(tmp_path, capsys):
-    arguments = ["pretrain", "--data", "generated", "--clips", "3", "--group", "nobody", "--out", str(tmp_path / "out")]
+    arguments = [
+        "pretrain",
+        "--data",
+        "generated",
+        "--clips",
+        "3",
+        "--group",
+        "nobody",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert "its groups are climb" in refused(arguments, capsys)
 
 

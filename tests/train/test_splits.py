@@ -19,7 +19,15 @@ from train.synthesis.motion import clip_set, generated_clips
 LENGTHS = (57, 90, 4, 33, 72, 8, 41, 60, 25, 64, 38, 3, 49, 9)  # some are shorter than a window
 NAMES = (
     *("walk_0.avi", "walk_1.avi", "walk_2.avi", "run.avi", "jump_0.mp4", "jump_1.mp4", "sit.avi"),
-    *("mocap/climb/0/003/0", "mocap/climb/0/003/1", "mocap/climb/0/004/0", "stand_11", "stand_12", "lie", "crawl"),
+    *(
+        "mocap/climb/0/003/0",
+        "mocap/climb/0/003/1",
+        "mocap/climb/0/004/0",
+        "stand_11",
+        "stand_12",
+        "lie",
+        "crawl",
+    ),
 )
 
 
@@ -35,7 +43,9 @@ def rendered(lengths=LENGTHS, noise="1.1", names=None) -> RenderedWindows:
 def frames(source, indices) -> list[tuple[int, int]]:
     """(clip, frame) of everything that the windows `indices` see, as often as it is seen."""
     skip = (source.span - 1) // 4
-    return [(int(source.clip[i]), int(source.position[i]) + skip * t) for i in indices for t in range(5)]
+    return [
+        (int(source.clip[i]), int(source.position[i]) + skip * t) for i in indices for t in range(5)
+    ]
 
 
 def shared(source, some, others) -> set[tuple[int, int]]:
@@ -65,15 +75,21 @@ def test_by_video_keeps_what_was_cut_from_one_video_together(noise, seed):
     assert_apart(source, parts.train, parts.val, parts.test)
     for part in (parts.val, parts.test):
         assert_no_frame_twice(source, part)
-    videos = [{video_of(NAMES[c]) for c in source.clip[p]} for p in (parts.train, parts.val, parts.test)]
+    videos = [
+        {video_of(NAMES[c]) for c in source.clip[p]} for p in (parts.train, parts.val, parts.test)
+    ]
     assert sum(map(len, videos)) == len(set().union(*videos)), "a video stands in two parts"
     assert [len(v) for v in videos] == [5, 2, 2]  # of nine that hold windows
-    np.testing.assert_array_equal(parts.train, np.flatnonzero(np.isin(source.clip, source.clip[parts.train])))
+    np.testing.assert_array_equal(
+        parts.train, np.flatnonzero(np.isin(source.clip, source.clip[parts.train]))
+    )
 
 
 def test_by_video_follows_the_seed():
     source = rendered(names=NAMES)
-    chosen = {tuple(np.unique(source.clip[split(source, "by-video", seed).train])) for seed in range(6)}
+    chosen = {
+        tuple(np.unique(source.clip[split(source, "by-video", seed).train])) for seed in range(6)
+    }
     assert len(chosen) > 1
 
 
@@ -82,7 +98,8 @@ def test_by_video_follows_the_seed():
     [
         (("name_0.avi", "name_1.avi", "name_12.avi"), "name"),
         (("mocap/cmu/0/007/0", "mocap/cmu/0/007/5"), "mocap/cmu/0/007"),
-        (("0/mocap/cmu/0/007/0", "0/mocap/cmu/0/007/5"), "0/mocap/cmu/0/007"),  # as joined sets are named
+        # as joined sets are named
+        (("0/mocap/cmu/0/007/0", "0/mocap/cmu/0/007/5"), "0/mocap/cmu/0/007"),
         (("generated/0/00001",), "generated/0/00001"),
         (("a/b.mp4",), "a/b"),
     ],
@@ -92,7 +109,14 @@ def test_the_video_of_a_clip_is_its_name_without_the_number_of_the_cut(clips, vi
 
 
 def test_takes_and_videos_of_other_numbers_are_others():
-    names = ("mocap/cmu/0/007/0", "mocap/cmu/0/008/0", "generated/0/00001", "generated/0/00002", "a1.avi", "a2.avi")
+    names = (
+        "mocap/cmu/0/007/0",
+        "mocap/cmu/0/008/0",
+        "generated/0/00001",
+        "generated/0/00002",
+        "a1.avi",
+        "a2.avi",
+    )
     assert len({video_of(n) for n in names}) == len(names)
 
 
@@ -135,7 +159,9 @@ def test_mission_has_three_phases_of_five_to_train_and_no_frame_twice_in_validat
 
 @every_frame_rate
 @pytest.mark.parametrize("lengths", [LENGTHS, (90, 61, 33), (40, 40, 40, 40), (9, 100, 31, 31, 31)])
-def test_final_holds_the_longest_clip_out_and_trains_on_the_first_windows_of_the_rest(noise, lengths):
+def test_final_holds_the_longest_clip_out_and_trains_on_the_first_windows_of_the_rest(
+    noise, lengths
+):
     source = rendered(lengths, noise)
     parts = split(source, "final")
     longest = int(np.argmax(lengths))
@@ -148,14 +174,18 @@ def test_final_holds_the_longest_clip_out_and_trains_on_the_first_windows_of_the
     np.testing.assert_array_equal(parts.train[: len(first)], first)
     known = set(frames(source, first))
     joined = [i for i in later if any(f in known for f in frames(source, [i]))]
-    assert set(joined) <= set(parts.train[len(first) :]), "a window shares a frame with training and does not train"
+    assert set(joined) <= set(parts.train[len(first) :]), (
+        "a window shares a frame with training and does not train"
+    )
     dealt = np.sort(np.concatenate([parts.val, parts.test]))
     np.testing.assert_array_equal(parts.val, dealt[::2])
     np.testing.assert_array_equal(parts.test, dealt[1::2])
 
 
 def test_final_holds_out_every_cut_of_the_longest_video():
-    source = rendered((30, 40, 25, 28), names=["wall/a_0.avi", "wall/b.avi", "wall/a_1.avi", "wall/c.avi"])
+    source = rendered(
+        (30, 40, 25, 28), names=["wall/a_0.avi", "wall/b.avi", "wall/a_1.avi", "wall/c.avi"]
+    )
     parts = split(source, "final")
     np.testing.assert_array_equal(parts.held_out, np.flatnonzero(np.isin(source.clip, [0, 2])))
     assert not shared(source, np.concatenate([parts.train, parts.val, parts.test]), parts.held_out)
@@ -170,12 +200,16 @@ def test_by_window_is_a_shuffled_partition_of_60_20_20(noise):
     shares = np.array([len(parts.train), len(parts.val), len(parts.test)]) / len(source)
     np.testing.assert_allclose(shares, [0.6, 0.2, 0.2], atol=0.005)
     assert shared(source, parts.train, parts.test), "neighbours in time stand in different parts"
-    assert split(source, "by-window", 3).sha256 == parts.sha256 != split(source, "by-window", 4).sha256
+    assert (
+        split(source, "by-window", 3).sha256 == parts.sha256 != split(source, "by-window", 4).sha256
+    )
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory) -> RecordedWindows:
-    """Four videos; in one the person is lost for a while, in another there are two, one after the other."""
+    """Four videos; in one the person is lost for a while, in another there are two, one after the
+    other.
+    """
     folder, lengths, recordings = tmp_path_factory.mktemp("recordings"), (70, 50, 60, 30), []
 
     def seen(clip: int, t: int) -> dict:
@@ -189,7 +223,11 @@ def recorded(tmp_path_factory) -> RecordedWindows:
         record(steady(length), Scripted(script), folder / f"{clip}.zip")
         recordings.append(Recording(folder / f"{clip}.zip"))
     takes = [
-        (f"video {c}", "stand", np.stack([standing(x=200 + t) for t in range(n)]).astype(np.float32))
+        (
+            f"video {c}",
+            "stand",
+            np.stack([standing(x=200 + t) for t in range(n)]).astype(np.float32),
+        )
         for c, n in enumerate(lengths)
     ]
     return RecordedWindows(clip_set(takes, 30.0, "human: for a test"), recordings)
@@ -206,7 +244,8 @@ def test_recorded_windows_with_gaps_and_another_person_share_no_frame_either(rec
         assert_apart(recorded, parts.train, parts.val, parts.test)
 
 
-# The file ---------------------------------------------------------------------------------------------------------
+# The file
+# ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -253,19 +292,29 @@ def test_a_split_of_other_data_is_refused(tmp_path, source):
     renamed = replace(source.clips, clip=np.array(["a", "b", "c", "d"]))
     others = [RenderedWindows(clips, source.noise) for clips in (moved, renamed)]
     others += [rendered((60, 50, 40, 30), "1.3"), rendered((60, 50, 40, 31)), rendered((60, 50))]
-    assert len({digest(o) for o in (source, *others)}) == 5  # half the frame rate is of the same keypoints
+    # half the frame rate is of the same keypoints
+    assert len({digest(o) for o in (source, *others)}) == 5
     for other in others:
-        with pytest.raises(ClimbEdgeError, match=r"split\.json: made for 164 windows of 4 clips.*the data has"):
+        with pytest.raises(
+            ClimbEdgeError, match=r"split\.json: made for 164 windows of 4 clips.*the data has"
+        ):
             Split.load(path, other)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"train": None}, {"train": "abc"}, {"train": [[1, 2], [3]]}, {"val": [10**30]}, {"test": [float("inf")]},
-        {"data_sha256": 5}, {"windows": None}, {"sha256": None}, {"held_out": [-1]},
+        {"train": None},
+        {"train": "abc"},
+        {"train": [[1, 2], [3]]},
+        {"val": [10**30]},
+        {"test": [float("inf")]},
+        {"data_sha256": 5},
+        {"windows": None},
+        {"sha256": None},
+        {"held_out": [-1]},
     ],
-)  # fmt: skip
+)
 def test_a_split_with_wrong_values_is_refused(tmp_path, source, change):
     path = tmp_path / "split.json"
     split(source).save(path, source)
@@ -275,7 +324,9 @@ def test_a_split_with_wrong_values_is_refused(tmp_path, source, change):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("damage", ["half", "empty", "bytes", "a list", "deep", "a folder", "no file", "no test"])
+@pytest.mark.parametrize(
+    "damage", ["half", "empty", "bytes", "a list", "deep", "a folder", "no file", "no test"]
+)
 def test_a_damaged_split_is_refused(tmp_path, source, damage):
     path = tmp_path / "split.json"
     split(source).save(path, source)
@@ -285,7 +336,12 @@ def test_a_damaged_split_is_refused(tmp_path, source, damage):
         path.unlink()
     if damage == "a folder":
         path.mkdir()
-    texts = {"half": whole[: len(whole) // 2], "empty": "", "a list": "[1, 2]", "deep": "[" * 100_000}
+    texts = {
+        "half": whole[: len(whole) // 2],
+        "empty": "",
+        "a list": "[1, 2]",
+        "deep": "[" * 100_000,
+    }
     texts |= {"no test": json.dumps(fewer), "bytes": None}
     if damage in texts:
         path.write_bytes(b"\xff\xfe\x00" if texts[damage] is None else texts[damage].encode())
@@ -302,11 +358,19 @@ def test_an_unknown_rule_names_the_rules(source):
 
 @pytest.mark.parametrize(
     ("rule", "lengths"),
-    [("by-video", (60, 60)), ("by-time", (12,)), ("by-window", (6,)), ("mission", (7,)), ("final", (60, 7))],
+    [
+        ("by-video", (60, 60)),
+        ("by-time", (12,)),
+        ("by-window", (6,)),
+        ("mission", (7,)),
+        ("final", (60, 7)),
+    ],
 )
 def test_data_that_is_too_little_for_a_rule_is_refused(rule, lengths):
     source = rendered(lengths)
-    with pytest.raises(ClimbEdgeError, match=f"split {rule} leaves .* training, .* validation and .* test windows"):
+    with pytest.raises(
+        ClimbEdgeError, match=f"split {rule} leaves .* training, .* validation and .* test windows"
+    ):
         split(source, rule)
 
 

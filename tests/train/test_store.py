@@ -1,4 +1,6 @@
-"""Stores: what is finished is kept, what is damaged is made anew alone, and one bad video does not stop a thousand."""
+"""Stores: what is finished is kept, what is damaged is made anew alone, and one bad video does not
+stop a thousand.
+"""
 
 import json
 import os
@@ -66,7 +68,9 @@ def test_a_shard_holds_both_boxes_as_a_stream_holds_them(tmp_path, video):
         box, before = None, None
         for row in np.flatnonzero(recording.person == person):
             frame = recording.frame[row]
-            box = STICKY.update(box if before == frame - 1 else None, recording.keypoints[row, :, :2])
+            box = STICKY.update(
+                box if before == frame - 1 else None, recording.keypoints[row, :, :2]
+            )
             before = frame
             np.testing.assert_array_equal(recording.boxes["sticky"][row], box)
             np.testing.assert_array_equal(
@@ -87,7 +91,9 @@ def folder(tmp_path, person_video):
         stream.write(b"\0" * 8)  # another content, the same pictures
     (videos / "bad.mp4").write_bytes(b"no video")
     clips = generated_clips(4, 0, frames=40)
-    clips = replace(clips, clip=np.array(["a.mp4", "b.mp4", "bad.mp4", "gone.mp4"]), source="made for a test")
+    clips = replace(
+        clips, clip=np.array(["a.mp4", "b.mp4", "bad.mp4", "gone.mp4"]), source="made for a test"
+    )
     save_clips(tmp_path / "clips.npz", clips)
     return tmp_path
 
@@ -106,12 +112,18 @@ def extract(folder, *options) -> list[str]:
 
 @pytest.mark.network
 @pytest.mark.slow
-def test_bad_videos_are_skipped_and_told_of_and_processes_find_what_one_process_finds(folder, capsys):
+def test_bad_videos_are_skipped_and_told_of_and_processes_find_what_one_process_finds(
+    folder, capsys
+):
     assert main(extract(folder, "--jobs", "2")) == 0
     said = capsys.readouterr()
     assert "2 of 4 clips, 80 frames" in said.out
     skipped = [line for line in said.err.splitlines() if line.startswith("skipped:")]
-    assert len(skipped) == 2 and any("bad.mp4" in s for s in skipped) and any("gone.mp4" in s for s in skipped)
+    assert (
+        len(skipped) == 2
+        and any("bad.mp4" in s for s in skipped)
+        and any("gone.mp4" in s for s in skipped)
+    )
     clips, (a, b) = load_store(folder / "store")
     assert clips.clip.tolist() == ["a.mp4", "b.mp4"] and len(clips.keypoints) == 80
     np.testing.assert_array_equal(a.keypoints, b.keypoints)
@@ -133,7 +145,9 @@ def test_bad_videos_are_skipped_and_told_of_and_processes_find_what_one_process_
 @pytest.mark.network
 @pytest.mark.slow
 def test_an_extraction_that_was_killed_goes_on_without_doing_anything_twice(folder):
-    process = subprocess.Popen([sys.executable, "-m", "train", *extract(folder)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "train", *extract(folder)], stderr=subprocess.DEVNULL
+    )
     first = folder / "store" / shard_name("a.mp4")
     deadline = time.monotonic() + 120
     while not first.exists() and time.monotonic() < deadline:
@@ -181,8 +195,11 @@ def test_heatmaps_of_another_estimator_become_a_store_that_keeps_their_own_boxes
     window = source.window(1)
     with np.load(files[0]) as given:
         boxes, maps = given["bboxes"][1:6], np.moveaxis(given["heatmaps"][1:6], 1, -1)
-    np.testing.assert_allclose(window.cells, to_cells(clips.keypoints[1:6], boxes[:, None]), atol=1e-3)
-    np.testing.assert_allclose(window.inputs, maps, atol=0.02)  # its own maps in its own boxes, not resampled
+    np.testing.assert_allclose(
+        window.cells, to_cells(clips.keypoints[1:6], boxes[:, None]), atol=1e-3
+    )
+    # its own maps in its own boxes, not resampled
+    np.testing.assert_allclose(window.inputs, maps, atol=0.02)
     assert HeatmapFile(files[0]).name == "0.npz" and window.inputs.shape == (5, SIZE, SIZE, 25)
     assert os.listdir(tmp_path / "store").count("clips.npz") == 1
 
@@ -195,6 +212,8 @@ def test_a_clip_set_is_cut_to_groups(tmp_path):
     config = {"data": [str(tmp_path / "c.npz")], "noise": "1.1", "seed": 0, "group": ["x"]}
     source = open_source(config)
     assert len(source.clips) == 2 and len(source) == 2 * 2
-    np.testing.assert_array_equal(source.clips.keypoints[6:], load_clips(tmp_path / "c.npz").keypoints[12:])
+    np.testing.assert_array_equal(
+        source.clips.keypoints[6:], load_clips(tmp_path / "c.npz").keypoints[12:]
+    )
     with pytest.raises(ClimbEdgeError, match="groups are x, y"):
         open_source(config | {"group": ["z"]})

@@ -67,7 +67,9 @@ def test_a_cell_that_fails_does_not_stop_the_rest_and_is_tried_again(tmp_path, c
     assert fine["init"] == str(out / "conv3d.1.2.0" / "pretrain") and fine["recipe"]["freeze"]
     filters = json.loads((out / "filters.1.2.0" / "finetune" / "metrics.json").read_text())
     assert filters["split"]["sha256"] == metrics(out, "conv3d.1.2.0")["split"]["sha256"]
-    assert {get(spec).name for spec in filters["filters"].values()} | {"identity"} == set(filters["parts"]["test"])
+    assert {get(spec).name for spec in filters["filters"].values()} | {"identity"} == set(
+        filters["parts"]["test"]
+    )
     identity = metrics(out, "conv3d.1.2.0")["parts"]["test"]["identity"]
     assert filters["parts"]["test"]["identity"]["ours"] == identity["ours"]
     stamp = (out / "conv3d.1.2.0" / "pretrain" / "metrics.json").stat().st_mtime_ns
@@ -84,12 +86,28 @@ def metrics(out, cell) -> dict:
 def test_options_of_a_cell_come_from_its_phase_and_its_overrides(tmp_path, monkeypatch):
     monkeypatch.setenv("HERE", "/data")
     config = {
-        "pretrain": {"data": ["$HERE/a.npz", "generated"], "mirror": True, "whole": False, "steps": 5},
-        "override": {"conv3d": {"pretrain": {"steps": 7}}, "conv3d.1.2": {"pretrain": {"epochs": 3}}},
+        "pretrain": {
+            "data": ["$HERE/a.npz", "generated"],
+            "mirror": True,
+            "whole": False,
+            "steps": 5,
+        },
+        "override": {
+            "conv3d": {"pretrain": {"steps": 7}},
+            "conv3d.1.2": {"pretrain": {"epochs": 3}},
+        },
     }
     told = arguments(Cell("conv3d", "1.2", 4, ("pretrain",)), "pretrain", config, tmp_path)
     assert told[:3] == ["pretrain", "--data=/data/a.npz", "--data=generated"]
-    for word in ("--steps=7", "--epochs=3", "--noise=1.2", "--seed=4", "--model=conv3d", "--mirror", "--no-whole"):
+    for word in (
+        "--steps=7",
+        "--epochs=3",
+        "--noise=1.2",
+        "--seed=4",
+        "--model=conv3d",
+        "--mirror",
+        "--no-whole",
+    ):
         assert told.count(word) == 1
     assert not [word for word in told if word.startswith("--init")]
     other = arguments(Cell("conv3d", "1.1", 4, ("pretrain",)), "pretrain", config, tmp_path)
@@ -105,10 +123,22 @@ def test_options_of_a_cell_come_from_its_phase_and_its_overrides(tmp_path, monke
         ("model = ['conv3d']", "did you mean models"),
         ("models = []\nsetups = ['1.1']\nseeds = [0]\n[pretrain]", "models: expected a list"),
         ("models = ['conv3d']\nsetups = ['1.1']\nseeds = [0]", "expected a table"),
-        ("models = ['conv3d']\nsetups = ['1.1']\nseeds = [0]\npretrain = 3", "pretrain: expected a table"),
-        (TINY.replace("finetune = {", "finetunes = {"), r"override.*deciwatch.*expected pretrain, finetune or seeds"),
-        (TINY.replace('."deciwatch"]', '."deciwach"]'), "override 'deciwach': no cell has that name"),
-        (TINY.replace('"convlstm_sum.1" =', '"convlstm_sum.2" ='), "not_run 'convlstm_sum.2': no cell has that name"),
+        (
+            "models = ['conv3d']\nsetups = ['1.1']\nseeds = [0]\npretrain = 3",
+            "pretrain: expected a table",
+        ),
+        (
+            TINY.replace("finetune = {", "finetunes = {"),
+            r"override.*deciwatch.*expected pretrain, finetune or seeds",
+        ),
+        (
+            TINY.replace('."deciwatch"]', '."deciwach"]'),
+            "override 'deciwach': no cell has that name",
+        ),
+        (
+            TINY.replace('"convlstm_sum.1" =', '"convlstm_sum.2" ='),
+            "not_run 'convlstm_sum.2': no cell has that name",
+        ),
         ("models = [", "expected TOML"),
         ("a = " + "[" * 5000, "expected TOML"),
     ],

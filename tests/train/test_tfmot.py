@@ -1,4 +1,6 @@
-"""`--qat tfmot`. What it refuses is tested anywhere; what it trains where tensorflow-model-optimization is: `make test-tfmot`."""
+"""`--qat tfmot`. What it refuses is tested anywhere; what it trains where
+tensorflow-model-optimization is: `make test-tfmot`.
+"""
 
 import sys
 from dataclasses import replace
@@ -24,9 +26,24 @@ from train.models import registry
 from train.noise.library import NOISES
 from train.synthesis.motion import generated_clips
 
-TINY = ["--data", "generated", "--clips", "6", "--batch", "2", "--steps", "3", "--validation", "8", "--test", "8"]
+TINY = [
+    "--data",
+    "generated",
+    "--clips",
+    "6",
+    "--batch",
+    "2",
+    "--steps",
+    "3",
+    "--validation",
+    "8",
+    "--test",
+    "8",
+]
 RECIPE = RECIPES["tfmot_int8"]
-installed = pytest.mark.skipif(find_spec("tensorflow_model_optimization") is None, reason="needs `make tfmot`")
+installed = pytest.mark.skipif(
+    find_spec("tensorflow_model_optimization") is None, reason="needs `make tfmot`"
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +68,9 @@ def going_on(began) -> list[str]:
 
 
 def made(windows, shrink=None):
-    """(float graph, int8 file's graph, training form) of weights that are not the shipped ones' near-nothings."""
+    """(float graph, int8 file's graph, training form) of weights that are not the shipped ones'
+    near-nothings.
+    """
     described = registry.get("conv3d")
     plain = initial_weights.initial(described, "shipped")
     rng = np.random.default_rng(0)
@@ -96,7 +115,9 @@ def test_it_begins_where_the_float_model_is_and_is_the_same_in_float(windows):
     np.testing.assert_allclose(whole, stepped, atol=1e-4 * whole.max())
     assert 0 < np.abs(np.asarray(model(maps))[0] - whole).max() < 0.05 * whole.max()
     moved = described.form(initial_weights.initial(described, "identity"), *tfmot.FORM)
-    with pytest.raises(ClimbEdgeError, match=r"give other values in tf_keras.*run `make tfmot` again"):
+    with pytest.raises(
+        ClimbEdgeError, match=r"give other values in tf_keras.*run `make tfmot` again"
+    ):
         tfmot._compare(tfmot.stacked_of(model).before, moved)
 
 
@@ -152,20 +173,35 @@ def test_its_file_stands_beside_those_of_the_float_run(runs, tmp_path, capsys):
     assert list(together(began, [trained], described, plain, parts, source)) == ["tfmot"]
     with pytest.raises(ClimbEdgeError, match="a run of --qat tfmot is there already"):
         together(began, [trained, trained], described, plain, parts, source)
-    with pytest.raises(ClimbEdgeError, match="expected a run of `train finetune --qat`, found a float one"):
+    with pytest.raises(
+        ClimbEdgeError, match="expected a run of `train finetune --qat`, found a float one"
+    ):
         together(trained, [began], described, plain, parts, source)
     with pytest.raises(ClimbEdgeError, match="began from other float weights"):
-        together(began, [trained], described, initial_weights.initial(described, "identity"), parts, source)
+        together(
+            began,
+            [trained],
+            described,
+            initial_weights.initial(described, "identity"),
+            parts,
+            source,
+        )
     with pytest.raises(ClimbEdgeError, match="has other test windows"):
         together(began, [trained], described, plain, replace(parts, test=parts.test[1:]), source)
-    assert quantization(Aware({"qat": {"scheme": "tfmot"}}, None), described, None, "window", "all") is None
+    assert (
+        quantization(Aware({"qat": {"scheme": "tfmot"}}, None), described, None, "window", "all")
+        is None
+    )
 
 
 def test_without_it_the_install_line_is_given(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_model_optimization", None)
     assert main(["finetune", *TINY, "--qat", "tfmot", "--out", str(tmp_path / "run")]) == 2
     said = capsys.readouterr().err
-    assert "run `make tfmot`, then .venv-tfmot/bin/python -m train" in said and not (tmp_path / "run").exists()
+    assert (
+        "run `make tfmot`, then .venv-tfmot/bin/python -m train" in said
+        and not (tmp_path / "run").exists()
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,10 +212,16 @@ def test_without_it_the_install_line_is_given(tmp_path, capsys, monkeypatch):
         (["--distil", "1"], "--distil 1: --qat tfmot expected 0"),
         (["--schedule", "one-cycle"], "--schedule one-cycle: --qat tfmot expected plateau"),
         (["--init", "none"], "--init none: --qat tfmot goes on from a trained float model"),
-        (["--shrink", "prune:1.5"], "--shrink prune:1.5: expected prune:PART with a part between 0 and 1"),
+        (
+            ["--shrink", "prune:1.5"],
+            "--shrink prune:1.5: expected prune:PART with a part between 0 and 1",
+        ),
         (["--shrink", "cluster:x"], "--shrink cluster:x: expected"),
         (["--shrink", "zip"], "--shrink zip: expected"),
-        (["--shrink", "prune:0.5", "--qat", "int8"], "--shrink prune:0.5: tensorflow-model-optimization does it"),
+        (
+            ["--shrink", "prune:0.5", "--qat", "int8"],
+            "--shrink prune:0.5: tensorflow-model-optimization does it",
+        ),
     ],
 )
 def test_what_it_is_not_for_is_refused(tmp_path, capsys, monkeypatch, given, said):

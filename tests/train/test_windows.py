@@ -63,8 +63,10 @@ def test_a_batch_is_its_windows_stacked(source):
 def test_a_window_is_given_little_and_its_maps_are_made_of_that(source):
     given = source.window(3).given
     assert {name: (array.shape, array.dtype) for name, array in given.items()} == {
-        "points": ((5, 25, 3), np.float32), "sigma": ((5, 25), np.float32), "background": ((5, 25), np.float32)
-    }  # fmt: skip
+        "points": ((5, 25, 3), np.float32),
+        "sigma": ((5, 25), np.float32),
+        "background": ((5, 25), np.float32),
+    }
     places = decode(source.window(3).inputs, subpixel=False)[0]
     np.testing.assert_array_equal(places, np.floor(np.clip(given["points"][..., :2], 0, 55) + 0.5))
 
@@ -85,7 +87,9 @@ def test_recorded_maps_are_normalised_whoever_asks():
     maps = heatmaps({"maps": native})
     np.testing.assert_allclose(maps.sum((1, 2)), MASS, rtol=1e-4)
     assert (maps[native <= 0] == 0).all()
-    np.testing.assert_allclose(np.asarray(heatmaps({"maps": native}, keras.ops)), maps, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        np.asarray(heatmaps({"maps": native}, keras.ops)), maps, rtol=1e-4, atol=1e-6
+    )
 
 
 def test_the_studys_box_is_each_frames_own_extent_and_hidden_keypoints_do_not_count(source):
@@ -133,7 +137,9 @@ def test_recorded_windows_are_what_a_stream_builds(tmp_path, person_video):
     recording = Recording(tmp_path / "r.zip")
     clips = generated_clips(1, 0, frames=len(recording))
     points = recording.keypoints[:, :, :2]
-    clips = dataclasses.replace(clips, keypoints=points.astype(np.float32), source="pseudo ground truth: itself")
+    clips = dataclasses.replace(
+        clips, keypoints=points.astype(np.float32), source="pseudo ground truth: itself"
+    )
     source = RecordedWindows(clips, [recording])
     capture = Capture()
     stream = Stream(recording, capture, STICKY)
@@ -144,17 +150,24 @@ def test_recorded_windows_are_what_a_stream_builds(tmp_path, person_video):
         made = source.window(i)
         np.testing.assert_allclose(made.inputs, window, rtol=5e-5, atol=1e-5)
         assert set(source.window(i, maps=False).given) == {"points"}
-        np.testing.assert_array_equal(source.window(i, maps=False).given["points"], made.given["points"])
+        np.testing.assert_array_equal(
+            source.window(i, maps=False).given["points"], made.given["points"]
+        )
     cells = decode(source.window(0).inputs)[0]
     assert np.median(np.abs(cells - source.window(0).cells)) < 0.5
-    np.testing.assert_allclose(source.window(0).given["points"][..., :2], source.window(0).cells, atol=1e-4)
+    np.testing.assert_allclose(
+        source.window(0).given["points"][..., :2], source.window(0).cells, atol=1e-4
+    )
 
 
 def test_the_studys_subset_of_penn_action_has_the_published_counts(data_folder):
     from climb_edge.evaluation.pck import torso
     from train.data.sources import open_source
 
-    config = {"data": [str(data_folder / "penn_action.npz")], "group": ["baseball_pitch", "bench_press"]}
+    config = {
+        "data": [str(data_folder / "penn_action.npz")],
+        "group": ["baseball_pitch", "bench_press"],
+    }
     source = open_source(config | {"noise": "1.1", "seed": 0, "box": "frame"})
     assert (len(source.clips), len(source.clips.keypoints), len(source)) == (307, 26_036, 24_808)
     assert 0.05 * np.nanmean(torso(source._in_frame)) == pytest.approx(0.924, abs=0.001)
@@ -166,14 +179,18 @@ def test_the_studys_noise_alone_gives_the_known_figures_of_its_subset(data_folde
     from train.data.sources import open_source
     from train.fitting.scoring import whole
 
-    config = {"data": [str(data_folder / "penn_action.npz")], "group": ["baseball_pitch", "bench_press"]}
+    config = {
+        "data": [str(data_folder / "penn_action.npz")],
+        "group": ["baseball_pitch", "bench_press"],
+    }
     source = open_source(config | {"noise": "1.1", "seed": 0, "box": "frame"})
     windows = [source.window(i, maps=False) for i in range(len(source))]
     points = np.concatenate([w.given["points"][..., :2] for w in windows])
     truth = np.concatenate([w.cells for w in windows])
     for given, known in ((whole(truth), (3.78, 17.36, 53.78)), (truth, (4.86, 17.39, 53.42))):
         found = [100 * value for value, *_ in Score.of([points], [given]).pooled().values()]
-        np.testing.assert_allclose(found, known, atol=0.5)  # one draw of 26,036 frames is within 0.3 or so
+        # one draw of 26,036 frames is within 0.3 or so
+        np.testing.assert_allclose(found, known, atol=0.5)
 
 
 def test_medians_are_those_of_numpy():

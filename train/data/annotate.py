@@ -1,8 +1,9 @@
 """`annotate`: targets for a video that nobody labelled, from an offline teacher.
 
-The teacher is the heaviest estimator at hand, decoded from its heatmaps and smoothed both ways in time by a local
-quadratic fit in which every frame counts by its own confidence. Such targets are pseudo ground truth: good for
-finetuning and for comparisons against the teacher, worth nothing as a claim against truth.
+The teacher is the heaviest estimator at hand, decoded from its heatmaps and smoothed both ways in
+time by a local quadratic fit in which every frame counts by its own confidence. Such targets are
+pseudo ground truth: good for finetuning and for comparisons against the teacher, worth nothing as a
+claim against truth.
 """
 
 from __future__ import annotations
@@ -27,15 +28,22 @@ LEAST = 0.05  # confidence under which there is no target
 
 def heaviest(weights: str | Path | None = None) -> str:
     """The heaviest estimator that can be had here."""
-    return next(v for v in ("heavy", "full") if v == "full" or available(f"pose_landmark_{v}.tflite", weights))
+    return next(
+        v
+        for v in ("heavy", "full")
+        if v == "full" or available(f"pose_landmark_{v}.tflite", weights)
+    )
 
 
-def smooth(points: np.ndarray, confidence: np.ndarray, reach: int = REACH) -> tuple[np.ndarray, np.ndarray]:
+def smooth(
+    points: np.ndarray, confidence: np.ndarray, reach: int = REACH
+) -> tuple[np.ndarray, np.ndarray]:
     """Both-ways smoothing of (T, N, 2) points with confidence (T, N); returns the same shapes.
 
-    Around each frame a quadratic in time is fitted to the frames within `reach`, weighted by confidence and by
-    closeness (tricube); its value there is the result, and the weighted mean confidence its confidence. NaN points
-    count nothing; where fewer than three frames are known there is no result.
+    Around each frame a quadratic in time is fitted to the frames within `reach`, weighted by
+    confidence and by closeness (tricube); its value there is the result, and the weighted mean
+    confidence its confidence. NaN points count nothing; where fewer than three frames are known
+    there is no result.
     """
     frames = len(confidence)
     padded = np.pad(np.nan_to_num(points), ((reach, reach), (0, 0), (0, 0)))
@@ -55,19 +63,27 @@ def smooth(points: np.ndarray, confidence: np.ndarray, reach: int = REACH) -> tu
     return result, np.where(known, (w * trust[rows]).sum(1) / np.maximum(w.sum(1), 1e-9), 0)
 
 
-def annotate(videos: Sequence[str | Path], weights: str | Path | None = None, threads: int | None = None,
-             step: Callable[[int, int], object] = lambda done, total: None, strict: bool = False) -> tuple[ClipSet, list[str]]:  # fmt: skip
-    """Pseudo ground truth of the first person of each video, and what was left out; a clip's name is its file's name.
+def annotate(
+    videos: Sequence[str | Path],
+    weights: str | Path | None = None,
+    threads: int | None = None,
+    step: Callable[[int, int], object] = lambda done, total: None,
+    strict: bool = False,
+) -> tuple[ClipSet, list[str]]:
+    """Pseudo ground truth of the first person of each video, and what was left out; a clip's name
+    is its file's name.
 
-    `step(frames done, frames in all)` is called as the teacher goes on. A video that cannot be used is left out, a line
-    of the second result says why; with `strict` it is an error. Raises ClimbEdgeError where no video is left.
+    `step(frames done, frames in all)` is called as the teacher goes on. A video that cannot be used
+    is left out, a line of the second result says why; with `strict` it is an error. Raises
+    ClimbEdgeError where no video is left.
     """
     from climb_edge.estimators.blazepose import BlazePose
 
     names = [Path(v).name for v in videos]
     if len(set(names)) != len(names):
         raise ClimbEdgeError(
-            f"two videos have the same file name among {', '.join(names)}; rename one: clips are named by it"
+            f"two videos have the same file name among {', '.join(names)}; rename one: clips are"
+            " named by it"
         )
     infos, unread = usable(videos, video_info, strict)
     total, done = sum(i.frames for i in infos.values()), 0
@@ -79,30 +95,43 @@ def annotate(videos: Sequence[str | Path], weights: str | Path | None = None, th
 
     variant = heaviest(weights)
     teacher = BlazePose(variant, weights, threads=threads)
-    recordings, unseen = usable(infos, lambda v: cached_recording(Path(v), sha256_of(v), teacher, tick), strict)
+    recordings, unseen = usable(
+        infos, lambda v: cached_recording(Path(v), sha256_of(v), teacher, tick), strict
+    )
     names, rates = [Path(v).name for v in recordings], [infos[v].fps or np.nan for v in recordings]
     parts = [_targets(r) for r in recordings.values()]
     lengths = [len(points) for points, _ in parts]
-    points, confidence = (np.concatenate(column).astype(np.float32) for column in zip(*parts, strict=True))
+    points, confidence = (
+        np.concatenate(column).astype(np.float32) for column in zip(*parts, strict=True)
+    )
     clips = ClipSet(
-        keypoints=points, visible=(confidence >= TRUSTED).astype(np.uint8), weight=confidence,
+        keypoints=points,
+        visible=(confidence >= TRUSTED).astype(np.uint8),
+        weight=confidence,
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        frame_size=np.array([r.size for r in recordings.values()], np.int32), fps=np.array(rates, np.float32),
-        clip=np.array(names), group=np.array(["annotated"] * len(names)), split=np.array(["train"] * len(names)),
+        frame_size=np.array([r.size for r in recordings.values()], np.int32),
+        fps=np.array(rates, np.float32),
+        clip=np.array(names),
+        group=np.array(["annotated"] * len(names)),
+        split=np.array(["train"] * len(names)),
         source=f"pseudo ground truth: {teacher.name}, smoothed over {2 * REACH + 1} frames",
-    )  # fmt: skip
+    )
     return clips, unread + unseen
 
 
 def _targets(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
-    """Smoothed keypoints (T, 25, 2) and confidence (T, 25) of the first person seen in each frame, track by track."""
+    """Smoothed keypoints (T, 25, 2) and confidence (T, 25) of the first person seen in each frame,
+    track by track.
+    """
     points, trust = np.full((len(recording), K, 2), np.nan), np.zeros((len(recording), K))
     for person in dict.fromkeys(recording.person.tolist()):
         rows = np.flatnonzero(recording.person == person)
         rows = rows[np.isnan(points[recording.frame[rows], 0, 0])]
         own, own_trust = np.full(points.shape, np.nan), np.zeros(trust.shape)
         own[recording.frame[rows]] = recording.keypoints[rows, :, :2]
-        own_trust[recording.frame[rows]] = recording.keypoints[rows, :, 2] * recording.score[rows, None]
+        own_trust[recording.frame[rows]] = (
+            recording.keypoints[rows, :, 2] * recording.score[rows, None]
+        )
         smoothed, confidence = smooth(own, own_trust)
         seen = recording.frame[rows]
         keep = (confidence[seen] >= LEAST) & np.isfinite(smoothed[seen]).all(-1)

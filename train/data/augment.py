@@ -1,7 +1,7 @@
 """Augmentation: turning, scaling and mirroring a window, and playing it backwards.
 
-What is drawn is a change of the frame of reference, so that points are moved and maps are sampled anew: nothing is ever
-resampled twice.
+What is drawn is a change of the frame of reference, so that points are moved and maps are sampled
+anew: nothing is ever resampled twice.
 """
 
 from __future__ import annotations
@@ -22,16 +22,21 @@ _STRAIGHT, _FORWARD = np.arange(K), np.arange(WINDOW)
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far windows are changed; nothing by default. The study tried a rotation of 45 degrees for DeciWatch."""
+    """How far windows are changed; nothing by default. The study tried a rotation of 45 degrees for
+    DeciWatch.
+    """
 
     rotate: float = 0.0  # degrees, uniform on either side
     scale: float = 0.0  # box side times exp(uniform on either side)
     mirror: bool = False  # in every second window, left and right exchanged
     reverse: bool = False  # in every second window, last frame first
     shift: float = 0.0  # box moved by a normal share of its side, right and down
-    drop: float = 0.0  # chance that a keypoint is hidden for the whole window, and again that it is for a frame
+    # chance that a keypoint is hidden for the whole window, and again that it is for a frame
+    drop: float = 0.0
     deform: float = (
-        0.0  # simulated: keypoints, true ones too, displaced for the window by up to a normal share of the torso
+        # simulated: keypoints, true ones too, displaced for the window by up to a normal share of
+        # the torso
+        0.0
     )
     hasten: int = 1  # simulated: up to so many times as fast
 
@@ -45,7 +50,8 @@ class Augmentation:
 
     def draw(self, rng: np.random.Generator) -> Change:
         """The change of one window."""
-        angle, scale, mirrored, reversed_ = rng.random(4).tolist()  # few calls: a small model waits for them
+        # few calls: a small model waits for them
+        angle, scale, mirrored, reversed_ = rng.random(4).tolist()
         right, down = (self.shift * rng.standard_normal(2)).tolist()
         unseen = rng.random((1 + WINDOW, K)) < self.drop
         faster, displaced = 1, np.zeros((K, 2))
@@ -66,7 +72,9 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one window. What is hidden or displaced is no part of the frame of reference, and is not compared."""
+    """What happens to one window. What is hidden or displaced is no part of the frame of reference,
+    and is not compared.
+    """
 
     angle: float = 0.0  # radians
     scale: float = 1.0
@@ -74,8 +82,10 @@ class Change:
     reversed: bool = False
     shift: tuple[float, float] = (0.0, 0.0)  # of the box, as a share of its side
     faster: int = 1  # frames from one of the window to the next
-    hidden: np.ndarray = field(default_factory=partial(np.zeros, (WINDOW, K), bool), compare=False)  # (5, 25) not seen
-    displaced: np.ndarray = field(default_factory=partial(np.zeros, (K, 2)), compare=False)  # (25, 2) torso diameters
+    # (5, 25) not seen
+    hidden: np.ndarray = field(default_factory=partial(np.zeros, (WINDOW, K), bool), compare=False)
+    # (25, 2) torso diameters
+    displaced: np.ndarray = field(default_factory=partial(np.zeros, (K, 2)), compare=False)
 
     @property
     def order(self) -> np.ndarray:
@@ -95,7 +105,9 @@ class Change:
 
     @property
     def cells(self) -> np.ndarray:
-        """Affine (2, 3) from cells of the changed box to cells of the box as it was; both have the same middle, but for `shift`."""
+        """Affine (2, 3) from cells of the changed box to cells of the box as it was; both have the
+        same middle, but for `shift`.
+        """
         cos, sin = self.scale * math.cos(self.angle), self.scale * math.sin(self.angle)
         across = -cos if self.mirrored else cos, -sin if self.mirrored else sin
         down = -sin, cos  # the turn transposed, which is its inverse: it turns and mirrors
@@ -104,6 +116,9 @@ class Change:
 
 
 def _change(augmentation: Augmentation, seed: int, epoch: int, index: int) -> Change:
-    """Drawn apart from the noise, so that the same window has the same noise with and without augmentation."""
-    key = np.array([seed, epoch, index, 1], np.uint32)  # as (seed, epoch, index, 1), in half the time
+    """Drawn apart from the noise, so that the same window has the same noise with and without
+    augmentation.
+    """
+    # as (seed, epoch, index, 1), in half the time
+    key = np.array([seed, epoch, index, 1], np.uint32)
     return augmentation.draw(np.random.default_rng(key))

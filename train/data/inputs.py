@@ -12,23 +12,30 @@ from train.data.sources import Source
 from train.data.windows import heatmaps
 
 _SHAPES = {
-    "points": (WINDOW, K, 3), "sigma": (WINDOW, K), "background": (WINDOW, K), "maps": (WINDOW, SIZE, SIZE, K),
-    "cells": (WINDOW, K, 2), "weight": (WINDOW, K),
-}  # fmt: skip
+    "points": (WINDOW, K, 3),
+    "sigma": (WINDOW, K),
+    "background": (WINDOW, K),
+    "maps": (WINDOW, SIZE, SIZE, K),
+    "cells": (WINDOW, K, 2),
+    "weight": (WINDOW, K),
+}
 
 
 class Maps(keras.layers.Layer):
     """Heatmaps (B, 5, 56, 56, 25) of what a window is given."""
 
     def __init__(self):
-        super().__init__(autocast=False, name="front")  # sums of 255 and places below a cell need single precision
+        # sums of 255 and places below a cell need single precision
+        super().__init__(autocast=False, name="front")
 
     def call(self, given: dict):
         return heatmaps(given, keras.ops)
 
 
 class Points(keras.layers.Layer):
-    """Keypoints (B, 5, 25, 2) = x, y in cells, as they are decoded from maps; no map is made for it."""
+    """Keypoints (B, 5, 25, 2) = x, y in cells, as they are decoded from maps; no map is made for
+    it.
+    """
 
     def __init__(self, subpixel: bool = True):
         super().__init__(autocast=False, name="front")

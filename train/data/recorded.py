@@ -34,22 +34,36 @@ class RecordedWindows:
         found = [window for c in range(len(self.clips)) for window in self._of_clip(c)]
         if not found:
             raise ClimbEdgeError(
-                f"{self.clips.source}: no person was seen in {WINDOW} frames in a row; check the videos, or use a heavier --estimator"
+                f"{self.clips.source}: no person was seen in {WINDOW} frames in a row; check the"
+                " videos, or use a heavier --estimator"
             )
-        self.clip, self.position, self._rows, self._boxes = (np.array(a) for a in zip(*found, strict=True))
-        self._seen = np.concatenate([r.keypoints for r in self.recordings])  # (frames, 25, 3) of them all
-        self._first = np.cumsum([0, *(len(r.keypoints) for r in self.recordings)])  # row of each recording's first
+        self.clip, self.position, self._rows, self._boxes = (
+            np.array(a) for a in zip(*found, strict=True)
+        )
+        # (frames, 25, 3) of them all
+        self._seen = np.concatenate([r.keypoints for r in self.recordings])
+        # row of each recording's first
+        self._first = np.cumsum([0, *(len(r.keypoints) for r in self.recordings)])
 
     def _of_clip(self, c: int):
-        """Yield (clip, first frame, rows of the recording (5,), boxes (5, 4)) of every window of clip `c`."""
-        recording, length = self.recordings[c], int(self.clips.offsets[c + 1] - self.clips.offsets[c])
+        """Yield (clip, first frame, rows of the recording (5,), boxes (5, 4)) of every window of
+        clip `c`.
+        """
+        recording, length = (
+            self.recordings[c],
+            int(self.clips.offsets[c + 1] - self.clips.offsets[c]),
+        )
         boxes = recording.boxes[self.box]
         for person in dict.fromkeys(recording.person.tolist()):
             own = np.flatnonzero((recording.person == person) & (recording.frame < length))
             for run in np.split(own, np.flatnonzero(np.diff(recording.frame[own]) != 1) + 1):
                 for i in range(len(run) - WINDOW + 1):
                     rows = run[i : i + WINDOW]
-                    held = boxes[rows] if self.box == STUDY.name else np.repeat(boxes[rows[-1:]], WINDOW, axis=0)
+                    held = (
+                        boxes[rows]
+                        if self.box == STUDY.name
+                        else np.repeat(boxes[rows[-1:]], WINDOW, axis=0)
+                    )
                     yield c, int(recording.frame[rows[0]]), rows, held
 
     @property
@@ -61,17 +75,23 @@ class RecordedWindows:
         return len(self.clip)
 
     def window(self, index: int, epoch: int = 0, maps: bool = True) -> Window:
-        """Window `index` as epoch `epoch` sees it; without maps only the decoded points are read."""
+        """Window `index` as epoch `epoch` sees it; without maps only the decoded points are
+        read.
+        """
         one = self.windows(np.array([index]), epoch, maps)
         return Window({name: a[0] for name, a in one.given.items()}, one.cells[0], one.weight[0])
 
     def windows(self, indices: np.ndarray, epoch: int = 0, maps: bool = True) -> Window:
-        """The windows `indices` (B,) stacked, computed as one: window by window a small model would wait for its points."""
+        """The windows `indices` (B,) stacked, computed as one: window by window a small model would
+        wait for its points.
+        """
         clip, rows, boxes = self.clip[indices], self._rows[indices], self._boxes[indices]
         frames = (self.clips.offsets[clip] + self.position[indices])[:, None] + np.arange(WINDOW)
         truth, seen = self.clips.keypoints[frames], self._seen[self._first[clip][:, None] + rows]
         cells = to_cells(truth, boxes[:, :, None]).astype(np.float32)
-        points = np.concatenate([to_cells(seen[..., :2], boxes[:, :, None]), seen[..., 2:]], axis=-1).astype(np.float32)
+        points = np.concatenate(
+            [to_cells(seen[..., :2], boxes[:, :, None]), seen[..., 2:]], axis=-1
+        ).astype(np.float32)
         weight = self.clips.weights(frames).astype(np.float32)
         # Two people in a video: a target far from everything the estimator saw is somebody else's.
         apart = np.where(weight > 0, np.hypot(*np.moveaxis(cells - points[..., :2], -1, 0)), np.nan)
@@ -83,21 +103,32 @@ class RecordedWindows:
             cells, points, weight = _changed(changes, cells, points, weight)
         given = {"points": points}
         if maps:
-            given["maps"] = np.stack([self._maps(*one) for one in zip(clip, rows, boxes, changes, strict=True)])
+            given["maps"] = np.stack(
+                [self._maps(*one) for one in zip(clip, rows, boxes, changes, strict=True)]
+            )
         return Window(given, cells, weight)
 
     def _maps(self, clip: int, rows: np.ndarray, boxes: np.ndarray, change: Change) -> np.ndarray:
-        """One window's maps (5, 56, 56, 25): native ones sampled once, in the boxes' frame of reference after `change`."""
+        """One window's maps (5, 56, 56, 25): native ones sampled once, in the boxes' frame of
+        reference after `change`.
+        """
         seen = [(self.recordings[clip].observation(int(rows[t])), boxes[t]) for t in change.frames]
-        warped = np.stack([warp(o.native, o.affine, compose(box_affine(box), change.cells)) for o, box in seen])
+        warped = np.stack(
+            [warp(o.native, o.affine, compose(box_affine(box), change.cells)) for o, box in seen]
+        )
         warped = warped[..., change.order] if change.mirrored else warped
         return warped * ~change.hidden[:, None, None] if change.hidden.any() else warped
 
 
 def _changed(changes: list[Change], cells: np.ndarray, points: np.ndarray, weight: np.ndarray):
-    """Windows (B, 5, 25, ...) after a change each: in its frame of reference and order, and what it hides NaN."""
+    """Windows (B, 5, 25, ...) after a change each: in its frame of reference and order, and what it
+    hides NaN.
+    """
     back = invert(np.array([c.cells for c in changes]))[:, None]
-    cells, points[..., :2] = transform(back, cells).astype(np.float32), transform(back, points[..., :2])
+    cells, points[..., :2] = (
+        transform(back, cells).astype(np.float32),
+        transform(back, points[..., :2]),
+    )
     frames, order = np.array([c.frames for c in changes]), np.array([c.order for c in changes])
     place = np.arange(len(changes))[:, None, None], frames[..., None], order[:, None]
     cells, points, weight = cells[place], points[place], weight[place]
@@ -106,8 +137,13 @@ def _changed(changes: list[Change], cells: np.ndarray, points: np.ndarray, weigh
 
 
 def _medians(rows: np.ndarray) -> np.ndarray:
-    """The median of what is no NaN in each row (..., M), NaN of nothing: np.nanmedian, which is slow on short rows."""
+    """The median of what is no NaN in each row (..., M), NaN of nothing: np.nanmedian, which is
+    slow on short rows.
+    """
     ranked = np.sort(rows, axis=-1)  # NaN last
     known = np.isfinite(rows).sum(-1, keepdims=True)
-    middle = [np.take_along_axis(ranked, at, -1)[..., 0] for at in (np.maximum(known - 1, 0) // 2, known // 2)]
+    middle = [
+        np.take_along_axis(ranked, at, -1)[..., 0]
+        for at in (np.maximum(known - 1, 0) // 2, known // 2)
+    ]
     return (middle[0] + middle[1]) / 2

@@ -19,11 +19,12 @@ from train.noise.simulators import Noise
 
 @dataclass(eq=False)
 class RenderedWindows:
-    """Windows over clips of keypoints, with inputs from a noise model: pretraining, and seeded parity clips.
+    """Windows over clips of keypoints, with inputs from a noise model: pretraining, and seeded
+    parity clips.
 
-    `box` says what a window is seen in. `sticky`: one square box for the window, as a stream would hold it. `frame`: the
-    study's, the extent of each frame's visible keypoints grown by 10 %, its rounded sides stretched to 55 cells.
-    Raises ClimbEdgeError when no clip is long enough.
+    `box` says what a window is seen in. `sticky`: one square box for the window, as a stream would
+    hold it. `frame`: the study's, the extent of each frame's visible keypoints grown by 10 %, its
+    rounded sides stretched to 55 cells. Raises ClimbEdgeError when no clip is long enough.
     """
 
     clips: ClipSet
@@ -38,7 +39,8 @@ class RenderedWindows:
         self.clip = np.repeat(np.arange(len(clips)), lengths)
         self.position = np.concatenate([np.arange(n) for n in lengths])
         self._points = clips.keypoints
-        if self.box == STUDY.name:  # what is hidden does not count, neither for the box nor as truth
+        # what is hidden does not count, neither for the box nor as truth
+        if self.box == STUDY.name:
             self._points = np.where(clips.visible[..., None] > 0, clips.keypoints, np.nan)
         self._in_frame = _study_cells(self._points) if self.box == STUDY.name else None
         seen = np.concatenate([[0], np.cumsum(np.isfinite(clips.keypoints).all(-1).any(-1))])
@@ -47,21 +49,28 @@ class RenderedWindows:
         self.clip, self.position = self.clip[usable], self.position[usable]
         if not len(self):
             raise ClimbEdgeError(
-                f"{clips.source}: no clip has {self.span} frames in a row with a keypoint; windows need {WINDOW}"
+                f"{clips.source}: no clip has {self.span} frames in a row with a keypoint; windows"
+                f" need {WINDOW}"
             )
 
     @property
     def rate(self) -> float | None:
-        """Frames a second within a window: a noise that takes every other frame halves its clips'."""
+        """Frames a second within a window: a noise that takes every other frame halves its
+        clips'.
+        """
         return self.clips.rate and self.clips.rate / self.noise.skip
 
     def __len__(self) -> int:
         return len(self.clip)
 
     def window(self, index: int, epoch: int = 0, maps: bool = True) -> Window:
-        """Window `index` as epoch `epoch` sees it. `maps` changes nothing: they are rendered later."""
+        """Window `index` as epoch `epoch` sees it. `maps` changes nothing: they are
+        rendered later.
+        """
         rng = np.random.default_rng((self.seed, epoch, index))
-        change = _change(self.augmentation, self.seed, epoch, index) if self.augmentation else Change()
+        change = (
+            _change(self.augmentation, self.seed, epoch, index) if self.augmentation else Change()
+        )
         first, end = (
             self.clips.offsets[self.clip[index]] + self.position[index],
             self.clips.offsets[self.clip[index] + 1],
@@ -99,7 +108,9 @@ class RenderedWindows:
 
 
 def _study_cells(points: np.ndarray) -> np.ndarray:
-    """Keypoints (T, 25, 2) in cells of each frame's own box, as the study's pretraining has it; float32."""
+    """Keypoints (T, 25, 2) in cells of each frame's own box, as the study's pretraining has it;
+    float32.
+    """
     low, high = np.fmin.reduce(points, axis=1), np.fmax.reduce(points, axis=1)
     grow = (high - low) * STUDY.grow / 2
     side = np.maximum(np.round(high - low + 2 * grow), 1)

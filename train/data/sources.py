@@ -1,4 +1,6 @@
-"""From what a user names (--data, --videos, --noise) to a source of windows; the same again from a run's config."""
+"""From what a user names (--data, --videos, --noise) to a source of windows; the same again from a
+run's config.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ GENERATED = "generated"
 
 
 def open_source(config: dict, strict: bool = False) -> Source:
-    """The windows that a run's config describes: data, videos, group, noise, box, augmentation, clips, seed, estimator.
+    """The windows that a run's config describes: data, videos, group, noise, box, augmentation,
+    clips, seed, estimator.
 
     A video that cannot be used is left out and told of; with `strict` it is an error.
     """
@@ -39,7 +42,8 @@ def open_source(config: dict, strict: bool = False) -> Source:
         return RenderedWindows(clips, noise, config["seed"], box, augmentation)
     if len(paths) > 1:
         raise ClimbEdgeError(
-            "--data: several were given; recorded data (a store, or clips with --videos) is taken one at a time"
+            "--data: several were given; recorded data (a store, or clips with --videos) is taken"
+            " one at a time"
         )
     if Path(paths[0]).is_dir():
         clips, seen = load_store(paths[0], config.get("group", ()))
@@ -56,7 +60,8 @@ def open_source(config: dict, strict: bool = False) -> Source:
 
 
 def usable(videos: Iterable, use: Callable, strict: bool) -> tuple[dict, list[str]]:
-    """What `use` makes of each video, and a line for each that it refuses; with `strict` the first refused is an error.
+    """What `use` makes of each video, and a line for each that it refuses; with `strict` the first
+    refused is an error.
 
     Raises ClimbEdgeError where none is left.
     """
@@ -69,7 +74,9 @@ def usable(videos: Iterable, use: Callable, strict: bool) -> tuple[dict, list[st
                 raise
             skipped.append(str(error))
     if not made:
-        every = f"none of {len(skipped)} videos could be used; the first: " if len(skipped) > 1 else ""
+        every = (
+            f"none of {len(skipped)} videos could be used; the first: " if len(skipped) > 1 else ""
+        )
         raise ClimbEdgeError(every + skipped[0])
     return made, skipped
 

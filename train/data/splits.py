@@ -1,4 +1,6 @@
-"""Splits: which windows train, validate and test. A split is made once, written with its hash, and reused."""
+"""Splits: which windows train, validate and test. A split is made once, written with its hash, and
+reused.
+"""
 
 from __future__ import annotations
 
@@ -38,23 +40,33 @@ class Split:
 
     @classmethod
     def load(cls, path: str | Path, source: Source) -> Split:
-        """Read a split back. Raises ClimbEdgeError when it is damaged or was made for other data."""
+        """Read a split back. Raises ClimbEdgeError when it is damaged or was made for other
+        data.
+        """
         try:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
             parts = cls(*(np.array(data[n], np.int64) for n in _PARTS), str(data["rule"]))
-            there, claimed = {k: data[k] for k in ("windows", "clips", "data_sha256")}, data["sha256"]
+            there, claimed = (
+                {k: data[k] for k in ("windows", "clips", "data_sha256")},
+                data["sha256"],
+            )
         except (*DAMAGED, OverflowError) as error:
             raise ClimbEdgeError(
-                f"{path}: expected a split, found a damaged file ({error}); delete it and a new one is made"
+                f"{path}: expected a split, found a damaged file ({error}); delete it and a new one"
+                " is made"
             ) from error
         here = parts._about(source)
         if any(there[k] != here[k] for k in there):
             raise ClimbEdgeError(
-                f"{path}: made for {there['windows']} windows of {there['clips']} clips, keypoints {str(there['data_sha256'])[:12]}; "
-                f"the data has {here['windows']} of {here['clips']}, {here['data_sha256'][:12]}; restore that data, or make a new split"
+                f"{path}: made for {there['windows']} windows of {there['clips']} clips, keypoints"
+                f" {str(there['data_sha256'])[:12]}; the data has {here['windows']} of"
+                f" {here['clips']}, {here['data_sha256'][:12]}; restore that data, or make a new"
+                " split"
             )
         if parts.sha256 != claimed:
-            raise ClimbEdgeError(f"{path}: its windows were changed by hand (hash differs); make a new split")
+            raise ClimbEdgeError(
+                f"{path}: its windows were changed by hand (hash differs); make a new split"
+            )
         return parts
 
     def some(self, part: str, most: int | None) -> np.ndarray:
@@ -66,8 +78,13 @@ class Split:
         return {n: getattr(self, n).tolist() for n in _PARTS}
 
     def _about(self, source: Source) -> dict:
-        return {"rule": self.rule, "windows": len(source), "clips": len(source.clips),
-                "data_sha256": digest(source), "sha256": self.sha256}  # fmt: skip
+        return {
+            "rule": self.rule,
+            "windows": len(source),
+            "clips": len(source.clips),
+            "data_sha256": digest(source),
+            "sha256": self.sha256,
+        }
 
 
 _PARTS = tuple(f.name for f in fields(Split))[:-1]
@@ -81,24 +98,34 @@ def digest(source: Source) -> str:
 
 
 def video_of(clip: str) -> str:
-    """What a clip was cut from: its name without the number that tells cuts, or cameras of one take, apart."""
+    """What a clip was cut from: its name without the number that tells cuts, or cameras of one
+    take, apart.
+    """
     take = _TAKE.fullmatch(clip)
     return take[1] if take else _CUT.fullmatch(clip)[1]
 
 
 def split(source: Source, rule: str = "auto", seed: int = 0) -> Split:
-    """Cut a source by one of RULES. Raises ClimbEdgeError for an unknown rule, or where the data is too little for it."""
+    """Cut a source by one of RULES. Raises ClimbEdgeError for an unknown rule, or where the data is
+    too little for it.
+    """
     if rule == "auto":
         rule = "by-video" if len({video_of(str(c)) for c in source.clips.clip}) >= 10 else "by-time"
     if rule not in RULES:
-        raise ClimbEdgeError(f"split {rule!r}: expected one of auto, {', '.join(RULES)}, or a split's file")
+        raise ClimbEdgeError(
+            f"split {rule!r}: expected one of auto, {', '.join(RULES)}, or a split's file"
+        )
     parts = RULES[rule](source, seed)
     held = parts[3] if len(parts) > 3 else np.empty(0, np.int64)
     made = Split(*(np.asarray(p, np.int64) for p in parts[:3]), held, rule)
     if not (len(made.train) and len(made.val) and len(made.test)):
-        sizes = f"{len(made.train)} training, {len(made.val)} validation and {len(made.test)} test windows"
+        sizes = (
+            f"{len(made.train)} training, {len(made.val)} validation and {len(made.test)} test"
+            " windows"
+        )
         raise ClimbEdgeError(
-            f"{source.clips.source}: split {rule} leaves {sizes}; add clips, or choose another --split"
+            f"{source.clips.source}: split {rule} leaves {sizes}; add clips, or choose another"
+            " --split"
         )
     return made
 
@@ -113,27 +140,39 @@ def by_video(source: Source, seed: int):
 
 
 def by_time(source: Source, seed: int):
-    """60/20/20 of every clip's time, its end for test; windows that reach over a border are dropped."""
+    """60/20/20 of every clip's time, its end for test; windows that reach over a border are
+    dropped.
+    """
     length = np.diff(source.clips.offsets)[source.clip]
     first, last = source.position, source.position + source.span - 1
 
     def between(low: float, high: float) -> np.ndarray:
         return np.flatnonzero((first >= np.round(low * length)) & (last < np.round(high * length)))
 
-    return between(0, 0.6), _disjoint(source, between(0.6, 0.8)), _disjoint(source, between(0.8, 1.0))
+    return (
+        between(0, 0.6),
+        _disjoint(source, between(0.6, 0.8)),
+        _disjoint(source, between(0.8, 1.0)),
+    )
 
 
 def by_window(source: Source, seed: int):
-    """60/20/20 of all windows, shuffled: the study's for pretraining. Neighbours in time stand in different parts."""
+    """60/20/20 of all windows, shuffled: the study's for pretraining. Neighbours in time stand in
+    different parts.
+    """
     order = np.random.default_rng((seed, 0x5917)).permutation(len(source))
-    return tuple(np.sort(p) for p in np.split(order, [round(0.6 * len(order)), round(0.8 * len(order))]))
+    return tuple(
+        np.sort(p) for p in np.split(order, [round(0.6 * len(order)), round(0.8 * len(order))])
+    )
 
 
 def mission(source: Source, seed: int):
-    """60/20/20 of all windows by the phase of their start: no frame twice in validation, nor in test.
+    """60/20/20 of all windows by the phase of their start: no frame twice in validation, nor in
+    test.
 
-    With a fifth of all windows in each there is no other way; every test frame also stands in training windows, so
-    that a figure on this split says how well a refiner knows its training video.
+    With a fifth of all windows in each there is no other way; every test frame also stands in
+    training windows, so that a figure on this split says how well a refiner knows its training
+    video.
     """
     skip = (source.span - 1) // (WINDOW - 1)
     phase = source.position // skip % WINDOW
@@ -141,9 +180,11 @@ def mission(source: Source, seed: int):
 
 
 def final(source: Source, seed: int):
-    """The longest video held out whole; of the rest the first 60 % of windows train, and what shares a frame with them.
+    """The longest video held out whole; of the rest the first 60 % of windows train, and what
+    shares a frame with them.
 
-    What is left is thinned to windows that share no frame, then dealt in turn to validation and test.
+    What is left is thinned to windows that share no frame, then dealt in turn to validation and
+    test.
     """
     videos = _videos(source)
     names, windows = np.unique(videos, return_counts=True)
@@ -151,12 +192,14 @@ def final(source: Source, seed: int):
     rest = np.flatnonzero(~held)
     if not len(rest):
         raise ClimbEdgeError(
-            f"{source.clips.source}: split final holds the longest of at least two videos out, found one"
+            f"{source.clips.source}: split final holds the longest of at least two videos out,"
+            " found one"
         )
     train, later = np.split(rest, [round(0.6 * len(rest))])
     moved = _touching(source, later, train)
     train, later = np.concatenate([train, later[moved]]), later[~moved]
-    # What was moved reaches further: windows that share a frame with it are left out, else everything would be moved.
+    # What was moved reaches further: windows that share a frame with it are left out, else
+    # everything would be moved.
     apart = _disjoint(source, later[~_touching(source, later, train)])
     return train, apart[::2], apart[1::2], np.flatnonzero(held)
 
@@ -167,12 +210,29 @@ def _videos(source: Source) -> np.ndarray:
 
 
 def _touching(source: Source, indices: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """(len(indices),) whether a window shares a frame with those of its clip in `train`, which all begin before it."""
-    last = {c: source.position[train[source.clip[train] == c]].max() for c in np.unique(source.clip[train])}
-    return np.array([source.position[i] < last.get(source.clip[i], -source.span) + source.span for i in indices], bool)
+    """(len(indices),) whether a window shares a frame with those of its clip in `train`, which all
+    begin before it.
+    """
+    last = {
+        c: source.position[train[source.clip[train] == c]].max()
+        for c in np.unique(source.clip[train])
+    }
+    return np.array(
+        [
+            source.position[i] < last.get(source.clip[i], -source.span) + source.span
+            for i in indices
+        ],
+        bool,
+    )
 
 
-RULES = {"by-video": by_video, "by-time": by_time, "by-window": by_window, "mission": mission, "final": final}
+RULES = {
+    "by-video": by_video,
+    "by-time": by_time,
+    "by-window": by_window,
+    "mission": mission,
+    "final": final,
+}
 
 
 def _disjoint(source: Source, indices: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Stores: what the frozen estimator saw of a clip set, once, for training to read many times.
 
-A store is a folder: store.json, clips.npz (names and targets), and one shard, a recording, for each video. `shard` is the
-whole work on one video: it needs nothing but the video and the estimator, writes one file whole or not at all, and does
-nothing where that file is there already, so that any engine may call it anywhere, twice, in any order.
+A store is a folder: store.json, clips.npz (names and targets), and one shard, a recording, for each
+video. `shard` is the whole work on one video: it needs nothing but the video and the estimator,
+writes one file whole or not at all, and does nothing where that file is there already, so that any
+engine may call it anywhere, twice, in any order.
 """
 
 from __future__ import annotations
@@ -42,13 +43,19 @@ class Extracted:
 
 
 def extract(
-    clips: ClipSet, videos: VideoFolder, estimator: tuple[str, str | None], out: str | Path, jobs: int = 1, strict: bool = False
-) -> Extracted:  # fmt: skip
-    """Write or complete the store `out`, with `estimator` (BlazePose variant, its weights' folder), `jobs` videos at a time.
+    clips: ClipSet,
+    videos: VideoFolder,
+    estimator: tuple[str, str | None],
+    out: str | Path,
+    jobs: int = 1,
+    strict: bool = False,
+) -> Extracted:
+    """Write or complete the store `out`, with `estimator` (BlazePose variant, its weights' folder),
+    `jobs` videos at a time.
 
-    A shard that is damaged, or of another version of its video, is made again. A video that cannot be used is left out
-    of the store and told of; with `strict` it ends the extraction. Raises ClimbEdgeError where no video is left, and for
-    a store of another estimator or version.
+    A shard that is damaged, or of another version of its video, is made again. A video that cannot
+    be used is left out of the store and told of; with `strict` it ends the extraction. Raises
+    ClimbEdgeError where no video is left, and for a store of another estimator or version.
     """
     out, found, skipped = Path(out), {}, []
     _claim(out, _estimator(*estimator).name)
@@ -62,7 +69,9 @@ def extract(
                 found[name] = frames
             bar.update()
     if not found:
-        raise ClimbEdgeError(f"{videos.path}: none of {len(clips)} videos could be used; the first: {skipped[0]}")
+        raise ClimbEdgeError(
+            f"{videos.path}: none of {len(clips)} videos could be used; the first: {skipped[0]}"
+        )
     kept = select_clips(clips, np.isin(clips.clip, list(found)))
     save_clips(out / "clips.npz", kept)
     return Extracted(len(kept), sum(found.values()), tuple(skipped))
@@ -101,9 +110,14 @@ def _estimator(variant: str, weights: str | None):
 
 
 def shard(
-    source: bytes | Iterable[Frame], estimator: Estimator, path: Path, name: str, content: str | None = None
+    source: bytes | Iterable[Frame],
+    estimator: Estimator,
+    path: Path,
+    name: str,
+    content: str | None = None,
 ) -> int:
-    """The shard of one video, whole or not at all; returns its number of frames. Nothing is done where it is there.
+    """The shard of one video, whole or not at all; returns its number of frames. Nothing is done
+    where it is there.
 
     `content`: the SHA-256 of what is recorded, where `source` is not a video's bytes.
     """
@@ -111,7 +125,11 @@ def shard(
     about = {"content": content, "clip": name}
     try:
         recording = Recording(path)
-        if recording.name == estimator.name and recording.about.items() >= about.items() and recording.whole():
+        if (
+            recording.name == estimator.name
+            and recording.about.items() >= about.items()
+            and recording.whole()
+        ):
             return len(recording)
     except ClimbEdgeError:
         pass  # not there, or damaged: it is made now
@@ -125,7 +143,9 @@ def shard_name(clip: str) -> str:
 
 
 def from_heatmaps(clips: ClipSet, files: Sequence[Path], out: str | Path) -> None:
-    """A store of heatmaps that another estimator wrote, one file (see `HeatmapFile`) a clip; resumes like `extract`."""
+    """A store of heatmaps that another estimator wrote, one file (see `HeatmapFile`) a clip;
+    resumes like `extract`.
+    """
     out = Path(out)
     _claim(out, "heatmaps")
     for i, path in enumerate(tqdm(files, unit="clip", desc="heatmaps")):
@@ -134,8 +154,16 @@ def from_heatmaps(clips: ClipSet, files: Sequence[Path], out: str | Path) -> Non
         width, height = (int(v) for v in clips.frame_size[i])
         blank = np.broadcast_to(np.uint8(0), (height, width, 3))
         rate = float(clips.fps[i]) if np.isfinite(clips.fps[i]) else 30.0
-        frames = (Frame(t, t / rate, blank) for t in range(int(clips.offsets[i + 1] - clips.offsets[i])))
-        shard(frames, estimator, out / shard_name(str(clips.clip[i])), str(clips.clip[i]), sha256_of(path))
+        frames = (
+            Frame(t, t / rate, blank) for t in range(int(clips.offsets[i + 1] - clips.offsets[i]))
+        )
+        shard(
+            frames,
+            estimator,
+            out / shard_name(str(clips.clip[i])),
+            str(clips.clip[i]),
+            sha256_of(path),
+        )
     save_clips(out / "clips.npz", clips)
 
 
@@ -144,9 +172,13 @@ def _claim(out: Path, estimator: str) -> None:
     marker, about = out / "store.json", {"version": VERSION, "estimator": estimator}
     if marker.is_file():
         if (found := _read(marker)) != about:
-            raise ClimbEdgeError(f"{out}: this store holds {found}, asked for {about}; choose another --out")
+            raise ClimbEdgeError(
+                f"{out}: this store holds {found}, asked for {about}; choose another --out"
+            )
     elif out.exists() and any(out.iterdir()):
-        raise ClimbEdgeError(f"{out}: expected an empty folder or a store, found other files; choose another --out")
+        raise ClimbEdgeError(
+            f"{out}: expected an empty folder or a store, found other files; choose another --out"
+        )
     write_text(marker, json.dumps(about))
 
 
@@ -158,11 +190,14 @@ def load_store(path: str | Path, groups: Sequence[str] = ()) -> tuple[ClipSet, l
     path = Path(path)
     if not (path / "store.json").is_file():
         raise ClimbEdgeError(
-            f"{path}: expected a store made by `python -m train extract`, found a folder without store.json"
+            f"{path}: expected a store made by `python -m train extract`, found a folder without"
+            " store.json"
         )
     version = _read(path / "store.json").get("version")
     if version != VERSION:
-        raise ClimbEdgeError(f"{path}: store of version {version}, this code reads {VERSION}; extract it again")
+        raise ClimbEdgeError(
+            f"{path}: store of version {version}, this code reads {VERSION}; extract it again"
+        )
     clips = load_clips(path / "clips.npz")
     if groups:
         clips = select_clips(clips, np.isin(clips.group, groups))
@@ -172,7 +207,8 @@ def load_store(path: str | Path, groups: Sequence[str] = ()) -> tuple[ClipSet, l
             recordings.append(Recording(path / shard_name(name)))
         except ClimbEdgeError as error:
             raise ClimbEdgeError(
-                f"{error} (clip {name}); give the `extract` command again: only this one is made anew"
+                f"{error} (clip {name}); give the `extract` command again: only this one is made"
+                " anew"
             ) from error
     return clips, recordings
 
@@ -181,4 +217,6 @@ def _read(marker: Path) -> dict:
     try:
         return dict(json.loads(marker.read_text(encoding="utf-8")))
     except DAMAGED as error:
-        raise ClimbEdgeError(f"{marker}: damaged ({error}); delete the store and extract it again") from error
+        raise ClimbEdgeError(
+            f"{marker}: damaged ({error}); delete the store and extract it again"
+        ) from error

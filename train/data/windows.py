@@ -1,7 +1,8 @@
 """Windows: 5 frames of what an estimator says, with the truth, made when they are asked for.
 
-Nothing here keeps heatmaps: a source knows its windows by number and makes one from coordinates or from a recording.
-What is random is drawn from (seed, epoch, index), so that any window can be made again, anywhere, on any backend.
+Nothing here keeps heatmaps: a source knows its windows by number and makes one from coordinates or
+from a recording. What is random is drawn from (seed, epoch, index), so that any window can be made
+again, anywhere, on any backend.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from climb_edge.pose.render import MASS, SIZE, normalise, render
 
 @dataclass(frozen=True)
 class Frames:
-    """T frames of one person in one box, as a graph takes them; len, slices and `joined` as of a list."""
+    """T frames of one person in one box, as a graph takes them; len, slices and `joined` as of a
+    list.
+    """
 
     maps: np.ndarray  # (T, 56, 56, 25) float32, each of mass 255 or zero
     peaks: np.ndarray  # (T, 25) float32 0..1: heights of the estimator's native maps
@@ -29,14 +32,17 @@ class Frames:
 
     @classmethod
     def joined(cls, parts: list[Frames]) -> Frames:
-        return cls(np.concatenate([p.maps for p in parts]), np.concatenate([p.peaks for p in parts]))
+        return cls(
+            np.concatenate([p.maps for p in parts]), np.concatenate([p.peaks for p in parts])
+        )
 
 
 @dataclass(frozen=True)
 class Window:
     """One training example, or a batch with a leading axis."""
 
-    given: dict[str, np.ndarray]  # what `heatmaps` makes the input of; "points" (5, 25, 3) = x, y in cells, peak height
+    # what `heatmaps` makes the input of; "points" (5, 25, 3) = x, y in cells, peak height
+    given: dict[str, np.ndarray]
     cells: np.ndarray  # (5, 25, 2) float32 true keypoints in cells of the window's box; NaN = none
     weight: np.ndarray  # (5, 25) float32 0..1: how far each target is to be trusted, 0 = none
 
@@ -57,7 +63,9 @@ class Window:
 
 
 def heatmaps(given: dict, ops=np):
-    """The input maps (..., 5, 56, 56, 25) of windows: recorded ones normalised, simulated ones rendered."""
+    """The input maps (..., 5, 56, 56, 25) of windows: recorded ones normalised, simulated ones
+    rendered.
+    """
     if "maps" in given:
         return normalise(given["maps"], ops)
     points, background = given["points"], given["background"]
@@ -68,5 +76,7 @@ def heatmaps(given: dict, ops=np):
 
 
 def targets(cells, sigma: float = 1.0, ops=np):
-    """Target heatmaps (..., 5, 56, 56, 25) of true cells (..., 5, 25, 2): a Gaussian at the exact place, mass 255."""
+    """Target heatmaps (..., 5, 56, 56, 25) of true cells (..., 5, 25, 2): a Gaussian at the exact
+    place, mass 255.
+    """
     return render(cells, sigma, subcell=True, ops=ops)

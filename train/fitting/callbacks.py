@@ -12,14 +12,18 @@ CALIBRATION = 60  # training windows that ranges are taken from before any train
 
 
 def calibration(source: Source, training: np.ndarray, seed: int, batch_size: int):
-    """Yield maps (B, 5, 56, 56, 25) of the training windows that ranges are taken from before any training."""
+    """Yield maps (B, 5, 56, 56, 25) of the training windows that ranges are taken from before any
+    training.
+    """
     chosen = np.random.default_rng(seed).permutation(training)[:CALIBRATION]
     for i in range(0, len(chosen), batch_size):
         yield batch(source, chosen[i : i + batch_size]).inputs
 
 
 class Settle(keras.callbacks.Callback):
-    """Ranges move in the first half of the epochs; in the second the weights adapt to ranges that stay."""
+    """Ranges move in the first half of the epochs; in the second the weights adapt to ranges that
+    stay.
+    """
 
     def __init__(self, ranges: Ranges, epochs: int):
         super().__init__()

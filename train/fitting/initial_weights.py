@@ -7,9 +7,11 @@ from train.models.registry import Model, get
 
 
 def initial(model: Model, init: str, seed: int = 0, switches: dict[str, bool] | None = None):
-    """The training form with weights from `init`: shipped, identity, none (Glorot from `seed`), or a run folder.
+    """The training form with weights from `init`: shipped, identity, none (Glorot from `seed`), or
+    a run folder.
 
-    Raises ClimbEdgeError when there are no such weights, or they are another model's or another configuration's.
+    Raises ClimbEdgeError when there are no such weights, or they are another model's or another
+    configuration's.
     """
     from train.backend import keras
     from train.fitting.run_folder import Run, load_weights
@@ -20,26 +22,31 @@ def initial(model: Model, init: str, seed: int = 0, switches: dict[str, bool] | 
     if init == "shipped":
         if not shipped_weights(model.name).is_file():
             raise ClimbEdgeError(
-                f"--init shipped: the project ships no weights of {model.name}; use --init none, or pretrain it and name that run"
+                f"--init shipped: the project ships no weights of {model.name}; use --init none, or"
+                " pretrain it and name that run"
             )
         load_weights(form, shipped_weights(model.name))
     elif init == "identity":
         if not model.pass_through(form):
             raise ClimbEdgeError(
-                f"--init identity: {model.name} has no weights that give its input back; use --init none"
+                f"--init identity: {model.name} has no weights that give its input back; use --init"
+                " none"
             )
     elif init != "none":
         run = Run.open(init)
         config = run.config()
         if config.get("qat"):
             raise ClimbEdgeError(
-                f"{init}: expected a float run, found a quantization-aware one; name the run it began from, {config['init']}"
+                f"{init}: expected a float run, found a quantization-aware one; name the run it"
+                f" began from, {config['init']}"
             )
-        there = (config["model"], get(config["model"]).switches | config.get("switches", {}))  # older ones say fewer
+        # older ones say fewer
+        there = (config["model"], get(config["model"]).switches | config.get("switches", {}))
         same = {name: switches[name] for name in getattr(model, "any_weights", ())}
         if (there[0], there[1] | same) != (model.name, switches):
             raise ClimbEdgeError(
-                f"{init}: holds {_described(*there)}, asked for {_described(model.name, switches)}; choose the same --model and --switch"
+                f"{init}: holds {_described(*there)}, asked for {_described(model.name, switches)};"
+                " choose the same --model and --switch"
             )
         run.load_weights(form)
     return form

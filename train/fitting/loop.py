@@ -1,4 +1,6 @@
-"""Fitting: masked loss, validation PCK, plateau, early stop, best epoch, and a state that resumes to the same result."""
+"""Fitting: masked loss, validation PCK, plateau, early stop, best epoch, and a state that resumes
+to the same result.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ from train.layers.aware import aware
 
 @dataclass(frozen=True)
 class Recipe:
-    """The study's training by default: Adam, batch 16, x 0.1 after 5 epochs without a lower loss, stop after 10."""
+    """The study's training by default: Adam, batch 16, x 0.1 after 5 epochs without a lower loss,
+    stop after 10.
+    """
 
     learning_rate: float = 1e-3
     batch: int = 16
@@ -46,21 +50,28 @@ class Recipe:
     target_sigma: float = 2.0  # cells; the study's is 1
     whole: bool = False  # truth in whole cells, as the study's
     weight_decay: float = 0.0
-    schedule: str = "plateau"  # or one-cycle: a cosine down from the rate, after a rise over a tenth of all steps
+    # or one-cycle: a cosine down from the rate, after a rise over a tenth of all steps
+    schedule: str = "plateau"
     clip_norm: float = 0.0  # of all gradients together; 0: they are not clipped
-    average: float = 0.0  # momentum of the moving average of the weights that is judged and saved; 0: the weights
-    hold: float = 0.0  # of keypoint models: what a squared displacement, in torso diameters, costs beside the loss
+    # momentum of the moving average of the weights that is judged and saved; 0: the weights
+    average: float = 0.0
+    # of keypoint models: what a squared displacement, in torso diameters, costs beside the loss
+    hold: float = 0.0
     freeze: bool = False  # train the last layer alone
 
 
 class Trained(keras.Model):
-    """A model under training: from what windows are given to its outputs, with the masked loss in Keras's own `fit`."""
+    """A model under training: from what windows are given to its outputs, with the masked loss in
+    Keras's own `fit`.
+    """
 
     recipe, devices = Recipe(), 1
     teach = None  # what windows are given -> (a teacher's outputs, how much they count)
 
     def begin(self, plain: keras.Model, recipe: Recipe, steps: int) -> None:
-        """Make ready for epochs of `steps` batches; `plain` is the training form that stands in this model."""
+        """Make ready for epochs of `steps` batches; `plain` is the training form that stands in
+        this model.
+        """
         self.compile(optimizer=optimizer(recipe, steps))
         self.stepper = self.optimizer
         self.stepper.build(self.trainable_variables)
@@ -75,31 +86,53 @@ class Trained(keras.Model):
         predicted = keras.ops.cast(y_pred, "float32")
         loss = masked(LOSSES[self.recipe.loss], target, predicted, sample_weight)
         if self.recipe.hold:
-            shown = sample_weight * keras.ops.cast(keras.ops.isfinite(x["points"][..., 0]), "float32")
-            loss = loss + self.recipe.hold * masked(partial(displaced, Points()(x)), y, predicted, shown)
+            shown = sample_weight * keras.ops.cast(
+                keras.ops.isfinite(x["points"][..., 0]), "float32"
+            )
+            loss = loss + self.recipe.hold * masked(
+                partial(displaced, Points()(x)), y, predicted, shown
+            )
         if self.teach is not None:
             said, counts = self.teach(x)
-            every = keras.ops.ones_like(sample_weight)  # a teacher speaks of keypoints without truth as well
-            loss = loss + counts * masked(LOSSES[self.recipe.loss], taught(self.recipe.loss, said), predicted, every)
+            # a teacher speaks of keypoints without truth as well
+            every = keras.ops.ones_like(sample_weight)
+            loss = loss + counts * masked(
+                LOSSES[self.recipe.loss], taught(self.recipe.loss, said), predicted, every
+            )
         return loss / self.devices  # Keras adds up the gradients of all devices
 
 
 def predict(model, source: Source, indices: np.ndarray, batch_size: int = 16):
-    """Yield (window batch, heatmaps (B, 5, 56, 56, 25) or keypoints (B, 5, 25, 2)) over `indices`; memory does not grow."""
+    """Yield (window batch, heatmaps (B, 5, 56, 56, 25) or keypoints (B, 5, 25, 2)) over `indices`;
+    memory does not grow.
+    """
     for i in range(0, len(indices), batch_size):
         made = batch(source, indices[i : i + batch_size])
-        yield made, model.predict_on_batch(made.inputs if len(model.inputs) == 1 else [made.inputs, made.peaks])
+        yield (
+            made,
+            model.predict_on_batch(
+                made.inputs if len(model.inputs) == 1 else [made.inputs, made.peaks]
+            ),
+        )
 
 
 def fit(
-    described, model: keras.Model, source: Source, split: Split, run: Run, recipe: Recipe, teacher=None, distil: int = 0,
+    described,
+    model: keras.Model,
+    source: Source,
+    split: Split,
+    run: Run,
+    recipe: Recipe,
+    teacher=None,
+    distil: int = 0,
     kind: type[Trained] = Trained,
-) -> None:  # fmt: skip
-    """Train until the recipe's end, writing the run after every epoch. A run that was interrupted goes on.
+) -> None:
+    """Train until the recipe's end, writing the run after every epoch. A run that was interrupted
+    goes on.
 
-    The state before any training counts as a candidate for the best epoch; of a quantization-aware model that is what
-    quantization after training gives. `teacher`: a training form whose output is a target too, for `distil` epochs.
-    Raises ClimbEdgeError when the loss is no longer a number.
+    The state before any training counts as a candidate for the best epoch; of a quantization-aware
+    model that is what quantization after training gives. `teacher`: a training form whose output is
+    a target too, for `distil` epochs. Raises ClimbEdgeError when the loss is no longer a number.
     """
     keras.utils.set_random_seed(recipe.seed)
     if not described.parameters:
@@ -130,7 +163,9 @@ def fit(
             return
         data = dataset(source, names, split.train, recipe.batch, recipe.seed, progress.epoch, steps)
         done, total = progress.epoch * steps, recipe.epochs * steps
-        with tqdm(total=total, initial=done, unit="step", desc=f"train {model.name}") as progress.bar:
+        with tqdm(
+            total=total, initial=done, unit="step", desc=f"train {model.name}"
+        ) as progress.bar:
             trained.fit(
                 data,
                 epochs=recipe.epochs,
@@ -153,7 +188,9 @@ def optimizer(recipe: Recipe, steps: int):
     rate, total = recipe.learning_rate, max(recipe.epochs * steps, 2)
     if recipe.schedule == "one-cycle":
         rise = max(total // 10, 1)
-        rate = keras.optimizers.schedules.CosineDecay(0.0, total - rise, warmup_target=rate, warmup_steps=rise)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, total - rise, warmup_target=rate, warmup_steps=rise
+        )
     return keras.optimizers.Adam(
         rate,
         weight_decay=recipe.weight_decay or None,
@@ -204,9 +241,11 @@ def callbacks(run: Run) -> list:
 
 @contextlib.contextmanager
 def _ctrl_c():
-    """Yield an event that Ctrl-C sets, for training to end after its batch; a second Ctrl-C ends it at once.
+    """Yield an event that Ctrl-C sets, for training to end after its batch; a second Ctrl-C ends it
+    at once.
 
-    Raised where it comes, a KeyboardInterrupt gets lost when that is inside a callback of TensorFlow.
+    Raised where it comes, a KeyboardInterrupt gets lost when that is inside a callback of
+    TensorFlow.
     """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -229,7 +268,8 @@ class _Progress(keras.callbacks.Callback):
 
     def __init__(self, plain, trained, judge: Judge, split: Split, run: Run, recipe: Recipe, stop):
         super().__init__()
-        self.plain, self.optimizer = plain, trained.stepper  # best weights are saved without the optimizer's
+        # best weights are saved without the optimizer's
+        self.plain, self.optimizer = plain, trained.stepper
         self.trainable = trained.trainable_variables
         self.judge, self.run, self.recipe, self.variables = judge, run, recipe, trained.state
         self.val = split.some("val", recipe.validation)
@@ -240,7 +280,14 @@ class _Progress(keras.callbacks.Callback):
             for variable, value in zip(self.variables, values, strict=True):
                 variable.assign(value)
         else:
-            self.state = {"epoch": 0, "rows": [], "best": -1.0, "lowest": None, "wait": 0, "patience": 0}
+            self.state = {
+                "epoch": 0,
+                "rows": [],
+                "best": -1.0,
+                "lowest": None,
+                "wait": 0,
+                "patience": 0,
+            }
             self._judge(0, None, time.monotonic())
 
     @property
@@ -263,7 +310,8 @@ class _Progress(keras.callbacks.Callback):
         loss = float(logs["loss"])
         if not np.isfinite(loss):
             raise ClimbEdgeError(
-                f"{self.run.path}: the loss became {loss} in epoch {epoch + 1}; start again with a lower --learning-rate"
+                f"{self.run.path}: the loss became {loss} in epoch {epoch + 1}; start again with a"
+                " lower --learning-rate"
             )
         row = self._judge(epoch + 1, loss, self._since)
         logs.update({k: v for k, v in row.items() if k.startswith(("val", "lear"))})
@@ -280,8 +328,14 @@ class _Progress(keras.callbacks.Callback):
                 state["best"], state["best_epoch"] = pck[f"val_pck_{self.recipe.select}"], epoch
                 self.run.save_weights(self.plain)
         rate = float(np.asarray(self.optimizer.learning_rate))
-        row = {"epoch": epoch, "loss": loss if loss is not None else measured.loss, "val_loss": measured.loss, **pck,
-               "learning_rate": rate, "seconds": round(time.monotonic() - since, 2)}  # fmt: skip
+        row = {
+            "epoch": epoch,
+            "loss": loss if loss is not None else measured.loss,
+            "val_loss": measured.loss,
+            **pck,
+            "learning_rate": rate,
+            "seconds": round(time.monotonic() - since, 2),
+        }
         state["rows"].append(row)
         state["epoch"] = epoch
         if state["lowest"] is None or measured.loss < state["lowest"]:
@@ -295,5 +349,7 @@ class _Progress(keras.callbacks.Callback):
         self.run.save_state(state, [np.asarray(v) for v in self.variables])
         if self.bar is not None:
             shown = "/".join(f"{100 * measured.pck[str(a)]:.1f}" for a in ALPHAS)
-            self.bar.set_postfix_str(f"epoch {epoch} loss {row['loss']:.3f} val {measured.loss:.3f} PCK {shown}")
+            self.bar.set_postfix_str(
+                f"epoch {epoch} loss {row['loss']:.3f} val {measured.loss:.3f} PCK {shown}"
+            )
         return row

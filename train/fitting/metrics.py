@@ -20,7 +20,14 @@ SCHEMA = "climb-edge/run/2"
 
 
 def _metrics(
-    config: dict, described, source: Source, parts: Split, run: Run, recipe: Recipe, model, teacher=None
+    config: dict,
+    described,
+    source: Source,
+    parts: Split,
+    run: Run,
+    recipe: Recipe,
+    model,
+    teacher=None,
 ) -> dict:
     history, fps = run.history(), source.rate or RATE
     judges = {"identity": Judge(source, recipe), "refined": Judge(source, recipe, described, model)}
@@ -32,23 +39,40 @@ def _metrics(
         if len(indices := parts.some(part, recipe.test))
     }
     return heading(config, source, parts) | {
-        "model": described.name, "parameters": described.build(**config["switches"]).count_params(),
-        "best_epoch": int(max(history, key=lambda r: (r[f"val_pck_{recipe.select}"], -r["epoch"]))["epoch"]),
-        "epochs": int(history[-1]["epoch"]), "minutes": sum(r["seconds"] for r in history) / 60,
-        "ms_per_window": _milliseconds(model), "parts": measured,
-    }  # fmt: skip
+        "model": described.name,
+        "parameters": described.build(**config["switches"]).count_params(),
+        "best_epoch": int(
+            max(history, key=lambda r: (r[f"val_pck_{recipe.select}"], -r["epoch"]))["epoch"]
+        ),
+        "epochs": int(history[-1]["epoch"]),
+        "minutes": sum(r["seconds"] for r in history) / 60,
+        "ms_per_window": _milliseconds(model),
+        "parts": measured,
+    }
 
 
 def heading(config: dict, source: Source, parts: Split) -> dict:
     """What metrics say of the data, whoever was measured on it."""
     return {
-        "schema": SCHEMA, "command": config["command"], "noise": config["noise"] if not config["videos"] else None,
-        "seed": config["seed"], "truth": source.clips.truth, "data": source.clips.source,
-        "data_sha256": config["data_sha256"], "space": "heatmap cells", "box": config["box"],
-        "frames": "all 5 of each window", "split": {"rule": parts.rule, "sha256": parts.sha256},
-        "windows": {"train": len(parts.train), "val": len(parts.val)}
-        | {name: len(parts.some(name, config["recipe"].get("test"))) for name in ("test", "held_out")},
-    }  # fmt: skip
+        "schema": SCHEMA,
+        "command": config["command"],
+        "noise": config["noise"] if not config["videos"] else None,
+        "seed": config["seed"],
+        "truth": source.clips.truth,
+        "data": source.clips.source,
+        "data_sha256": config["data_sha256"],
+        "space": "heatmap cells",
+        "box": config["box"],
+        "frames": "all 5 of each window",
+        "split": {"rule": parts.rule, "sha256": parts.sha256},
+        "windows": (
+            {"train": len(parts.train), "val": len(parts.val)}
+            | {
+                name: len(parts.some(name, config["recipe"].get("test")))
+                for name in ("test", "held_out")
+            }
+        ),
+    }
 
 
 def _milliseconds(model) -> float:
@@ -62,38 +86,67 @@ def _milliseconds(model) -> float:
 
 
 def figures(measured: Measured, fps: float) -> dict:
-    """What is told of one row: PCK by both readings and both ways of averaging, per keypoint, jitter and lag."""
+    """What is told of one row: PCK by both readings and both ways of averaging, per keypoint,
+    jitter and lag.
+    """
     scores = {reading: measured.score(reading) for reading in DECODES}
-    windows = [w for clip in measured.points["ours"] for w in clip], [w for clip in measured.truth for w in clip]
+    windows = (
+        [w for clip in measured.points["ours"] for w in clip],
+        [w for clip in measured.truth for w in clip],
+    )
     return {
-        **{reading: {"pooled": s.pooled(), "study": s.study(), "keypoints": s.keypoints(), "threshold": s.threshold,
-                     "groups": {name: {"pooled": g.pooled(), "study": g.study()} for name, g in s.groups().items()}}
-           for reading, s in scores.items()},
-        "loss": measured.loss, "jitter": acceleration(windows[0]), "truth_jitter": acceleration(windows[1]),
+        **{
+            reading: {
+                "pooled": s.pooled(),
+                "study": s.study(),
+                "keypoints": s.keypoints(),
+                "threshold": s.threshold,
+                "groups": {
+                    name: {"pooled": g.pooled(), "study": g.study()}
+                    for name, g in s.groups().items()
+                },
+            }
+            for reading, s in scores.items()
+        },
+        "loss": measured.loss,
+        "jitter": acceleration(windows[0]),
+        "truth_jitter": acceleration(windows[1]),
         "lag_ms": _lag(*windows, fps),
-    }  # fmt: skip
+    }
 
 
 def _lag(predicted: list, truth: list, fps: float) -> float:
-    """How late a row is; NaN where five frames cannot tell, because it hardly moves or lies two frames or more away."""
+    """How late a row is; NaN where five frames cannot tell, because it hardly moves or lies two
+    frames or more away.
+    """
     found = lag_ms(predicted, truth, fps, reach=2)
     return found if abs(found) < 2 * 1000 / fps else float("nan")
 
 
 def through(measured: Measured, smooth) -> Measured:
     """Predictions after a filter: (W, 5, 25, 2) -> the same."""
-    points = {reading: tuple(smooth(p) for p in clips) for reading, clips in measured.points.items()}
+    points = {
+        reading: tuple(smooth(p) for p in clips) for reading, clips in measured.points.items()
+    }
     return replace(measured, loss=float("nan"), points=points)
 
 
 def report(path: Path, metrics: dict) -> None:
     """Print the test figures of a run."""
-    truth = {"human": "human truth", "pseudo": "pseudo ground truth", "generated": "generated truth"}[metrics["truth"]]
+    truth = {
+        "human": "human truth",
+        "pseudo": "pseudo ground truth",
+        "generated": "generated truth",
+    }[metrics["truth"]]
     for part, rows in metrics["parts"].items():
         count = metrics["windows"][part]
         print(
-            f"{part.replace('_', ' ')} PCK in %, pooled, {truth}, {count} windows, best epoch {metrics['best_epoch']}"
+            f"{part.replace('_', ' ')} PCK in %, pooled, {truth}, {count} windows, best epoch"
+            f" {metrics['best_epoch']}"
         )
         for name, row in rows.items():
-            print(f"  {name:10}" + "  ".join(f"@{a} {100 * v[0]:5.1f}" for a, v in row["ours"]["pooled"].items()))
+            print(
+                f"  {name:10}"
+                + "  ".join(f"@{a} {100 * v[0]:5.1f}" for a, v in row["ours"]["pooled"].items())
+            )
     print(f"{path}/ (curves.png, history.csv, metrics.json, best.weights.h5)")

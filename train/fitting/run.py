@@ -43,14 +43,17 @@ _AT_LEAST = {
 
 
 def train(options: argparse.Namespace) -> dict:
-    """Run, or resume, what the options say; returns the metrics. Raises ClimbEdgeError for what cannot be run."""
+    """Run, or resume, what the options say; returns the metrics. Raises ClimbEdgeError for what
+    cannot be run.
+    """
     _check(options)
     described = registry.get(options.model)
     switches = registry.switched(described, options.switch)
     config = _config(options) | {"switches": switches}
     recipe = _recipe(options, described)
     source = open_source(config, options.strict)
-    if options.qat:  # a float run's config does not know the word, and runs of before it do not change
+    # a float run's config does not know the word, and runs of before it do not change
+    if options.qat:
         own = {"shrink": options.shrink} if options.qat == "tfmot" else {"distil": options.distil}
         config["qat"] = {"scheme": options.qat} | own
     _tell_of_short_clips(source)
@@ -58,12 +61,16 @@ def train(options: argparse.Namespace) -> dict:
     run = Run.start(options.out, config)
     parts = _split(options, run, source)
     print(
-        f"{len(source)} windows of {len(source.clips)} clips, split {parts.rule}: {len(parts.train)} train, "
-        f"{len(parts.val)} validation, {len(parts.test)} test"
+        f"{len(source)} windows of {len(source.clips)} clips, split {parts.rule}:"
+        f" {len(parts.train)} train, {len(parts.val)} validation, {len(parts.test)} test"
         + (f", {len(parts.held_out)} of a video held out" if len(parts.held_out) else "")
     )
     with _arithmetic(options):
-        model, teacher, kind = initial_weights.initial(described, options.init, options.seed, switches), None, Trained
+        model, teacher, kind = (
+            initial_weights.initial(described, options.init, options.seed, switches),
+            None,
+            Trained,
+        )
         if options.qat:
             run.keep_teacher(model)
             teacher = described.build(**switches)
@@ -71,8 +78,13 @@ def train(options: argparse.Namespace) -> dict:
         if options.qat == "int8":
             model = quantization_aware(described, model)
         elif options.qat == "tfmot":
-            model, kind = tfmot.quantization_aware(described, model, options.shrink), tfmot.TrainedStacked
-            tfmot.stacked_of(model).calibrate(calibration(source, parts.train, recipe.seed, recipe.batch))
+            model, kind = (
+                tfmot.quantization_aware(described, model, options.shrink),
+                tfmot.TrainedStacked,
+            )
+            tfmot.stacked_of(model).calibrate(
+                calibration(source, parts.train, recipe.seed, recipe.batch)
+            )
             teacher = tfmot.float_windows(model)
         fit(described, model, source, parts, run, recipe, teacher, options.distil, kind)
     run.load_weights(model)
@@ -98,28 +110,37 @@ def _check(options: argparse.Namespace) -> None:
         ("learning_rate", 1e-12, 10),
     ):
         if not low <= getattr(options, name) <= high:
-            raise ClimbEdgeError(f"--{name.replace('_', '-')} {getattr(options, name)}: expected {low} to {high}")
+            raise ClimbEdgeError(
+                f"--{name.replace('_', '-')} {getattr(options, name)}: expected {low} to {high}"
+            )
     if options.distil and not options.qat:
         raise ClimbEdgeError(
-            f"--distil {options.distil}: the float weights teach a quantization-aware run; add --qat int8"
+            f"--distil {options.distil}: the float weights teach a quantization-aware run; add"
+            " --qat int8"
         )
-    if options.distil and keras.backend.backend() != "tensorflow":  # elsewhere a compiled step would not see it end
-        raise ClimbEdgeError(f"--distil {options.distil}: needs Keras on TensorFlow; found {keras.backend.backend()}")
+    # elsewhere a compiled step would not see it end
+    if options.distil and keras.backend.backend() != "tensorflow":
+        raise ClimbEdgeError(
+            f"--distil {options.distil}: needs Keras on TensorFlow; found {keras.backend.backend()}"
+        )
     if options.shrink and options.qat != "tfmot":
         raise ClimbEdgeError(
-            f"--shrink {options.shrink}: tensorflow-model-optimization does it; add --qat tfmot, or leave it out"
+            f"--shrink {options.shrink}: tensorflow-model-optimization does it; add --qat tfmot, or"
+            " leave it out"
         )
     if options.qat:
         described = registry.get(options.model)
         check_aware(described) if options.qat == "int8" else tfmot.check(described, options)
         if options.init in ("none", "identity"):
             raise ClimbEdgeError(
-                f"--init {options.init}: --qat {options.qat} goes on from a trained float model; name its run, or shipped"
+                f"--init {options.init}: --qat {options.qat} goes on from a trained float model;"
+                " name its run, or shipped"
             )
         for given, needed in (("precision", "float32"), ("freeze", False), ("distribute", "none")):
             if getattr(options, given) != needed:
                 raise ClimbEdgeError(
-                    f"--{given} {getattr(options, given)}: --qat {options.qat} expected {needed}; leave --{given} out"
+                    f"--{given} {getattr(options, given)}: --qat {options.qat} expected {needed};"
+                    f" leave --{given} out"
                 )
 
 
@@ -157,29 +178,37 @@ def _recipe(options: argparse.Namespace, described) -> Recipe:
     }.get(options.loss, options.loss)
     if loss not in fitting:
         raise ClimbEdgeError(
-            f"--loss {loss}: {described.name} gives {described.output}; expected one of {', '.join(fitting)}"
+            f"--loss {loss}: {described.name} gives {described.output}; expected one of"
+            f" {', '.join(fitting)}"
         )
     if options.hold and described.reads != "keypoints":
         raise ClimbEdgeError(
-            f"--hold {options.hold}: {described.name} reads {described.reads}; expected a model that reads keypoints"
+            f"--hold {options.hold}: {described.name} reads {described.reads}; expected a model"
+            " that reads keypoints"
         )
     names = [name for name in Recipe.__dataclass_fields__ if name != "loss"]
     return Recipe(loss=loss, **{name: getattr(options, name) for name in names})
 
 
 def _split(options: argparse.Namespace, run: Run, source: Source) -> Split:
-    """The run's own split where there is one, else that of another run's file, else a new one; always written."""
+    """The run's own split where there is one, else that of another run's file, else a new one;
+    always written.
+    """
     if run.split.is_file():
         return Split.load(run.split, source)
     named = options.split == "auto" or options.split in RULES or not Path(options.split).exists()
-    parts = split(source, options.split, options.seed) if named else Split.load(options.split, source)
+    parts = (
+        split(source, options.split, options.seed) if named else Split.load(options.split, source)
+    )
     parts.save(run.split, source)
     return parts
 
 
 @contextlib.contextmanager
 def _arithmetic(options: argparse.Namespace):
-    """The precision and the devices of a run; weights are single precision whatever the arithmetic is."""
+    """The precision and the devices of a run; weights are single precision whatever the arithmetic
+    is.
+    """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(options.precision)
     try:
@@ -187,7 +216,8 @@ def _arithmetic(options: argparse.Namespace):
             yield
         elif keras.backend.backend() != "tensorflow":
             raise ClimbEdgeError(
-                f"--distribute {options.distribute}: needs Keras on TensorFlow; found {keras.backend.backend()}"
+                f"--distribute {options.distribute}: needs Keras on TensorFlow; found"
+                f" {keras.backend.backend()}"
             )
         else:
             import tensorflow as tf
@@ -200,11 +230,13 @@ def _arithmetic(options: argparse.Namespace):
 
 def _tell_of_short_clips(source: Source) -> None:
     """Name the clips that no window was cut from."""
-    names = [str(source.clips.clip[c]) for c in np.setdiff1d(np.arange(len(source.clips)), source.clip)]
+    names = [
+        str(source.clips.clip[c]) for c in np.setdiff1d(np.arange(len(source.clips)), source.clip)
+    ]
     if names:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         print(
-            f"note: {len(names)} of {len(source.clips)} clips give no window, they have no {source.span} frames in a row with "
-            f"somebody to see: {', '.join(names[:3])}{more}",
+            f"note: {len(names)} of {len(source.clips)} clips give no window, they have no"
+            f" {source.span} frames in a row with somebody to see: {', '.join(names[:3])}{more}",
             file=sys.stderr,
         )

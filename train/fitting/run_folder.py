@@ -1,4 +1,6 @@
-"""Run folders: config, split, history, curves, weights, metrics, and the state from which training resumes."""
+"""Run folders: config, split, history, curves, weights, metrics, and the state from which training
+resumes.
+"""
 
 from __future__ import annotations
 
@@ -29,38 +31,52 @@ def _same(old, new) -> bool:
     """Equal, or the same file written as another path."""
     if isinstance(old, list) and isinstance(new, list):
         return len(old) == len(new) and all(map(_same, old, new))
-    return old == new or (isinstance(old, str) and isinstance(new, str) and Path(old).resolve() == Path(new).resolve())
+    return old == new or (
+        isinstance(old, str) and isinstance(new, str) and Path(old).resolve() == Path(new).resolve()
+    )
 
 
 class Run:
-    """One training run in a folder of its own. Everything is written to a temporary name and renamed."""
+    """One training run in a folder of its own. Everything is written to a temporary name and
+    renamed.
+    """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.best = self.path / "best.weights.h5"
         self.split = self.path / "split.json"
-        self.teacher = self.path / "float.weights.h5"  # of a quantization-aware run: what it began from
+        # of a quantization-aware run: what it began from
+        self.teacher = self.path / "float.weights.h5"
         self._state = self.path / "state.npz"
 
     @classmethod
     def start(cls, path: str | Path, config: dict) -> Run:
-        """A new run, or the same one resumed. Raises ClimbEdgeError when the folder holds a run of another config."""
+        """A new run, or the same one resumed. Raises ClimbEdgeError when the folder holds a run of
+        another config.
+        """
         run = cls(path)
         if (run.path / "config.json").is_file():
             old = run.config()
-            changed = sorted(k for k in config.keys() | old.keys() if not _same(old.get(k), config.get(k)))
+            changed = sorted(
+                k for k in config.keys() | old.keys() if not _same(old.get(k), config.get(k))
+            )
             if not changed:
                 return run
             if run.best.is_file() or run._state.is_file():
-                shown = ", ".join(f"{k}: {old.get(k)!r} there, {config.get(k)!r} asked" for k in changed)
-                raise ClimbEdgeError(
-                    f"{run.path}: holds a run with another config ({shown}); choose another --out, or delete it"
+                shown = ", ".join(
+                    f"{k}: {old.get(k)!r} there, {config.get(k)!r} asked" for k in changed
                 )
-            run.split.unlink(missing_ok=True)  # it was refused, or stopped, before it had anything to lose
+                raise ClimbEdgeError(
+                    f"{run.path}: holds a run with another config ({shown}); choose another --out,"
+                    " or delete it"
+                )
+            # it was refused, or stopped, before it had anything to lose
+            run.split.unlink(missing_ok=True)
             run.teacher.unlink(missing_ok=True)
         elif run.path.exists() and any(run.path.iterdir()):
             raise ClimbEdgeError(
-                f"{run.path}: expected an empty folder or a run, found other files; choose another --out"
+                f"{run.path}: expected an empty folder or a run, found other files; choose another"
+                " --out"
             )
         write_text(run.path / "config.json", json.dumps(config, indent=1))
         return run
@@ -70,10 +86,13 @@ class Run:
         """A run with weights. Raises ClimbEdgeError when it is none."""
         run = cls(path)
         if not (run.path / "config.json").is_file():
-            raise ClimbEdgeError(f"{path}: expected a run folder of `python -m train`, found no config.json in it")
+            raise ClimbEdgeError(
+                f"{path}: expected a run folder of `python -m train`, found no config.json in it"
+            )
         if not run.best.is_file():
             raise ClimbEdgeError(
-                f"{path}: this run stopped before its first epoch and has no weights; start it again, it resumes"
+                f"{path}: this run stopped before its first epoch and has no weights; start it"
+                " again, it resumes"
             )
         return run
 
@@ -89,33 +108,48 @@ class Run:
         _save(model, self.best)
 
     def keep_teacher(self, model) -> None:
-        """Keep the float weights that a quantization-aware run begins from; a resumed run has them, and loads them."""
+        """Keep the float weights that a quantization-aware run begins from; a resumed run has them,
+        and loads them.
+        """
         if self.teacher.is_file():
             load_weights(model, self.teacher)
         else:
             _save(model, self.teacher)
 
     def load_weights(self, model):
-        """Load the best epoch's weights into a model that code defines; returns it. Raises ClimbEdgeError."""
+        """Load the best epoch's weights into a model that code defines; returns it. Raises
+        ClimbEdgeError.
+        """
         load_weights(model, self.best)
         return model
 
     def save_state(self, state: dict, variables: list[np.ndarray]) -> None:
-        """What resuming needs: plain numbers, and every variable of model and optimizer in order."""
+        """What resuming needs: plain numbers, and every variable of model and optimizer in
+        order.
+        """
         with whole_file(self._state) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, state=np.array(json.dumps(state)), **{f"v{i}": v for i, v in enumerate(variables)})
+            np.savez(
+                stream,
+                state=np.array(json.dumps(state)),
+                **{f"v{i}": v for i, v in enumerate(variables)},
+            )
 
     def load_state(self, shapes: list[tuple[int, ...]]) -> tuple[dict, list[np.ndarray]] | None:
-        """The saved state, or None for a run that has not finished an epoch. Raises ClimbEdgeError when it does not fit."""
+        """The saved state, or None for a run that has not finished an epoch. Raises ClimbEdgeError
+        when it does not fit.
+        """
         if not self._state.is_file():
             return None
         arrays = read_npz(
-            self._state, {"state": "U", **{f"v{i}": "fiub" for i in range(len(shapes))}}, "the state of a run"
+            self._state,
+            {"state": "U", **{f"v{i}": "fiub" for i in range(len(shapes))}},
+            "the state of a run",
         )
         variables = [arrays[f"v{i}"] for i in range(len(shapes))]
         if any(v.shape != s for v, s in zip(variables, shapes, strict=True)):
             raise ClimbEdgeError(
-                f"{self._state}: belongs to another model or optimizer; delete the run and train again"
+                f"{self._state}: belongs to another model or optimizer; delete the run and train"
+                " again"
             )
         return json.loads(str(arrays["state"])), variables
 
@@ -148,7 +182,13 @@ class Run:
         left.plot(epochs, [r["val_loss"] for r in rows], "o-", label="validation", markersize=3)
         left.set(xlabel="epoch", ylabel="loss", yscale="log")
         for alpha in ("0.05", "0.1", "0.2"):
-            right.plot(epochs, [100 * r[f"val_pck_{alpha}"] for r in rows], "o-", label=f"@{alpha}", markersize=3)
+            right.plot(
+                epochs,
+                [100 * r[f"val_pck_{alpha}"] for r in rows],
+                "o-",
+                label=f"@{alpha}",
+                markersize=3,
+            )
         right.set(xlabel="epoch", ylabel="validation PCK, %")
         for axes in (left, right):
             axes.legend(frameon=False)
@@ -166,15 +206,19 @@ def _save(model, path: Path) -> None:
 
 
 def load_weights(model, path: Path) -> None:
-    """Keras weights of the same architecture into `model`. Raises ClimbEdgeError naming the file."""
+    """Keras weights of the same architecture into `model`. Raises ClimbEdgeError naming the
+    file.
+    """
     try:
         model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).strip().splitlines()[0][:160]
         raise ClimbEdgeError(
-            f"{path}: expected weights of {model.name}, found a file that does not fit or is damaged ({reason}); train again"
+            f"{path}: expected weights of {model.name}, found a file that does not fit or is"
+            f" damaged ({reason}); train again"
         ) from error
     if not all(np.isfinite(np.asarray(w)).all() for w in model.get_weights()):
         raise ClimbEdgeError(
-            f"{path}: these weights hold NaN or infinite values; train again with a lower learning rate"
+            f"{path}: these weights hold NaN or infinite values; train again with a lower learning"
+            " rate"
         )

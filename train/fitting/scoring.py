@@ -1,7 +1,8 @@
-"""Judging: what a model makes of windows, decoded both ways, and how well; in heatmap cells, all 5 frames counted.
+"""Judging: what a model makes of windows, decoded both ways, and how well; in heatmap cells, all 5
+frames counted.
 
-Two readings of one output. `ours`: DARK decoding against the exact truth. `study`: the first maximum against truth in
-whole cells, as the study took it.
+Two readings of one output. `ours`: DARK decoding against the exact truth. `study`: the first
+maximum against truth in whole cells, as the study took it.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def _frames(windows: np.ndarray) -> np.ndarray:
 
 
 class _Verdict(keras.layers.Layer):
-    """(outputs, cells) -> keypoints by each of DECODES (B, 5, 25, 2), and the loss of each keypoint (B, 5, 25)."""
+    """(outputs, cells) -> keypoints by each of DECODES (B, 5, 25, 2), and the loss of each keypoint
+    (B, 5, 25).
+    """
 
     def __init__(self, loss: str, target_sigma: float, whole_targets: bool):
         super().__init__(autocast=False, name="verdict")
@@ -64,21 +67,35 @@ class _Verdict(keras.layers.Layer):
         ops = keras.ops
         outputs = ops.cast(outputs, "float32")
         keypoints = len(outputs.shape) == 4
-        points = [outputs[..., :2]] * 2 if keypoints else [decode(outputs, s, ops)[0] for s in (True, False)]
+        points = (
+            [outputs[..., :2]] * 2
+            if keypoints
+            else [decode(outputs, s, ops)[0] for s in (True, False)]
+        )
         compared = points[0] if self._loss in FOR["keypoints"] and not keypoints else outputs
         target = target_of(self._loss, cells, *self._target)
         scores = {"sure": outputs[..., 2]} if keypoints and outputs.shape[-1] == 3 else {}
-        return dict(zip(DECODES, points, strict=True)) | {"loss": LOSSES[self._loss](target, compared)} | scores
+        return (
+            dict(zip(DECODES, points, strict=True))
+            | {"loss": LOSSES[self._loss](target, compared)}
+            | scores
+        )
 
 
 class Judge:
-    """A model with its decoding and its loss as one graph, to be asked often; `described` None judges the input itself."""
+    """A model with its decoding and its loss as one graph, to be asked often; `described` None
+    judges the input itself.
+    """
 
     def __init__(self, source: Source, recipe, described=None, model=None):
         if described is None:
             described = registry.get("identity")
             model = described.build()
-        self.source, self.names, self.batch = unchanged(source), given_to(described.reads, source), recipe.batch
+        self.source, self.names, self.batch = (
+            unchanged(source),
+            given_to(described.reads, source),
+            recipe.batch,
+        )
         inputs = inputs_named((*self.names, "cells"))
         given = {name: inputs[name] for name in self.names}
         verdict = _Verdict(recipe.loss, recipe.target_sigma, recipe.whole)
@@ -90,8 +107,11 @@ class Judge:
         for i in range(0, len(indices), self.batch):
             chunk = indices[i : i + self.batch]
             *given, cells, weight = made(self.source, self.names, chunk)
-            found = self._graph.predict_on_batch(dict(zip(self.names, given, strict=True)) | {"cells": cells})
-            found = {name: v[: len(chunk)] for name, v in found.items()}  # every device of a strategy judges the batch
+            found = self._graph.predict_on_batch(
+                dict(zip(self.names, given, strict=True)) | {"cells": cells}
+            )
+            # every device of a strategy judges the batch
+            found = {name: v[: len(chunk)] for name, v in found.items()}
             loss, total = loss + float((found["loss"] * weight).sum()), total + float(weight.sum())
             truth = np.where(weight[..., None] > 0, cells, np.nan)
             for j, index in enumerate(chunk):
@@ -100,4 +120,10 @@ class Judge:
         columns = [[np.stack(c) for c in zip(*kept, strict=True)] for kept in by_clip.values()]
         truth, *points = zip(*columns, strict=True) if columns else ((),) * (1 + len(DECODES))
         sure = points[len(DECODES)] if len(points) > len(DECODES) else ()
-        return Measured(loss / max(total, 1e-9), truth, dict(zip(DECODES, points, strict=False)), sure, tuple(by_clip))
+        return Measured(
+            loss / max(total, 1e-9),
+            truth,
+            dict(zip(DECODES, points, strict=False)),
+            sure,
+            tuple(by_clip),
+        )

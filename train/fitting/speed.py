@@ -1,4 +1,6 @@
-"""Is reading ever the bottleneck? Windows per second out of the pipeline, and into each model's training step."""
+"""Is reading ever the bottleneck? Windows per second out of the pipeline, and into each model's
+training step.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,11 @@ def _pace(source: Source, described, batch: int) -> Pace:
     trained.compile(optimizer=keras.optimizers.Adam(1e-4))
     *given, cells, weight = made(source, names, indices[:batch])
     given = dict(zip(names, given, strict=True))
-    return Pace(described.name, read, _rate(lambda: trained.train_on_batch(given, cells, sample_weight=weight), batch))
+    return Pace(
+        described.name,
+        read,
+        _rate(lambda: trained.train_on_batch(given, cells, sample_weight=weight), batch),
+    )
 
 
 def _rate(step, batch: int) -> float:
@@ -62,4 +68,6 @@ def _rate(step, batch: int) -> float:
 def table(rows: list[Pace]) -> str:
     """Markdown."""
     head = "| model | windows a second read | trained | ratio |\n|---|---|---|---|\n"
-    return head + "\n".join(f"| {r.model} | {r.read:.0f} | {r.trained:.1f} | {r.ratio:.1f} |" for r in rows)
+    return head + "\n".join(
+        f"| {r.model} | {r.read:.0f} | {r.trained:.1f} | {r.ratio:.1f} |" for r in rows
+    )

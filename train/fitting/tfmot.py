@@ -1,9 +1,10 @@
 """`--qat tfmot`: tensorflow-model-optimization, on the one graph of ours that it can take.
 
-It knows layers of tf_keras alone, and of those the plain ones. Conv3D's newest frame is made of such: a convolution over
-three stacked frames, a depthwise one for what a cell gives to itself, their sum and a ReLU. A window of five frames passes
-it as a stream does: each frame with the two before it, zeros before the first. Weights come from Keras 3 by name, and both
-graphs are asked whether they give the same.
+It knows layers of tf_keras alone, and of those the plain ones. Conv3D's newest frame is made of
+such: a convolution over three stacked frames, a depthwise one for what a cell gives to itself,
+their sum and a ReLU. A window of five frames passes it as a stream does: each frame with the two
+before it, zeros before the first. Weights come from Keras 3 by name, and both graphs are asked
+whether they give the same.
 """
 
 from __future__ import annotations
@@ -26,43 +27,60 @@ MODEL, FORM = "conv3d", ("step", "newest")
 REACHED = 3  # frames that the newest one is made of
 # Of the quantized graph's layers, what their range is called.
 HELD = {"conv2d": "post_activation", "own": "post_activation", "refined": "output"}
-NAMES = {"kernel": "conv2d/kernel", "bias": "conv2d/bias", "value": "own/depthwise_kernel"}  # of Keras 3 -> of tf_keras
+# of Keras 3 -> of tf_keras
+NAMES = {"kernel": "conv2d/kernel", "bias": "conv2d/bias", "value": "own/depthwise_kernel"}
 CLOSE = 1e-5  # of the scale: what the two may differ by in float
 
 # Options that go with Keras 3's own training loop alone.
-UNCHANGED = {"schedule": "plateau", "average": 0.0, "clip_norm": 0.0, "weight_decay": 0.0, "distil": 0}
+UNCHANGED = {
+    "schedule": "plateau",
+    "average": 0.0,
+    "clip_norm": 0.0,
+    "weight_decay": 0.0,
+    "distil": 0,
+}
 
 
 def shrinking(text: str | None) -> tuple[str, float]:
-    """What is done to the kernel before training in 8 bits, and kept by it: ("prune", part of it that is zero), ("cluster",
-    number of its values), or ("", 0), of "prune:0.5", "cluster:16" or None. Raises ClimbEdgeError for anything else."""
+    """What is done to the kernel before training in 8 bits, and kept by it: ("prune", part of it
+    that is zero), ("cluster", number of its values), or ("", 0), of "prune:0.5", "cluster:16" or
+    None. Raises ClimbEdgeError for anything else.
+    """
     if text is None:
         return "", 0
     way, _, number = text.partition(":")
     try:
-        if (way == "prune" and 0 < float(number) < 1) or (way == "cluster" and 2 <= int(number) <= 128):
+        if (way == "prune" and 0 < float(number) < 1) or (
+            way == "cluster" and 2 <= int(number) <= 128
+        ):
             return way, float(number)
     except ValueError:
         pass
     raise ClimbEdgeError(
-        f"--shrink {text}: expected prune:PART with a part between 0 and 1, as prune:0.5, or cluster:VALUES, 2 to 128, as cluster:16"
+        f"--shrink {text}: expected prune:PART with a part between 0 and 1, as prune:0.5, or"
+        " cluster:VALUES, 2 to 128, as cluster:16"
     )
 
 
 def check(described, options) -> None:
-    """Raises ClimbEdgeError for a model, options or a machine that tensorflow-model-optimization is not for."""
+    """Raises ClimbEdgeError for a model, options or a machine that tensorflow-model-optimization is
+    not for.
+    """
     if described.name != MODEL:
         raise ClimbEdgeError(
-            f"--qat tfmot: {described.name} is not made of the plain layers of tf_keras that tensorflow-model-optimization "
-            f"takes (of ours only {MODEL} is); use --qat int8"
+            f"--qat tfmot: {described.name} is not made of the plain layers of tf_keras that"
+            f" tensorflow-model-optimization takes (of ours only {MODEL} is); use --qat int8"
         )
     for given, needed in UNCHANGED.items():
         if getattr(options, given) != needed:
             raise ClimbEdgeError(
-                f"--{given.replace('_', '-')} {getattr(options, given)}: --qat tfmot expected {needed}; leave it out, or use --qat int8"
+                f"--{given.replace('_', '-')} {getattr(options, given)}: --qat tfmot expected"
+                f" {needed}; leave it out, or use --qat int8"
             )
     if keras.backend.backend() != "tensorflow":
-        raise ClimbEdgeError(f"--qat tfmot: needs Keras on TensorFlow; found {keras.backend.backend()}")
+        raise ClimbEdgeError(
+            f"--qat tfmot: needs Keras on TensorFlow; found {keras.backend.backend()}"
+        )
     shrinking(options.shrink)
     toolkit()
 
@@ -70,11 +88,14 @@ def check(described, options) -> None:
 def toolkit():
     """(tensorflow_model_optimization, tf_keras). Raises ClimbEdgeError with what installs them."""
     try:
-        return importlib.import_module("tensorflow_model_optimization"), importlib.import_module("tf_keras")
+        return importlib.import_module("tensorflow_model_optimization"), importlib.import_module(
+            "tf_keras"
+        )
     except ImportError as error:
         raise ClimbEdgeError(
-            f"--qat tfmot: needs tensorflow-model-optimization ({error}), in an environment of its own: run `make tfmot`, then "
-            ".venv-tfmot/bin/python -m train ... and .venv-tfmot/bin/python -m convert ...; or use --qat int8, which needs nothing more"
+            f"--qat tfmot: needs tensorflow-model-optimization ({error}), in an environment of its"
+            " own: run `make tfmot`, then .venv-tfmot/bin/python -m train ... and"
+            " .venv-tfmot/bin/python -m convert ...; or use --qat int8, which needs nothing more"
         ) from error
 
 
@@ -94,7 +115,9 @@ class Streamed(keras.layers.Layer):
 
 
 class Stacked(Streamed):
-    """Conv3D's step form in 8 bits; `before` and `plain` are it in float, `plain` with the kernel that is trained on."""
+    """Conv3D's step form in 8 bits; `before` and `plain` are it in float, `plain` with the kernel
+    that is trained on.
+    """
 
     def __init__(self, form: keras.Model, shrink: tuple[str, float]):
         weights = {variable.name: np.asarray(variable) for variable in form.variables}
@@ -116,18 +139,26 @@ class Stacked(Streamed):
             variable.assign(value)
 
     def calibrate(self, batches) -> None:
-        """Take the ranges of activations from windows (B, 5, 56, 56, 25): tensorflow-model-optimization begins at -6 to 6,
-        and follows the data by a thousandth a step. Ranges of weights are those of the weights."""
+        """Take the ranges of activations from windows (B, 5, 56, 56, 25):
+        tensorflow-model-optimization begins at -6 to 6, and follows the data by a thousandth a
+        step. Ranges of weights are those of the weights.
+        """
         _, tf_keras = toolkit()
         layers = {layer.name: layer.output for layer in self.plain.layers}
-        watched, reach = tf_keras.Model(self.plain.inputs, {n: layers[n] for n in ("reached", "kept", *HELD)}), {}
+        watched, reach = (
+            tf_keras.Model(self.plain.inputs, {n: layers[n] for n in ("reached", "kept", *HELD)}),
+            {},
+        )
         for window in batches:
             frames = _folded(window)
             for name, value in watched.predict_on_batch(list(frames)).items():
                 low, high = reach.get(name, (0.0, 0.0))
                 reach[name] = min(low, float(value.min())), max(high, float(value.max()))
         for layer in self.graph.layers:
-            name, held = layer.name.removeprefix("quant_"), HELD.get(layer.name.removeprefix("quant_"))
+            name, held = (
+                layer.name.removeprefix("quant_"),
+                HELD.get(layer.name.removeprefix("quant_")),
+            )
             if type(layer).__name__ == "QuantizeLayer":  # of an input
                 name, held = layer.input.name, layer.name
             for variable in layer.variables if held else ():
@@ -142,13 +173,17 @@ class Stacked(Streamed):
         weights = {name: found[theirs] for name, theirs in NAMES.items()}
         chosen = found.get("quant_conv2d/pulling_indices_tf")
         if chosen is not None:  # few values, of all channels or of each
-            values = np.broadcast_to(found["quant_conv2d/cluster_centroids_tf"], (K, int(chosen.max()) + 1))
+            values = np.broadcast_to(
+                found["quant_conv2d/cluster_centroids_tf"], (K, int(chosen.max()) + 1)
+            )
             weights["kernel"] = np.stack([values[n][chosen[..., n]] for n in range(K)], axis=-1)
         return weights | {"value": weights["value"].reshape(1, 1, 1, -1)}
 
 
 def quantization_aware(described, plain: keras.Model, shrink: str | None) -> keras.Model:
-    """The training form of `plain`'s weights that tensorflow-model-optimization trains in 8 bits."""
+    """The training form of `plain`'s weights that tensorflow-model-optimization trains in 8
+    bits.
+    """
     return _model(Stacked(described.form(plain, *FORM), shrinking(shrink)), plain.name)
 
 
@@ -174,7 +209,9 @@ def step_forms(model: keras.Model) -> tuple[StepForm, StepForm]:
 
 
 class StepForm:
-    """A graph of tf_keras for TensorFlow's converter: called with [frame, past], as a deploy form of Keras 3 is."""
+    """A graph of tf_keras for TensorFlow's converter: called with [frame, past], as a deploy form
+    of Keras 3 is.
+    """
 
     def __init__(self, graph):
         self.name, self.graph = graph.name, graph
@@ -188,14 +225,17 @@ class StepForm:
 
 
 class TrainedStacked(Trained):
-    """A model under training whose variables are those of tf_keras, which its own optimizer moves."""
+    """A model under training whose variables are those of tf_keras, which its own optimizer
+    moves.
+    """
 
     def begin(self, plain: keras.Model, recipe: Recipe, steps: int) -> None:
         _, tf_keras = toolkit()
         self.graph = stacked_of(plain).graph
         self.stepper = tf_keras.optimizers.Adam(recipe.learning_rate)
         self.stepper.build(self.graph.trainable_variables)
-        self.compile()  # for its own loop; the optimizer that it takes by default has nothing to move
+        # for its own loop; the optimizer that it takes by default has nothing to move
+        self.compile()
 
     @property
     def state(self) -> list:
@@ -214,13 +254,22 @@ class TrainedStacked(Trained):
 
 
 def _plain(weights: dict[str, np.ndarray]):
-    """The step form in float in tf_keras: [reached (B, 56, 56, 75), kept (B, 56, 56, 25)] -> (B, 56, 56, 25)."""
+    """The step form in float in tf_keras: [reached (B, 56, 56, 75), kept (B, 56, 56, 25)] -> (B,
+    56, 56, 25).
+    """
     _, tf_keras = toolkit()
     layers = tf_keras.layers
-    reached, kept = (layers.Input((SIZE, SIZE, n * K), name=name) for n, name in ((REACHED, "reached"), (1, "kept")))
-    convolved = layers.Conv2D(K, weights["kernel"].shape[:2], padding="same", name="conv2d")(reached)
+    reached, kept = (
+        layers.Input((SIZE, SIZE, n * K), name=name)
+        for n, name in ((REACHED, "reached"), (1, "kept"))
+    )
+    convolved = layers.Conv2D(K, weights["kernel"].shape[:2], padding="same", name="conv2d")(
+        reached
+    )
     own = layers.DepthwiseConv2D(1, use_bias=False, name="own")(kept)
-    plain = tf_keras.Model([reached, kept], layers.ReLU(name="refined")(layers.Add(name="sum")([convolved, own])))
+    plain = tf_keras.Model(
+        [reached, kept], layers.ReLU(name="refined")(layers.Add(name="sum")([convolved, own]))
+    )
     found = _by_name(plain)
     for name, theirs in NAMES.items():
         found[theirs].assign(weights[name].reshape(found[theirs].shape))
@@ -229,25 +278,34 @@ def _plain(weights: dict[str, np.ndarray]):
 
 def _compare(plain, form: keras.Model) -> None:
     """Raises ClimbEdgeError where `plain` does not give what the step form does."""
-    frame, past = (np.random.default_rng(0).random(tensor.shape, np.float32) for tensor in form.inputs)
+    frame, past = (
+        np.random.default_rng(0).random(tensor.shape, np.float32) for tensor in form.inputs
+    )
     expected = np.asarray(form([frame, past])[0])
-    apart = np.abs(plain.predict_on_batch([np.concatenate([past, frame], -1), frame]) - expected).max()
+    apart = np.abs(
+        plain.predict_on_batch([np.concatenate([past, frame], -1), frame]) - expected
+    ).max()
     if not apart <= CLOSE * np.abs(expected).max():
         raise ClimbEdgeError(
-            f"--qat tfmot: the weights of {form.name} give other values in tf_keras, {apart:.2g} apart of {np.abs(expected).max():.2g}, "
-            f"{CLOSE} of that allowed; the two versions of Keras do not fit: run `make tfmot` again"
+            f"--qat tfmot: the weights of {form.name} give other values in tf_keras, {apart:.2g}"
+            f" apart of {np.abs(expected).max():.2g}, {CLOSE} of that allowed; the two versions of"
+            " Keras do not fit: run `make tfmot` again"
         )
 
 
 def _shrunk(kernel: np.ndarray, way: str, number: float) -> np.ndarray:
     """A kernel (5, 5, 75, 25) with many zeros or few values."""
     tfmot, tf_keras = toolkit()
-    layer = tf_keras.layers.Conv2D(kernel.shape[-1], kernel.shape[:2], use_bias=False, input_shape=kernel.shape[:3])
+    layer = tf_keras.layers.Conv2D(
+        kernel.shape[-1], kernel.shape[:2], use_bias=False, input_shape=kernel.shape[:3]
+    )
     plain = tf_keras.Sequential([layer])
     plain.set_weights([kernel])
     if way == "prune":
         sparsity = tfmot.sparsity.keras
-        model = sparsity.prune_low_magnitude(plain, sparsity.ConstantSparsity(number, 0, frequency=1))
+        model = sparsity.prune_low_magnitude(
+            plain, sparsity.ConstantSparsity(number, 0, frequency=1)
+        )
         step = sparsity.UpdatePruningStep()  # the first step of training cuts all there is to cut
         step.set_model(model)
         step.on_train_begin()
@@ -262,7 +320,9 @@ def _shrunk(kernel: np.ndarray, way: str, number: float) -> np.ndarray:
 
 
 def _quantized(plain, way: str):
-    """`plain` with what tensorflow-model-optimization puts around its layers to compute in 8 bits."""
+    """`plain` with what tensorflow-model-optimization puts around its layers to compute in
+    8 bits.
+    """
     tfmot, _ = toolkit()
     kept, made = tfmot.experimental.combine, tfmot.quantization.keras
     if not way:
@@ -280,8 +340,12 @@ def _by_name(model) -> dict[str, object]:
 
 
 def _folded(window):
-    """(B, 5, 56, 56, 25) -> (B 5, 56, 56, 75) and (B 5, 56, 56, 25): every frame with the two before it, and alone."""
+    """(B, 5, 56, 56, 25) -> (B 5, 56, 56, 75) and (B 5, 56, 56, 25): every frame with the two
+    before it, and alone.
+    """
     ops = keras.ops
     past = ops.pad(window, ((0, 0), (REACHED - 1, 0), (0, 0), (0, 0), (0, 0)))
     reached = ops.concatenate([past[:, n : n + WINDOW] for n in range(REACHED)], axis=-1)
-    return ops.reshape(reached, (-1, SIZE, SIZE, REACHED * K)), ops.reshape(window, (-1, SIZE, SIZE, K))
+    return ops.reshape(reached, (-1, SIZE, SIZE, REACHED * K)), ops.reshape(
+        window, (-1, SIZE, SIZE, K)
+    )

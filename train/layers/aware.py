@@ -12,7 +12,9 @@ from train.layers.rounded import Frozen, Live, Ranges, _ops, rounded_kernel
 
 
 class Aware(keras.layers.Layer):
-    """A training form that computes in 8 bits; its weights are the float form's, `plain`, and the `ranges`."""
+    """A training form that computes in 8 bits; its weights are the float form's, `plain`, and the
+    `ranges`.
+    """
 
     def __init__(self, described, plain: keras.Model):
         super().__init__(name="aware")
@@ -26,9 +28,11 @@ class Aware(keras.layers.Layer):
 
 
 class RoundedWeights(keras.layers.Layer):
-    """A float form with every kernel rounded and the activations in float: what training can know of dynamic_int8.
+    """A float form with every kernel rounded and the activations in float: what training can know
+    of dynamic_int8.
 
-    Its ranges are taken anew in every run, so there are none to keep. Layers are found as in the float form.
+    Its ranges are taken anew in every run, so there are none to keep. Layers are found as in the
+    float form.
     """
 
     def __init__(self, plain: keras.Model):
@@ -41,9 +45,12 @@ class RoundedWeights(keras.layers.Layer):
     def call(self, x, training=False):
         state, values = self.plain.non_trainable_variables, _ops.convert_to_tensor
         weights = [
-            rounded_kernel(values(v)) if v.name == "kernel" else values(v) for v in self.plain.trainable_variables
+            rounded_kernel(values(v)) if v.name == "kernel" else values(v)
+            for v in self.plain.trainable_variables
         ]
-        outputs, moved = self.plain.stateless_call(weights, [values(v) for v in state], x, training=bool(training))
+        outputs, moved = self.plain.stateless_call(
+            weights, [values(v) for v in state], x, training=bool(training)
+        )
         for variable, value in zip(state, moved, strict=True):  # seeds of the dropout
             variable.assign(value)
         return outputs
@@ -53,14 +60,17 @@ def check_aware(described) -> None:
     """Raises ClimbEdgeError for a model without a graph of int8 arithmetic."""
     if hasattr(described, "unaware"):
         raise ClimbEdgeError(
-            f"--qat int8: {described.name} has no graph of int8 arithmetic to train for; {described.unaware}"
+            f"--qat int8: {described.name} has no graph of int8 arithmetic to train for;"
+            f" {described.unaware}"
         )
 
 
 def quantization_aware(described, plain: keras.Model) -> keras.Model:
-    """The training form (B, 5, 56, 56, 25) -> the same that computes as the int8 graph of `described` will.
+    """The training form (B, 5, 56, 56, 25) -> the same that computes as the int8 graph of
+    `described` will.
 
-    It shares the weights of `plain`. Where a model has no int8 graph but one of int8 weights, those alone are rounded.
+    It shares the weights of `plain`. Where a model has no int8 graph but one of int8 weights, those
+    alone are rounded.
     """
     if hasattr(described, "rounded_weights"):
         return described.rounded_weights(plain, RoundedWeights)
@@ -74,13 +84,16 @@ def aware(model: keras.Model) -> Aware | None:
 
 
 def float_form(model: keras.Model) -> keras.Model:
-    """What a deploy form in float is made of: the weights of a quantization-aware model before they are rounded."""
+    """What a deploy form in float is made of: the weights of a quantization-aware model before they
+    are rounded.
+    """
     found = aware(model)
     return model if found is None else found.plain
 
 
 def parts_of(model: keras.Model):
-    """(float training form, the parts to build a deploy form of): rounded ones where the model is quantization-aware.
+    """(float training form, the parts to build a deploy form of): rounded ones where the model is
+    quantization-aware.
 
     Raises ClimbEdgeError when its ranges never saw data.
     """

@@ -1,4 +1,6 @@
-"""What deploy graphs are made of: 4-D tensors of batch 1, and ops that a phone's GPU delegate runs."""
+"""What deploy graphs are made of: 4-D tensors of batch 1, and ops that a phone's GPU
+delegate runs.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from climb_edge.pose.skeleton import K
 from train.backend import keras
 
 ops = keras.ops
-EMITTED = {"all": tuple(range(WINDOW)), "newest": (WINDOW - 1,), "centre": (WINDOW // 2,)}  # frames of the window
+# frames of the window
+EMITTED = {"all": tuple(range(WINDOW)), "newest": (WINDOW - 1,), "centre": (WINDOW // 2,)}
 
 
 def window_input():
@@ -19,7 +22,9 @@ def window_input():
 
 
 def step_inputs(state: dict[str, tuple[int, int, int]]) -> list:
-    """The step form's inputs: the frame (1, 56, 56, 25), then the state's tensors by name and shape without batch."""
+    """The step form's inputs: the frame (1, 56, 56, 25), then the state's tensors by name and shape
+    without batch.
+    """
     shapes = {"frame": (SIZE, SIZE, K), **state}
     return [keras.Input(batch_shape=(1, *shape), name=name) for name, shape in shapes.items()]
 
@@ -40,10 +45,21 @@ def to_frames(maps):
 
 
 def convolution(
-    kernel: np.ndarray, bias: np.ndarray | None = None, activation: str | None = None, kind=keras.layers.Conv2D
+    kernel: np.ndarray,
+    bias: np.ndarray | None = None,
+    activation: str | None = None,
+    kind=keras.layers.Conv2D,
 ):
-    """A layer that convolves (1, R, C, N) with a constant kernel (h, w, N, M), zero padding: (1, R, C, M)."""
-    layer = kind(kernel.shape[-1], kernel.shape[:2], padding="same", use_bias=bias is not None, activation=activation)
+    """A layer that convolves (1, R, C, N) with a constant kernel (h, w, N, M), zero padding: (1, R,
+    C, M).
+    """
+    layer = kind(
+        kernel.shape[-1],
+        kernel.shape[:2],
+        padding="same",
+        use_bias=bias is not None,
+        activation=activation,
+    )
     layer.build((1, None, None, kernel.shape[-2]))
     layer.set_weights([kernel] if bias is None else [kernel, bias])
     return layer
@@ -51,7 +67,9 @@ def convolution(
 
 @keras.saving.register_keras_serializable("climb_edge")
 class Constant(keras.layers.Layer):
-    """Add to (1, R, C, N), or multiply by, a constant that broadcasts to it: peepholes, position-wise biases, gains."""
+    """Add to (1, R, C, N), or multiply by, a constant that broadcasts to it: peepholes,
+    position-wise biases, gains.
+    """
 
     def __init__(self, shape: tuple[int, ...], multiply: bool = False, **options):
         super().__init__(**options)
@@ -73,10 +91,11 @@ def constant(value: np.ndarray, multiply: bool = False, of=None, kind=Constant):
 
 
 class Float:
-    """The parts of a deploy form, in float. `train.layers.rounded` has the same in 8 bits, where a constant that is a piece of
-    another, `of`, is rounded as that is.
+    """The parts of a deploy form, in float. `train.layers.rounded` has the same in 8 bits, where a
+    constant that is a piece of another, `of`, is rounded as that is.
 
-    `held(name, x)` marks a tensor that an integer graph keeps in 8 bits, with the name of its range.
+    `held(name, x)` marks a tensor that an integer graph keeps in 8 bits, with the name of its
+    range.
     """
 
     value = staticmethod(np.asarray)  # of a weight: a deploy form has it as a constant
@@ -89,7 +108,9 @@ class Float:
 
 
 def normalised(x, gain: np.ndarray, bias: np.ndarray, epsilon: float = 1e-5):
-    """Layer normalisation over the last axis, written out: delegates know its parts, not the whole."""
+    """Layer normalisation over the last axis, written out: delegates know its parts, not
+    the whole.
+    """
     scaled = constant(gain.reshape(1, 1, 1, -1), multiply=True)(standardised(x, epsilon))
     return constant(bias.reshape(1, 1, 1, -1))(scaled)
 
@@ -102,11 +123,12 @@ def standardised(x, epsilon: float = 1e-5):
 
 
 def decoded(maps, subpixel: bool = True):
-    """`climb_edge.pose.decode.decode` of (1, 56, 56, N) in ops that every GPU delegate has: x, y, peak, each (1, 1, 1, N).
+    """`climb_edge.pose.decode.decode` of (1, 56, 56, N) in ops that every GPU delegate has: x, y,
+    peak, each (1, 1, 1, N).
 
-    ARG_MAX and gathers are refused by the classic delegate. So the maximum is masked, its place is the mask's mean,
-    and its eight neighbours are summed out of the map with one-hot rows and columns. Without `subpixel` ties are their
-    mean too, where the study takes the first.
+    ARG_MAX and gathers are refused by the classic delegate. So the maximum is masked, its place is
+    the mask's mean, and its eight neighbours are summed out of the map with one-hot rows and
+    columns. Without `subpixel` ties are their mean too, where the study takes the first.
     """
     grid = np.arange(SIZE, dtype=np.float32)
     columns, rows = grid.reshape(1, 1, SIZE, 1), grid.reshape(1, SIZE, 1, 1)
@@ -138,13 +160,22 @@ def _second_order_step(maps, x, y, ties, columns, rows):
     hxx, hyy = near[1, 0] - 2 * near[0, 0] + near[-1, 0], near[0, 1] - 2 * near[0, 0] + near[0, -1]
     hxy = (near[1, 1] - near[-1, 1] - near[1, -1] + near[-1, -1]) * 0.25
     determinant = hxx * hyy - hxy * hxy
-    peaked = ops.cast(ops.greater(determinant, 1e-12), "float32") * ops.cast(ops.less(hxx, 0.0), "float32")
-    inside = ops.clip(x, 0, 1) * ops.clip(SIZE - 1 - x, 0, 1) * ops.clip(y, 0, 1) * ops.clip(SIZE - 1 - y, 0, 1)
+    peaked = ops.cast(ops.greater(determinant, 1e-12), "float32") * ops.cast(
+        ops.less(hxx, 0.0), "float32"
+    )
+    inside = (
+        ops.clip(x, 0, 1)
+        * ops.clip(SIZE - 1 - x, 0, 1)
+        * ops.clip(y, 0, 1)
+        * ops.clip(SIZE - 1 - y, 0, 1)
+    )
     counts = peaked * inside * ops.relu(2 - ties) / (determinant * peaked + (1 - peaked))
     step_x, step_y = (hxy * gy - hyy * gx) * counts, (hxy * gx - hxx * gy) * counts
     return ops.clip(step_x, -1.0, 1.0), ops.clip(step_y, -1.0, 1.0)
 
 
 def _log(x):
-    """Logarithm of what is at least 1e-10. In half precision that is 0, and its logarithm no number; its root is not 0."""
+    """Logarithm of what is at least 1e-10. In half precision that is 0, and its logarithm no
+    number; its root is not 0.
+    """
     return 2 * ops.log(ops.maximum(ops.sqrt(ops.relu(x)), 1e-5))

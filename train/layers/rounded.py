@@ -1,8 +1,10 @@
-"""Quantization-aware training: a model computed as its int8 graph will compute it, with gradients that go straight through.
+"""Quantization-aware training: a model computed as its int8 graph will compute it, with gradients
+that go straight through.
 
-A deploy form is made of few parts (`train.layers.float.Float`). Here the same parts round: weights symmetrically, by output
-channel, as wide as the largest; constants as wide as they reach; every tensor that the graph holds in 8 bits by a range of
-its own, which follows the data while it is tracked and then stays. Those ranges go into the file with the weights.
+A deploy form is made of few parts (`train.layers.float.Float`). Here the same parts round: weights
+symmetrically, by output channel, as wide as the largest; constants as wide as they reach; every
+tensor that the graph holds in 8 bits by a range of its own, which follows the data while it is
+tracked and then stays. Those ranges go into the file with the weights.
 """
 
 from __future__ import annotations
@@ -22,34 +24,51 @@ _register = keras.saving.register_keras_serializable("climb_edge")
 
 
 def rounded(x, low, high):
-    """`x` on the grid of 256 values from `low` to `high`, moved so that 0 is one of them; the gradient is x's within."""
+    """`x` on the grid of 256 values from `low` to `high`, moved so that 0 is one of them; the
+    gradient is x's within.
+    """
     return keras.quantizers.fake_quant_with_min_max_vars(x, low, high)
 
 
 def rounded_kernel(kernel):
-    """A kernel (..., N) on 255 values for each output channel, symmetric about 0, as far as its largest weight."""
+    """A kernel (..., N) on 255 values for each output channel, symmetric about 0, as far as its
+    largest weight.
+    """
     axes = tuple(range(len(kernel.shape) - 1))
     reach = _ops.stop_gradient(_ops.maximum(_ops.max(_ops.abs(kernel), axis=axes), LEAST))
-    return keras.quantizers.fake_quant_with_min_max_vars(kernel, -reach, reach, narrow_range=True, axis=-1)
+    return keras.quantizers.fake_quant_with_min_max_vars(
+        kernel, -reach, reach, narrow_range=True, axis=-1
+    )
 
 
 def reach_of(value):
     """(low, high) of a constant, 0 among them."""
-    return _ops.stop_gradient(_ops.stack([_ops.minimum(_ops.min(value), 0.0), _ops.maximum(_ops.max(value), LEAST)]))
+    return _ops.stop_gradient(
+        _ops.stack([_ops.minimum(_ops.min(value), 0.0), _ops.maximum(_ops.max(value), LEAST)])
+    )
 
 
-WEIGHTS, GATES = "weights and constants", "sigmoid and tanh"  # what is rounded without a range that data set
+# what is rounded without a range that data set
+WEIGHTS, GATES = "weights and constants", "sigmoid and tanh"
 RANGELESS = (WEIGHTS, GATES)
-SIGMOID, TANH = (0.0, 255 / 256), (-1.0, 127 / 128)  # what the runtime's int8 sigmoid and tanh are bound to
+# what the runtime's int8 sigmoid and tanh are bound to
+SIGMOID, TANH = (0.0, 255 / 256), (-1.0, 127 / 128)
 
 
 class Ranges(keras.layers.Layer):
-    """The least and largest value of every named tensor; while `tracked` is 1, training moves them."""
+    """The least and largest value of every named tensor; while `tracked` is 1, training
+    moves them.
+    """
 
     def __init__(self, names: tuple[str, ...]):
         super().__init__(name="ranges")
-        self.of = {n: self.add_weight(shape=(2,), initializer="zeros", trainable=False, name=n) for n in names}
-        self.tracked = self.add_weight(shape=(), initializer="ones", trainable=False, name="tracked")
+        self.of = {
+            n: self.add_weight(shape=(2,), initializer="zeros", trainable=False, name=n)
+            for n in names
+        }
+        self.tracked = self.add_weight(
+            shape=(), initializer="ones", trainable=False, name="tracked"
+        )
 
     def follow(self, name: str, x) -> None:
         """Move a range towards a batch's; the first batch sets it."""
@@ -62,15 +81,18 @@ class Ranges(keras.layers.Layer):
         found = {name: tuple(float(v) for v in np.asarray(held)) for name, held in self.of.items()}
         if empty := [name for name, (low, high) in found.items() if not high > low]:
             raise ClimbEdgeError(
-                f"ranges of {', '.join(empty)}: expected what training data reach, found none; train at least one step with --qat"
+                f"ranges of {', '.join(empty)}: expected what training data reach, found none;"
+                " train at least one step with --qat"
             )
         return found
 
 
 class Live:
-    """The parts of a deploy form as functions of a training form's variables, rounded; `follow`: ranges move.
+    """The parts of a deploy form as functions of a training form's variables, rounded; `follow`:
+    ranges move.
 
-    `spared`: a tensor by the name of its range, or one of RANGELESS, that stays in float, to see what its rounding costs.
+    `spared`: a tensor by the name of its range, or one of RANGELESS, that stays in float, to see
+    what its rounding costs.
     """
 
     def __init__(self, ranges: Ranges, follow: bool = False, spared: str | None = None):
@@ -150,14 +172,18 @@ class RoundedConstant(Constant):
 
 
 class Frozen:
-    """The parts of a deploy form as layers that round, with ranges that stay: what the converter makes int8 of."""
+    """The parts of a deploy form as layers that round, with ranges that stay: what the converter
+    makes int8 of.
+    """
 
     def __init__(self, ranges: dict[str, tuple[float, float]]):
         self._ranges = ranges
 
     value = staticmethod(np.asarray)
 
-    def convolution(self, kernel: np.ndarray, bias: np.ndarray | None = None, activation: str | None = None):
+    def convolution(
+        self, kernel: np.ndarray, bias: np.ndarray | None = None, activation: str | None = None
+    ):
         return convolution(kernel, bias, activation, RoundedConv2D)
 
     def constant(self, value: np.ndarray, multiply: bool = False, of: np.ndarray | None = None):

@@ -1,7 +1,8 @@
-"""Readers that bring the layouts of other data sets into the project's clip sets (or motion): `read(layout, folder)`.
+"""Readers that bring the layouts of other data sets into the project's clip sets (or motion):
+`read(layout, folder)`.
 
-One file per layout; a new one is a module with `read(folder, *, strict=False, ...)` that gives an `Imported`, and a
-line in LAYOUTS. Options are the reader's keyword arguments.
+One file per layout; a new one is a module with `read(folder, *, strict=False, ...)` that gives an
+`Imported`, and a line in LAYOUTS. Options are the reader's keyword arguments.
 """
 
 from __future__ import annotations
@@ -19,11 +20,21 @@ __all__ = ["Imported", "LAYOUTS", "Motion", "defaults", "parse", "read"]
 LAYOUTS = {
     "penn": "Penn Action: labels/NNNN.mat, 13 joints",
     "jhmdb": "J-HMDB: joint_positions/<action>/<clip>/joint_positions.mat, 15 joints, and splits/",
-    "brace": "BRACE: interpolated segments (.json), manual frames (.npz) and the official split (.csv), 17 keypoints",
-    "climbalong": "ClimbAlong: a folder of heatmap files and one of targets, same names (.npz), 25 keypoints",
+    "brace": (
+        "BRACE: interpolated segments (.json), manual frames (.npz) and the official split (.csv),"
+        " 17 keypoints"
+    ),
+    "climbalong": (
+        "ClimbAlong: a folder of heatmap files and one of targets, same names (.npz), 25 keypoints"
+    ),
     "heatmaps": "your own estimator's heatmaps with keypoints beside them (.npz), 25 keypoints",
-    "coco": "COCO keypoints of video frames, as CVAT, Label Studio or COCO Annotator export them (.json)",
-    "asfamc": "CMU motion capture: skeletons (.asf) and takes (.amc); gives motion for virtual cameras",
+    "coco": (
+        "COCO keypoints of video frames, as CVAT, Label Studio or COCO Annotator export them"
+        " (.json)"
+    ),
+    "asfamc": (
+        "CMU motion capture: skeletons (.asf) and takes (.amc); gives motion for virtual cameras"
+    ),
 }
 
 
@@ -33,7 +44,9 @@ def read(layout: str, folder: str | Path, **options) -> Imported:
     Raises ClimbEdgeError for an unknown layout or option, and for whatever the reader cannot use.
     """
     if unknown := sorted(set(options) - set(defaults(layout))):
-        raise ClimbEdgeError(f"{layout}: no option {', '.join(unknown)}; expected {', '.join(defaults(layout))}")
+        raise ClimbEdgeError(
+            f"{layout}: no option {', '.join(unknown)}; expected {', '.join(defaults(layout))}"
+        )
     return _reader(layout)(folder, **options)
 
 
@@ -46,7 +59,8 @@ def defaults(layout: str) -> dict[str, object]:
 def parse(layout: str, settings: Sequence[str]) -> dict[str, object]:
     """Options from command line text, as in ["split=2", "strict=yes", "frame_size=1080x1920"].
 
-    Each takes the type of its default. Raises ClimbEdgeError for an unknown name or a value of another type.
+    Each takes the type of its default. Raises ClimbEdgeError for an unknown name or a value of
+    another type.
     """
     known, found = defaults(layout), {}
     for setting in settings:
@@ -60,13 +74,17 @@ def parse(layout: str, settings: Sequence[str]) -> dict[str, object]:
 def _value(label: str, text: str, default: object) -> object:
     try:
         if isinstance(default, bool):
-            return {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}[text.lower()]
+            return {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}[
+                text.lower()
+            ]
         if isinstance(default, tuple):
             width, height = text.lower().split("x")
             return int(width), int(height)
         return type(default)(text)
     except (KeyError, ValueError) as error:
-        form = {bool: "yes or no", tuple: "WIDTHxHEIGHT", int: "a whole number", float: "a number"}[type(default)]
+        form = {bool: "yes or no", tuple: "WIDTHxHEIGHT", int: "a whole number", float: "a number"}[
+            type(default)
+        ]
         raise ClimbEdgeError(f"{label}: expected {form}") from error
 
 

@@ -1,7 +1,9 @@
-"""ASF / AMC motion capture (CMU): a skeleton, and per frame the angles of its joints, to joint positions in 3D.
+"""ASF / AMC motion capture (CMU): a skeleton, and per frame the angles of its joints, to joint
+positions in 3D.
 
-The readers on PyPI are unmaintained, so the format is read here; it is small. Each bone turns, in its own axes, by
-the frame's angles, after its parent: rotation = parent * C * R * C^-1, end = parent's end + length * rotation(direction).
+The readers on PyPI are unmaintained, so the format is read here; it is small. Each bone turns, in
+its own axes, by the frame's angles, after its parent: rotation = parent * C * R * C^-1, end =
+parent's end + length * rotation(direction).
 """
 
 from __future__ import annotations
@@ -21,13 +23,18 @@ INCH = 0.0254  # raw length / unit length = inches
 _ASF, _AMC = "a skeleton (.asf)", "motion of a skeleton (.amc)"
 _ARM = {"humerus": "elbow", "radius": "wrist", "fingers": "index", "thumb": "thumb"}
 _LEG = {"hipjoint": "hip", "femur": "knee", "tibia": "ankle", "toes": "foot_index"}
-# Keypoint <- joint, the bone's end. The shoulder is where the clavicle ends, the hip where the hip bone does.
+# Keypoint <- joint, the bone's end. The shoulder is where the clavicle ends, the hip where the hip
+# bone does.
 MEASURED = {
     f"{side}_{keypoint}": side[0] + bone
     for side in ("left", "right")
     for bone, keypoint in ({"clavicle": "shoulder"} | _ARM | _LEG).items()
 }
-_STANDS_IN = ("head", "upperneck", *(s + b for s in "lr" for b in ("clavicle", "hand", "thumb", "femur", "tibia", "foot")))  # fmt: skip
+_STANDS_IN = (
+    "head",
+    "upperneck",
+    *(s + b for s in "lr" for b in ("clavicle", "hand", "thumb", "femur", "tibia", "foot")),
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,8 @@ class Bone:
     parent: int  # index of a bone before it; -1 for the root
     offset: np.ndarray  # (3,) metres from the parent's end to its own, in the skeleton's rest pose
     axes: Rotation  # its own axes, in which its angles count
-    channels: tuple[str, ...]  # of a frame's values, in order: rx, ry, rz and for the root tx, ty, tz
+    # of a frame's values, in order: rx, ry, rz and for the root tx, ty, tz
+    channels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -55,16 +63,21 @@ class Skeleton:
         return tuple(b.name for b in self.bones)
 
 
-def read(folder: str | Path, *, rate: float = 120.0, fps: float = 30.0, strict: bool = False) -> Imported:
-    """Every <subject>_<take>.amc anywhere below `folder`, with <subject>.asf (or the only .asf) beside it, as takes.
+def read(
+    folder: str | Path, *, rate: float = 120.0, fps: float = 30.0, strict: bool = False
+) -> Imported:
+    """Every <subject>_<take>.amc anywhere below `folder`, with <subject>.asf (or the only .asf)
+    beside it, as takes.
 
-    `rate` is the files' frame rate, `fps` that of the result, which keeps every (rate / fps)-th frame from the first.
-    The result has `motion`, no clips: virtual cameras make clips of it. Raises ClimbEdgeError when nothing is usable
-    or, if `strict`, a file is not.
+    `rate` is the files' frame rate, `fps` that of the result, which keeps every (rate / fps)-th
+    frame from the first. The result has `motion`, no clips: virtual cameras make clips of it.
+    Raises ClimbEdgeError when nothing is usable or, if `strict`, a file is not.
     """
     step = round(rate / fps) if fps > 0 and np.isfinite([rate, fps]).all() else 0
     if step < 1 or abs(rate / fps - step) > 1e-6:
-        raise ClimbEdgeError(f"rate {rate:g}, fps {fps:g}: expected a rate that is a whole multiple of fps")
+        raise ClimbEdgeError(
+            f"rate {rate:g}, fps {fps:g}: expected a rate that is a whole multiple of fps"
+        )
     log, takes, skeletons = Log(strict), [], {}
     existing_folder(folder, _AMC)
     for path in find(folder, "**/*.[aA][mM][cC]", _AMC):
@@ -74,33 +87,52 @@ def read(folder: str | Path, *, rate: float = 120.0, fps: float = 30.0, strict: 
                 skeletons[asf] = read_asf(asf)
             joints = solve(skeletons[asf], read_amc(path, skeletons[asf], step))
             if any(path.stem == name for name, _, _ in takes):
-                raise ClimbEdgeError(f"{path}: a take named {path.stem} was read already; rename or remove one")
+                raise ClimbEdgeError(
+                    f"{path}: a take named {path.stem} was read already; rename or remove one"
+                )
             if takes and takes[0][1] != skeletons[asf].names:
-                raise ClimbEdgeError(f"{asf}: other joints than the first skeleton's; import it on its own")
-            takes.append((path.stem, skeletons[asf].names, (joints, keypoints(joints, skeletons[asf].names, path))))
+                raise ClimbEdgeError(
+                    f"{asf}: other joints than the first skeleton's; import it on its own"
+                )
+            takes.append(
+                (
+                    path.stem,
+                    skeletons[asf].names,
+                    (joints, keypoints(joints, skeletons[asf].names, path)),
+                )
+            )
     if not takes:
         raise ClimbEdgeError(f"{folder}: no take could be read; the first reason: {log.skipped[0]}")
     lengths = [len(joints) for _, _, (joints, _) in takes]
     motion = Motion(
         kp25_3d=np.concatenate([points for _, _, (_, points) in takes]).astype(np.float32),
         joints3d=np.concatenate([joints for _, _, (joints, _) in takes]).astype(np.float32),
-        joint_names=takes[0][1], measured=np.array([n in MEASURED for n in KEYPOINTS], np.uint8),
-        offsets=np.cumsum([0] + lengths).astype(np.int32), sequence=tuple(name for name, _, _ in takes),
-        description=("",) * len(takes), fps=fps,
-    )  # fmt: skip
+        joint_names=takes[0][1],
+        measured=np.array([n in MEASURED for n in KEYPOINTS], np.uint8),
+        offsets=np.cumsum([0] + lengths).astype(np.int32),
+        sequence=tuple(name for name, _, _ in takes),
+        description=("",) * len(takes),
+        fps=fps,
+    )
     return Imported(None, None, tuple(log.skipped), tuple(log.warnings), motion)
 
 
 def _skeleton_of(amc: Path) -> Path:
     beside = sorted(p for p in amc.parent.iterdir() if p.suffix.lower() == ".asf")
-    named = [p for p in beside if p.stem == amc.stem.rsplit("_", 1)[0]] or (beside if len(beside) == 1 else [])
+    named = [p for p in beside if p.stem == amc.stem.rsplit("_", 1)[0]] or (
+        beside if len(beside) == 1 else []
+    )
     if not named:
-        raise ClimbEdgeError(f"{amc}: expected {amc.stem.rsplit('_', 1)[0]}.asf beside it, found none; copy it there")
+        raise ClimbEdgeError(
+            f"{amc}: expected {amc.stem.rsplit('_', 1)[0]}.asf beside it, found none; copy it there"
+        )
     return named[0]
 
 
 def read_asf(path: Path) -> Skeleton:
-    """The skeleton of an .asf file. Raises ClimbEdgeError for a file that is none, or whose bones do not hang together."""
+    """The skeleton of an .asf file. Raises ClimbEdgeError for a file that is none, or whose bones
+    do not hang together.
+    """
     sections: dict[str, list[list[str]]] = {}
     for line in read_text(path, _ASF).splitlines():
         words = line.split("#", 1)[0].split()
@@ -113,8 +145,21 @@ def read_asf(path: Path) -> Skeleton:
         degrees = units.get("angle", "deg").startswith("deg")
         scale = INCH / float(units.get("length", 1))
         root = {w[0]: w[1:] for w in sections[":root"]}
-        parents = {child: w[0] for w in sections[":hierarchy"] if w[0] not in ("begin", "end") for child in w[1:]}
-        bones = [Bone("root", -1, np.zeros(3), _axes(root.get("orientation", ["0"] * 3), root.get("axis", ["XYZ"])[0], degrees), tuple(c.lower() for c in root["order"]))]  # fmt: skip
+        parents = {
+            child: w[0]
+            for w in sections[":hierarchy"]
+            if w[0] not in ("begin", "end")
+            for child in w[1:]
+        }
+        bones = [
+            Bone(
+                "root",
+                -1,
+                np.zeros(3),
+                _axes(root.get("orientation", ["0"] * 3), root.get("axis", ["XYZ"])[0], degrees),
+                tuple(c.lower() for c in root["order"]),
+            )
+        ]
         waiting = list(_blocks(sections[":bonedata"]))
         if len(waiting) > MAX_BONES:
             raise ValueError(f"{len(waiting)} bones")
@@ -122,18 +167,32 @@ def read_asf(path: Path) -> Skeleton:
             index = {b.name: i for i, b in enumerate(bones)}
             ready = [block for block in waiting if parents.get(block["name"][0]) in index]
             if not ready:
-                raise ValueError(f"bones without a way to the root: {', '.join(b['name'][0] for b in waiting)}")
+                raise ValueError(
+                    f"bones without a way to the root: {', '.join(b['name'][0] for b in waiting)}"
+                )
             for block in ready:
                 *angles, order = block["axis"]
                 offset = np.array(block["direction"], float) * (float(block["length"][0]) * scale)
                 channels = tuple(c.lower() for c in block.get("dof", ()))
-                bones.append(Bone(block["name"][0], index[parents[block["name"][0]]], offset, _axes(angles, order, degrees), channels))  # fmt: skip
+                bones.append(
+                    Bone(
+                        block["name"][0],
+                        index[parents[block["name"][0]]],
+                        offset,
+                        _axes(angles, order, degrees),
+                        channels,
+                    )
+                )
             waiting = [block for block in waiting if block not in ready]
         wrong = [b.name for b in bones if not np.isfinite(b.offset).all() or b.offset.shape != (3,)]
         odd = sorted({c for b in bones for c in b.channels} - {"rx", "ry", "rz", "tx", "ty", "tz"})
         if wrong or odd or not np.isfinite(scale) or len({b.name for b in bones}) != len(bones):
-            raise ValueError(f"bones {wrong} or channels {odd} are not understood, or a bone comes twice")
-        if any(c[0] == "t" for b in bones[1:] for c in b.channels) or not {"tx", "ty", "tz"} <= set(bones[0].channels):
+            raise ValueError(
+                f"bones {wrong} or channels {odd} are not understood, or a bone comes twice"
+            )
+        if any(c[0] == "t" for b in bones[1:] for c in b.channels) or not {"tx", "ty", "tz"} <= set(
+            bones[0].channels
+        ):
             raise ValueError("the root, and nothing else, must have tx, ty and tz")
     return Skeleton(tuple(bones), scale, degrees)
 
@@ -156,9 +215,11 @@ def _blocks(lines: list[list[str]]):
 
 
 def read_amc(path: Path, skeleton: Skeleton, step: int = 1) -> dict[str, np.ndarray]:
-    """Values (T, channels) of each bone that moves, of every `step`-th frame from the first; angles in radians.
+    """Values (T, channels) of each bone that moves, of every `step`-th frame from the first; angles
+    in radians.
 
-    Raises ClimbEdgeError for a file that is none, lacks a bone's values somewhere, or holds values that are not finite.
+    Raises ClimbEdgeError for a file that is none, lacks a bone's values somewhere, or holds values
+    that are not finite.
     """
     widths = {b.name: len(b.channels) for b in skeleton.bones if b.channels}
     values: dict[str, list[list[str]]] = {name: [] for name in widths}
@@ -172,13 +233,18 @@ def read_amc(path: Path, skeleton: Skeleton, step: int = 1) -> dict[str, np.ndar
                 degrees = {":DEGREES": True, ":RADIANS": False}.get(words[0].upper(), degrees)
             elif len(words) == 1 and words[0].isdecimal():
                 if left or int(words[0]) != number + 1:
-                    raise ValueError(f"frame {number + 1} expected, {words[0]} found, {left} bones of the last missing")
+                    raise ValueError(
+                        f"frame {number + 1} expected, {words[0]} found, {left} bones of the last"
+                        " missing"
+                    )
                 number, left = number + 1, len(widths)
                 kept += (number - 1) % step == 0
             elif number:
                 left -= 1
                 if len(words) != widths[words[0]] + 1:
-                    raise ValueError(f"frame {number}, {words[0]}: {widths[words[0]]} numbers expected")
+                    raise ValueError(
+                        f"frame {number}, {words[0]}: {widths[words[0]]} numbers expected"
+                    )
                 if (number - 1) % step == 0:
                     values[words[0]].append(words[1:])
         if left:
@@ -190,20 +256,29 @@ def read_amc(path: Path, skeleton: Skeleton, step: int = 1) -> dict[str, np.ndar
             if bone.channels:
                 rows = np.array(values[bone.name], np.float64)
                 if rows.shape != (kept, widths[bone.name]) or not np.isfinite(rows).all():
-                    raise ValueError(f"{bone.name}: {kept} x {widths[bone.name]} finite numbers expected, {rows.shape}")
+                    raise ValueError(
+                        f"{bone.name}: {kept} x {widths[bone.name]} finite numbers expected,"
+                        f" {rows.shape}"
+                    )
                 turns = [c[0] == "r" for c in bone.channels]
                 found[bone.name] = np.where(turns, np.deg2rad(rows), rows) if degrees else rows
     return found
 
 
 def solve(skeleton: Skeleton, values: dict[str, np.ndarray]) -> np.ndarray:
-    """Joint positions (T, J, 3) in metres from each bone's values (T, channels): forward kinematics."""
+    """Joint positions (T, J, 3) in metres from each bone's values (T, channels): forward
+    kinematics.
+    """
     frames = len(values["root"])
     positions, turned = np.zeros((frames, len(skeleton.bones), 3)), []
     for i, bone in enumerate(skeleton.bones):
         turns = [c for c, channel in enumerate(bone.channels) if channel[0] == "r"]
         order = "".join(bone.channels[c][1] for c in turns)
-        own = bone.axes * Rotation.from_euler(order, values[bone.name][:, turns]) * bone.axes.inv() if turns else None
+        own = (
+            bone.axes * Rotation.from_euler(order, values[bone.name][:, turns]) * bone.axes.inv()
+            if turns
+            else None
+        )
         if bone.parent < 0:
             turned.append(own if own is not None else Rotation.identity(frames))
             places = [bone.channels.index(c) for c in ("tx", "ty", "tz")]
@@ -215,26 +290,40 @@ def solve(skeleton: Skeleton, values: dict[str, np.ndarray]) -> np.ndarray:
     return positions
 
 
-def keypoints(joints: np.ndarray, names: tuple[str, ...], path: Path | str = "joints") -> np.ndarray:
-    """The 25 keypoints (T, 25, 3) of joints (T, J, 3) of a skeleton with CMU's joint names, y up, metres.
+def keypoints(
+    joints: np.ndarray, names: tuple[str, ...], path: Path | str = "joints"
+) -> np.ndarray:
+    """The 25 keypoints (T, 25, 3) of joints (T, J, 3) of a skeleton with CMU's joint names, y up,
+    metres.
 
-    Ears, nose, pinkies and heels are no joints there: ears 7.5 cm to the sides of the head's middle, nose 10 cm before
-    it, pinky beyond the hand away from the thumb, heel 5 cm behind and 6 cm below the ankle along foot and shin.
-    Raises ClimbEdgeError naming the joints that are missing.
+    Ears, nose, pinkies and heels are no joints there: ears 7.5 cm to the sides of the head's
+    middle, nose 10 cm before it, pinky beyond the hand away from the thumb, heel 5 cm behind and 6
+    cm below the ankle along foot and shin. Raises ClimbEdgeError naming the joints that are
+    missing.
     """
     if missing := sorted({*MEASURED.values(), *_STANDS_IN} - set(names)):
-        raise ClimbEdgeError(f"{path}: expected CMU's joints, found none named {', '.join(missing)}; rename the skeleton's")  # fmt: skip
+        raise ClimbEdgeError(
+            f"{path}: expected CMU's joints, found none named {', '.join(missing)}; rename the"
+            " skeleton's"
+        )
     at = {name: joints[:, i] for i, name in enumerate(names)}
     result = np.empty((len(joints), K, 3))
     for keypoint, joint in MEASURED.items():
         result[:, INDEX[keypoint]] = at[joint]
     head, left = (at["head"] + at["upperneck"]) / 2, _unit(at["lclavicle"] - at["rclavicle"])
-    result[:, INDEX["left_ear"]], result[:, INDEX["right_ear"]] = head + 0.075 * left, head - 0.075 * left
+    result[:, INDEX["left_ear"]], result[:, INDEX["right_ear"]] = (
+        head + 0.075 * left,
+        head - 0.075 * left,
+    )
     result[:, INDEX["nose"]] = head + 0.1 * _unit(np.cross(left, at["head"] - at["upperneck"]))
     for side in ("left", "right"):
-        hand, thumb, knee, ankle, foot = (at[side[0] + n] for n in ("hand", "thumb", "femur", "tibia", "foot"))
+        hand, thumb, knee, ankle, foot = (
+            at[side[0] + n] for n in ("hand", "thumb", "femur", "tibia", "foot")
+        )
         result[:, INDEX[f"{side}_pinky"]] = hand + (hand - thumb) / 2
-        result[:, INDEX[f"{side}_heel"]] = ankle + 0.05 * _unit(ankle - foot) + 0.06 * _unit(ankle - knee)
+        result[:, INDEX[f"{side}_heel"]] = (
+            ankle + 0.05 * _unit(ankle - foot) + 0.06 * _unit(ankle - knee)
+        )
     return result
 
 

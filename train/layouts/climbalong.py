@@ -1,4 +1,6 @@
-"""ClimbAlong: per video one file of heatmaps and boxes and one of targets, same stem, in two folders."""
+"""ClimbAlong: per video one file of heatmaps and boxes and one of targets, same stem, in two
+folders.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,13 @@ def read(
     fps: float = 30.0,
     strict: bool = False,
 ) -> Imported:
-    """<inputs>/<video>.npz (bboxes, heatmaps) and <targets>/<video>.npz (keypoints) as clips named <video>.
+    """<inputs>/<video>.npz (bboxes, heatmaps) and <targets>/<video>.npz (keypoints) as clips named
+    <video>.
 
-    `inputs` and `targets` are folders, inside `folder` unless they are absolute. A clip ends before the first box of zero
-    width or height, and with the shorter of the two files. The result names each clip's heatmap file.
-    Raises ClimbEdgeError when nothing is usable or, if `strict`, a file is not.
+    `inputs` and `targets` are folders, inside `folder` unless they are absolute. A clip ends before
+    the first box of zero width or height, and with the shorter of the two files. The result names
+    each clip's heatmap file. Raises ClimbEdgeError when nothing is usable or, if `strict`, a file
+    is not.
     """
     folder, log = existing_folder(folder, "ClimbAlong's inputs and targets"), Log(strict)
     observed = {p.stem: p for p in find(folder / inputs, "*.npz", "ClimbAlong inputs (.npz)")}
@@ -37,8 +41,13 @@ def read(
             if stem not in observed or stem not in wanted:
                 side, other = ("targets", "inputs") if stem in observed else ("inputs", "targets")
                 path = observed.get(stem) or wanted[stem]
-                raise ClimbEdgeError(f"{path}: expected a file of the same name among the {side}, found it among the {other} only; add it")  # fmt: skip
-            takes.append((observed[stem], _take(observed[stem], wanted[stem], frame_size, fps, log)))
+                raise ClimbEdgeError(
+                    f"{path}: expected a file of the same name among the {side}, found it among the"
+                    f" {other} only; add it"
+                )
+            takes.append(
+                (observed[stem], _take(observed[stem], wanted[stem], frame_size, fps, log))
+            )
     return join(takes, "ClimbAlong keypoints", log, folder)
 
 
@@ -50,7 +59,9 @@ def _take(observed: Path, wanted: Path, frame_size: tuple[int, int], fps: float,
     empty = flat(boxes)
     end = int(np.argmax(empty)) if empty.any() else len(boxes)
     if end < frames:
-        log.warnings.append(f"{observed}: frame {end} has no box (zero width or height); the clip ends before it")
+        log.warnings.append(
+            f"{observed}: frame {end} has no box (zero width or height); the clip ends before it"
+        )
     if not min(frames, end):
         raise ClimbEdgeError(f"{observed}: no frame with a box and a target; leave the video out")
     keypoints, visible = annotated(target[: min(frames, end), 0])

@@ -1,4 +1,6 @@
-"""What the readers of all layouts share: their result, one bad file among many, checks, clips joined to a set."""
+"""What the readers of all layouts share: their result, one bad file among many, checks, clips
+joined to a set.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ class Take:
 
 @dataclass(frozen=True)
 class Motion:
-    """Motion capture takes, S of them, N frames in all; take i is rows offsets[i]:offsets[i + 1]."""
+    """Motion capture takes, S of them, N frames in all; take i is rows offsets[i]:offsets[i
+    + 1].
+    """
 
     kp25_3d: np.ndarray  # (N, 25, 3) float32, metres, y up
     joints3d: np.ndarray  # (N, J, 3) float32, metres: the joints that kp25_3d follows from
@@ -57,10 +61,17 @@ class Motion:
         """Write the form that train.synthesis.motion.load_motion reads, whole or not at all."""
         with whole_file(path) as temporary, open(temporary, "wb") as stream:
             np.savez_compressed(
-                stream, joints3d=self.joints3d, joint_names=np.array(self.joint_names), kp25_3d=self.kp25_3d,
-                kp25_names=np.array(KEYPOINTS), kp25_is_measured=self.measured, offsets=self.offsets,
-                sequence=np.array(self.sequence), description=np.array(self.description), fps=np.float32(self.fps),
-            )  # fmt: skip
+                stream,
+                joints3d=self.joints3d,
+                joint_names=np.array(self.joint_names),
+                kp25_3d=self.kp25_3d,
+                kp25_names=np.array(KEYPOINTS),
+                kp25_is_measured=self.measured,
+                offsets=self.offsets,
+                sequence=np.array(self.sequence),
+                description=np.array(self.description),
+                fps=np.float32(self.fps),
+            )
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,8 @@ class Imported:
     """What a reader found: clips, or motion for virtual cameras; never both."""
 
     clips: ClipSet | None
-    heatmaps: tuple[Path, ...] | None  # one file per clip, in order, where the inputs are heatmaps already
+    # one file per clip, in order, where the inputs are heatmaps already
+    heatmaps: tuple[Path, ...] | None
     skipped: tuple[str, ...]  # a line for every file or part that was left out, and why
     warnings: tuple[str, ...]  # a line for everything that was kept and is odd
     motion: Motion | None = None
@@ -82,12 +94,17 @@ class Imported:
 
     def __str__(self) -> str:
         if self.motion is not None:
-            return f"{len(self.motion.sequence)} takes, {len(self.motion.kp25_3d)} frames at {self.motion.fps:g} fps"
+            return (
+                f"{len(self.motion.sequence)} takes, {len(self.motion.kp25_3d)} frames at"
+                f" {self.motion.fps:g} fps"
+            )
         return f"{len(self.clips)} clips, {len(self.clips.keypoints)} frames"
 
 
 class Log:
-    """Lines about what was left out and what is odd. Strict: the first thing to leave out is an error instead."""
+    """Lines about what was left out and what is odd. Strict: the first thing to leave out is an
+    error instead.
+    """
 
     def __init__(self, strict: bool):
         self.strict = strict
@@ -107,22 +124,29 @@ class Log:
 
 @contextmanager
 def reading(path: Path, what: str, *more: type[Exception]) -> Iterator[None]:
-    """Whatever a parser raises on damaged, hostile or foreign content becomes a ClimbEdgeError naming the file."""
+    """Whatever a parser raises on damaged, hostile or foreign content becomes a ClimbEdgeError
+    naming the file.
+    """
     try:
         yield
     except (*_MALFORMED, *more) as error:
         reason = f"{type(error).__name__}: {error}"[:200]
         raise ClimbEdgeError(
-            f"{path}: expected {what}, found a file that is damaged or of another form ({reason}); copy or export it again"
+            f"{path}: expected {what}, found a file that is damaged or of another form ({reason});"
+            " copy or export it again"
         ) from error
 
 
 def find(folder: str | Path, pattern: str, what: str) -> list[Path]:
-    """Files below `folder` that match `pattern`, in order. Raises ClimbEdgeError when there is no folder or no file."""
+    """Files below `folder` that match `pattern`, in order. Raises ClimbEdgeError when there is no
+    folder or no file.
+    """
     folder = existing_folder(folder, what)
     found = sorted(p for p in folder.glob(pattern) if p.is_file())
     if not found:
-        raise ClimbEdgeError(f"{folder}: expected {what} ({pattern}), found none; name the data set's top folder")
+        raise ClimbEdgeError(
+            f"{folder}: expected {what} ({pattern}), found none; name the data set's top folder"
+        )
     return found
 
 
@@ -142,37 +166,50 @@ def existing_folder(folder: str | Path, what: str) -> Path:
     except OSError as error:
         found = error.strerror
     if found != "a folder":
-        raise ClimbEdgeError(f"{folder}: expected a folder with {what}, found {found}; check the path")
+        raise ClimbEdgeError(
+            f"{folder}: expected a folder with {what}, found {found}; check the path"
+        )
     return folder
 
 
 def read_text(path: Path, what: str) -> str:
-    """A text file of bounded size. Bytes that are no UTF-8 are replaced: they occur in comments and names only."""
+    """A text file of bounded size. Bytes that are no UTF-8 are replaced: they occur in comments and
+    names only.
+    """
     path = existing_file(path, what)
     with reading(path, what):
         if path.stat().st_size > MAX_TEXT:
-            raise ClimbEdgeError(f"{path}: larger than {MAX_TEXT >> 20} MiB; split it into several files")
+            raise ClimbEdgeError(
+                f"{path}: larger than {MAX_TEXT >> 20} MiB; split it into several files"
+            )
         return path.read_bytes().decode("utf-8-sig", errors="replace")
 
 
 def read_json(path: Path, what: str) -> dict:
-    """A JSON object. Raises ClimbEdgeError for another kind of file, deep nesting or numbers without end."""
+    """A JSON object. Raises ClimbEdgeError for another kind of file, deep nesting or numbers
+    without end.
+    """
     text = read_text(path, what)
     with reading(path, what):
         content = json.loads(text)
     if not isinstance(content, dict):
-        raise ClimbEdgeError(f"{path}: expected {what}, found a JSON {type(content).__name__}; export it again")
+        raise ClimbEdgeError(
+            f"{path}: expected {what}, found a JSON {type(content).__name__}; export it again"
+        )
     return content
 
 
 def read_csv(path: Path, columns: Sequence[str], what: str) -> list[dict[str, str]]:
-    """Rows of a CSV file with a header that names at least `columns`; every row has a value for each of them."""
+    """Rows of a CSV file with a header that names at least `columns`; every row has a value for
+    each of them.
+    """
     text = read_text(path, what)
     with reading(path, what):
         rows = list(csv.DictReader(text.splitlines()))
     if not rows or any(row.get(c) is None for row in rows for c in columns):
         raise ClimbEdgeError(
-            f"{path}: expected {what} with columns {', '.join(columns)} filled in every row; copy it again"
+            f"{path}: expected {what} with columns {', '.join(columns)} filled in every row; copy"
+            " it again"
         )
     return rows
 
@@ -195,28 +232,37 @@ def as_numbers(path: Path, name: str, value: object, shape: tuple[int | str, ...
     )
     if not fits:
         wanted = ", ".join(map(str, shape))
-        raise ClimbEdgeError(f"{path}: {name} expected of shape ({wanted}), found {array.shape}; export it again")
+        raise ClimbEdgeError(
+            f"{path}: {name} expected of shape ({wanted}), found {array.shape}; export it again"
+        )
     return sane(path, name, array)
 
 
 def sane(path: Path, name: str, array: np.ndarray) -> np.ndarray:
     """Return `array`; raise ClimbEdgeError where a finite number in it is beyond all measure."""
-    if (largest := np.abs(array, where=np.isfinite(array), out=np.zeros(array.shape)).max(initial=0)) > LARGEST:
-        raise ClimbEdgeError(f"{path}: {name} holds {largest:.3g}, expected pixels and counts; correct it")
+    if (
+        largest := np.abs(array, where=np.isfinite(array), out=np.zeros(array.shape)).max(initial=0)
+    ) > LARGEST:
+        raise ClimbEdgeError(
+            f"{path}: {name} holds {largest:.3g}, expected pixels and counts; correct it"
+        )
     return array
 
 
 def inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Whether points (..., 2) lie in a frame of `size` (width, height); a missing point does not."""
+    """Whether points (..., 2) lie in a frame of `size` (width, height); a missing point
+    does not.
+    """
     with np.errstate(invalid="ignore"):
         return ((points >= 0) & (points < np.array(size))).all(-1)
 
 
 def annotated(points: np.ndarray) -> np.ndarray:
-    """Split points (..., 25, 2 or 3) as x, y[, visibility] into keypoints (..., 25, 2), NaN if missing, and visible.
+    """Split points (..., 25, 2 or 3) as x, y[, visibility] into keypoints (..., 25, 2), NaN if
+    missing, and visible.
 
-    Visibility 0 at (0, 0) is the common way to write that there is no annotation; without a third column a finite
-    point is visible.
+    Visibility 0 at (0, 0) is the common way to write that there is no annotation; without a third
+    column a finite point is visible.
     """
     xy = np.array(points[..., :2], np.float64)
     seen = np.isfinite(xy).all(-1)
@@ -232,27 +278,37 @@ def check(take: Take, where: Path) -> None:
     label = f"{where}: clip {take.name}"
     frames = len(take.keypoints)
     if not 0 < frames <= MAX_FRAMES:
-        raise ClimbEdgeError(f"{label}: expected 1 to {MAX_FRAMES} frames, found {frames}; cut or correct it")
+        raise ClimbEdgeError(
+            f"{label}: expected 1 to {MAX_FRAMES} frames, found {frames}; cut or correct it"
+        )
     if not all(0 < side <= MAX_SIDE for side in take.size):
         raise ClimbEdgeError(
-            f"{label}: frame of {take.size[0]} x {take.size[1]}, expected sides of 1 to {MAX_SIDE}; correct it"
+            f"{label}: frame of {take.size[0]} x {take.size[1]}, expected sides of 1 to {MAX_SIDE};"
+            " correct it"
         )
     if take.fps == take.fps and not 0 < take.fps <= 1000:
-        raise ClimbEdgeError(f"{label}: {take.fps} frames per second, expected a number between 0 and 1000; correct it")
+        raise ClimbEdgeError(
+            f"{label}: {take.fps} frames per second, expected a number between 0 and 1000;"
+            " correct it"
+        )
     known = np.isfinite(take.keypoints).all(-1)
     if np.isinf(take.keypoints).any():
-        raise ClimbEdgeError(f"{label}: infinite coordinates; a keypoint without annotation is NaN; correct them")
+        raise ClimbEdgeError(
+            f"{label}: infinite coordinates; a keypoint without annotation is NaN; correct them"
+        )
     if not known.any():
         raise ClimbEdgeError(f"{label}: no keypoint is annotated in any frame; leave the clip out")
     points, side = take.keypoints[known], max(take.size)
     far = np.abs(points).max()
     if far > FAR * side:
         raise ClimbEdgeError(
-            f"{label}: a keypoint at {far:.6g} in a frame of {take.size[0]} x {take.size[1]}, expected image pixels; correct it"
+            f"{label}: a keypoint at {far:.6g} in a frame of {take.size[0]} x {take.size[1]},"
+            " expected image pixels; correct it"
         )
     if far <= 1.5 and side > 32:
         raise ClimbEdgeError(
-            f"{label}: coordinates of at most {far:.3g} look like fractions of the frame, expected image pixels; multiply them by its size"
+            f"{label}: coordinates of at most {far:.3g} look like fractions of the frame, expected"
+            " image pixels; multiply them by its size"
         )
 
 
@@ -266,22 +322,32 @@ def join(takes: list[tuple[Path, Take]], source: str, log: Log, folder: str | Pa
         with log.part():
             check(take, where)
             if take.name in kept:
-                raise ClimbEdgeError(f"{where}: a clip named {take.name} was read already; rename or remove one")
+                raise ClimbEdgeError(
+                    f"{where}: a clip named {take.name} was read already; rename or remove one"
+                )
             kept[take.name] = take
     if not kept:
-        first = f"; the first of {len(log.skipped)} reasons: {log.skipped[0]}" if log.skipped else ""
+        first = (
+            f"; the first of {len(log.skipped)} reasons: {log.skipped[0]}" if log.skipped else ""
+        )
         raise ClimbEdgeError(f"{folder}: no clip could be read{first}")
     clips, count = list(kept.values()), len(kept)
     heatmaps = tuple(t.heatmaps for t in clips if t.heatmaps is not None)
     return Imported(
         ClipSet(
-            keypoints=np.concatenate([t.keypoints for t in clips]).astype(np.float32).reshape(-1, K, 2),
+            keypoints=np.concatenate([t.keypoints for t in clips])
+            .astype(np.float32)
+            .reshape(-1, K, 2),
             visible=np.concatenate([t.visible for t in clips]).astype(np.uint8),
             offsets=np.cumsum([0] + [len(t.keypoints) for t in clips]).astype(np.int64),
             frame_size=np.array([t.size for t in clips], np.int32).reshape(count, 2),
             fps=np.array([t.fps for t in clips], np.float32),
-            clip=np.array([t.name for t in clips]), group=np.array([t.group for t in clips]),
-            split=np.array([t.split for t in clips]), source=source,
+            clip=np.array([t.name for t in clips]),
+            group=np.array([t.group for t in clips]),
+            split=np.array([t.split for t in clips]),
+            source=source,
         ),
-        heatmaps if len(heatmaps) == count else None, tuple(log.skipped), tuple(log.warnings),
-    )  # fmt: skip
+        heatmaps if len(heatmaps) == count else None,
+        tuple(log.skipped),
+        tuple(log.warnings),
+    )

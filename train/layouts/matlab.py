@@ -1,8 +1,8 @@
 """MATLAB 5 files that nobody has to trust, through SciPy in a process of its own.
 
-SciPy's reader takes numbers from the file as places in memory: one wrong byte can end the whole process, with no
-error to catch (github.com/scipy/scipy/pull/25829). So another process reads, with a bound on its memory, and when it
-dies, the file it was reading is the damaged one.
+SciPy's reader takes numbers from the file as places in memory: one wrong byte can end the whole
+process, with no error to catch (github.com/scipy/scipy/pull/25829). So another process reads, with
+a bound on its memory, and when it dies, the file it was reading is the damaged one.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ from train.layouts.imported import reading, sane
 
 MAX_FILE = 64 << 20  # bytes; a clip's labels take about a hundred thousand
 MAX_VALUES = 20_000_000  # of one array, as its header claims
-MAX_MEMORY = 8 << 30  # bytes of addresses of the reading process: compressed arrays unpack before their size is known
+# bytes of addresses of the reading process: compressed arrays unpack before their size is known
+MAX_MEMORY = 8 << 30
 _REPLY = struct.Struct("<?Q")  # whether it worked, length of what follows: an .npz, or the reason
 
 
 class MatFiles:
-    """Reads .mat files; a context manager, because it keeps the reading process from file to file."""
+    """Reads .mat files; a context manager, because it keeps the reading process from file
+    to file.
+    """
 
     def __init__(self):
         self._process: subprocess.Popen | None = None
@@ -45,18 +48,29 @@ class MatFiles:
             self._process = None
 
     def read(self, path: Path, names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:
-        """The arrays `names` of a .mat file. Raises ClimbEdgeError for a damaged file, a missing array, an absurd size."""
+        """The arrays `names` of a .mat file. Raises ClimbEdgeError for a damaged file, a missing
+        array, an absurd size.
+        """
         path = existing_file(path, what)
         if path.stat().st_size > MAX_FILE:
             raise ClimbEdgeError(
-                f"{path}: expected {what}, found more than {MAX_FILE >> 20} MiB; is it the right file?"
+                f"{path}: expected {what}, found more than {MAX_FILE >> 20} MiB; is it the right"
+                " file?"
             )
         if self._process is None:
             root = str(Path(__file__).parents[2])
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)},
-            )  # fmt: skip
+                [sys.executable, "-m", __name__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=os.environ
+                | {
+                    "PYTHONPATH": (
+                        os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+                    )
+                },
+            )
         try:
             self._process.stdin.write(json.dumps([str(path), names, what]).encode() + b"\n")
             self._process.stdin.flush()
@@ -65,7 +79,8 @@ class MatFiles:
         except (OSError, struct.error) as error:
             self.__exit__()
             raise ClimbEdgeError(
-                f"{path}: expected {what}, found a file so damaged that it ended SciPy's reader; copy it again"
+                f"{path}: expected {what}, found a file so damaged that it ended SciPy's reader;"
+                " copy it again"
             ) from error
         if not worked:
             raise ClimbEdgeError(content.decode())
@@ -74,7 +89,9 @@ class MatFiles:
 
 
 def numeric(path: Path, name: str, array: np.ndarray, shape: tuple[int | str, ...]) -> np.ndarray:
-    """`array` as float64 of `shape`, a letter standing for any length. Raises ClimbEdgeError for anything else."""
+    """`array` as float64 of `shape`, a letter standing for any length. Raises ClimbEdgeError for
+    anything else.
+    """
     fits = (
         array.dtype.kind in "fiub"
         and array.ndim == len(shape)
@@ -83,7 +100,8 @@ def numeric(path: Path, name: str, array: np.ndarray, shape: tuple[int | str, ..
     if not fits:
         wanted = ", ".join(map(str, shape))
         raise ClimbEdgeError(
-            f"{path}: {name} expected as numbers of shape ({wanted}), found {array.dtype} {array.shape}; copy it again"
+            f"{path}: {name} expected as numbers of shape ({wanted}), found {array.dtype}"
+            f" {array.shape}; copy it again"
         )
     return sane(path, name, array.astype(np.float64))
 
@@ -95,16 +113,21 @@ def _read(path: str, names: list[str], what: str) -> dict[str, np.ndarray]:
     with reading(Path(path), what, MatReadError):
         shapes = {name: shape for name, shape, _ in whosmat(path)}
         if missing := [n for n in names if n not in shapes]:
-            raise ClimbEdgeError(f"{path}: expected {what} with {', '.join(names)}; {', '.join(missing)} missing")
+            raise ClimbEdgeError(
+                f"{path}: expected {what} with {', '.join(names)}; {', '.join(missing)} missing"
+            )
         for name in names:
             if math.prod(shapes[name]) > MAX_VALUES:
-                raise ClimbEdgeError(f"{path}: {name} claims shape {shapes[name]}, which no clip has; copy it again")
+                raise ClimbEdgeError(
+                    f"{path}: {name} claims shape {shapes[name]}, which no clip has; copy it again"
+                )
         found = loadmat(path, variable_names=names)
         arrays = {name: np.asarray(found[name]) for name in names}
     for name, array in arrays.items():
         if array.dtype.kind not in "fiubU":
             raise ClimbEdgeError(
-                f"{path}: {name} expected as plain numbers or text, found {array.dtype}; copy it again"
+                f"{path}: {name} expected as plain numbers or text, found {array.dtype}; copy it"
+                " again"
             )
     return arrays
 

@@ -1,6 +1,7 @@
 """Penn Action: one MATLAB file of 13 labelled joints per video.
 
-Coordinates are taken as published; whether they count from 0 or 1 is not documented, and some are 0.
+Coordinates are taken as published; whether they count from 0 or 1 is not documented, and some are
+0.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ _WHAT = "Penn Action labels (.mat)"
 
 
 def read(folder: str | Path, *, strict: bool = False) -> Imported:
-    """labels/NNNN.mat below `folder` (or in it) as clips named NNNN, grouped by action, with the official split.
+    """labels/NNNN.mat below `folder` (or in it) as clips named NNNN, grouped by action, with the
+    official split.
 
     Raises ClimbEdgeError when there is no label file, none is usable, or, if `strict`, one is not.
     """
@@ -41,14 +43,24 @@ def _take(path: Path, files: MatFiles) -> Take:
     rows, columns = numeric(path, "dimensions", found["dimensions"].reshape(-1)[:2], (2,))
     side = float(numeric(path, "train", found["train"].reshape(-1), (1,))[0])
     action = found["action"].reshape(-1)
-    if action.dtype.kind != "U" or len(action) != 1 or not np.isfinite([rows, columns]).all() or side not in (1, -1):
+    if (
+        action.dtype.kind != "U"
+        or len(action) != 1
+        or not np.isfinite([rows, columns]).all()
+        or side not in (1, -1)
+    ):
         raise ClimbEdgeError(
-            f"{path}: expected action as text, dimensions as numbers and train as 1 or -1; copy the file again"
+            f"{path}: expected action as text, dimensions as numbers and train as 1 or -1; copy the"
+            " file again"
         )
     keypoints = to_25(np.stack([x, y], -1), FROM_PENN13)
     visible = to_25(seen[..., None], FROM_PENN13)[..., 0] == 1
     split = "train" if side == 1 else "test"
     return Take(
-        path.stem, keypoints, visible & np.isfinite(keypoints).all(-1), (int(columns), int(rows)),
-        group=str(action[0]), split=split,
-    )  # fmt: skip
+        path.stem,
+        keypoints,
+        visible & np.isfinite(keypoints).all(-1),
+        (int(columns), int(rows)),
+        group=str(action[0]),
+        split=split,
+    )

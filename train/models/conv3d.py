@@ -1,7 +1,8 @@
 """Conv3D: one 5 x 5 x 5 convolution over the window (the study's 3DConv), 78,150 parameters.
 
-Over a window of 5 frames it equals a two-dimensional convolution on 125 stacked channels, which a phone's GPU runs
-whole where it refuses CONV_3D. One emitted frame needs only the frames that its kernel reaches.
+Over a window of 5 frames it equals a two-dimensional convolution on 125 stacked channels, which a
+phone's GPU runs whole where it refuses CONV_3D. One emitted frame needs only the frames that its
+kernel reaches.
 """
 
 from __future__ import annotations
@@ -28,9 +29,13 @@ class Conv3D:
     ranges = ("maps", "convolved", "kept", "refined")
 
     def build(self) -> keras.Model:
-        """Training form (B, 5, 56, 56, 25) -> the same shape: zero padding, bias, ReLU; Glorot uniform."""
+        """Training form (B, 5, 56, 56, 25) -> the same shape: zero padding, bias, ReLU; Glorot
+        uniform.
+        """
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
-        convolved = keras.layers.Conv3D(K, KERNEL, padding="same", activation="relu", name="conv3d")(window)
+        convolved = keras.layers.Conv3D(
+            K, KERNEL, padding="same", activation="relu", name="conv3d"
+        )(window)
         return keras.Model(window, convolved, name=self.name)
 
     def outputs(self, model: keras.Model, given: dict):
@@ -56,27 +61,36 @@ class Conv3D:
         frame, past = step_inputs({"past": (SIZE, SIZE, (last - first - 1) * K)})
         newest = parts.held("maps", frame)
         reached = _ops.concatenate([parts.held("maps", past), newest], axis=-1)
-        kept = newest if emits == "newest" else frames_of(reached, emitted[0] - first, emitted[0] - first + 1)
+        kept = (
+            newest
+            if emits == "newest"
+            else frames_of(reached, emitted[0] - first, emitted[0] - first + 1)
+        )
         return keras.Model([frame, past], [refine(reached, kept), reached[..., K:]], name=name)
 
     def arithmetic(self, model: keras.Model, window, parts):
-        """All five frames of windows (B, 5, 56, 56, 25), as the window form computes them, of `parts`."""
+        """All five frames of windows (B, 5, 56, 56, 25), as the window form computes them, of
+        `parts`.
+        """
         maps = parts.held("maps", to_channels(window))
         return to_frames(_kept(parts, model.get_layer("conv3d"), EMITTED["all"])(maps, maps))
 
     def form_parameters(self, form: str, emits: str) -> int:
-        """Newest needs 3 frames of the kernel, 46,900; a cell's weight for itself stands beside it, 25 more a frame."""
+        """Newest needs 3 frames of the kernel, 46,900; a cell's weight for itself stands beside it,
+        25 more a frame.
+        """
         emitted = EMITTED[emits]
         first, last = _reach(emitted)
         return KERNEL**2 * (last - first) * K * len(emitted) * K + 2 * len(emitted) * K
 
 
 def _stacked(kernel, emitted: tuple[int, ...]):
-    """(what each cell gives to itself, the kernel without it on stacked channels): (1, 1, 1, 25 T), (5, 5, 25 F, 25 T).
+    """(what each cell gives to itself, the kernel without it on stacked channels): (1, 1, 1, 25 T),
+    (5, 5, 25 F, 25 T).
 
-    T frames are emitted, F are reached. A refiner that was trained from the pass-through kernel keeps most of a map as it
-    is. Taken out of the convolution, that part is not quantized with it, and what is left has weights a tenth as large:
-    its int8 loses a tenth as much.
+    T frames are emitted, F are reached. A refiner that was trained from the pass-through kernel
+    keeps most of a map as it is. Taken out of the convolution, that part is not quantized with it,
+    and what is left has weights a tenth as large: its int8 loses a tenth as much.
     """
     centre = KERNEL // 2
     own = _ops.diagonal(kernel[centre, centre, centre])
@@ -87,18 +101,27 @@ def _stacked(kernel, emitted: tuple[int, ...]):
     columns = []
     for out in emitted:
         reached = (frame - out + centre for frame in range(*_reach(emitted)))
-        columns.append(_ops.concatenate([taps[t] if 0 <= t < KERNEL else none for t in reached], axis=2))
-    return _ops.reshape(_ops.tile(own, [len(emitted)]), (1, 1, 1, -1)), _ops.concatenate(columns, axis=3)
+        columns.append(
+            _ops.concatenate([taps[t] if 0 <= t < KERNEL else none for t in reached], axis=2)
+        )
+    return _ops.reshape(_ops.tile(own, [len(emitted)]), (1, 1, 1, -1)), _ops.concatenate(
+        columns, axis=3
+    )
 
 
 def _kept(parts, layer: keras.layers.Conv3D, emitted: tuple[int, ...]):
-    """A function of the frames reached and of those kept: ReLU of the convolution plus what each cell gives to itself."""
+    """A function of the frames reached and of those kept: ReLU of the convolution plus what each
+    cell gives to itself.
+    """
     own, stacked = map(parts.value, _stacked(_ops.convert_to_tensor(layer.kernel), emitted))
     bias = parts.value(_ops.tile(layer.bias, [len(emitted)]))
     convolve, gain = parts.convolution(stacked, bias), parts.constant(own, multiply=True)
 
     def refine(reached, kept):
-        convolved, own_part = parts.held("convolved", convolve(reached)), parts.held("kept", gain(kept))
+        convolved, own_part = (
+            parts.held("convolved", convolve(reached)),
+            parts.held("kept", gain(kept)),
+        )
         return parts.held("refined", _ops.relu(convolved + own_part))
 
     return refine

@@ -1,8 +1,10 @@
-"""bi-ConvLSTM: one ConvLSTM forward and one backward in time, and convolutions that make a heatmap of their states.
+"""bi-ConvLSTM: one ConvLSTM forward and one backward in time, and convolutions that make a heatmap
+of their states.
 
-The study's models S (the branches' heatmaps are summed: 1,875,666 parameters) and C (their features are concatenated:
-1,872,313). The cell is Shi et al.'s (NeurIPS 2015, eq. 3) with position-wise biases. Its four gates are one convolution
-here, and the input convolutions of all frames are one call.
+The study's models S (the branches' heatmaps are summed: 1,875,666 parameters) and C (their features
+are concatenated: 1,872,313). The cell is Shi et al.'s (NeurIPS 2015, eq. 3) with position-wise
+biases. Its four gates are one convolution here, and the input convolutions of all frames are one
+call.
 """
 
 from __future__ import annotations
@@ -14,7 +16,16 @@ from train.backend import keras
 from train.data.inputs import Maps
 from train.layers.aware import parts_of
 from train.layers.float import EMITTED, to_channels, to_frames, window_input
-from train.models.convlstm_deploy import BRANCHES, GATES, HELD, Cell, centre_step, heads_of, newest_step, window_maps
+from train.models.convlstm_deploy import (
+    BRANCHES,
+    GATES,
+    HELD,
+    Cell,
+    centre_step,
+    heads_of,
+    newest_step,
+    window_maps,
+)
 
 FEATURES = 128
 _ops = keras.ops
@@ -29,9 +40,9 @@ _CONCAT_END = 2 * FEATURES * FEATURES + FEATURES + _END
 class ConvLSTM(keras.layers.Layer):
     """(B, 5, 56, 56, 25) -> hidden states of the same shape; `backward` starts at the newest frame.
 
-    i = sigmoid(Wxi x + Whi h + Wci c + bi), f likewise, c' = f c + i tanh(Wxc x + Whc h + bc),
-    o = sigmoid(Wxo x + Who h + Wco c' + bo), h' = o tanh(c'). States start at zero, so the first frame needs no
-    convolution of h. Both convolutions have biases, b are position-wise besides.
+    i = sigmoid(Wxi x + Whi h + Wci c + bi), f likewise, c' = f c + i tanh(Wxc x + Whc h + bc), o =
+    sigmoid(Wxo x + Who h + Wco c' + bo), h' = o tanh(c'). States start at zero, so the first frame
+    needs no convolution of h. Both convolutions have biases, b are position-wise besides.
     """
 
     def __init__(self, backward: bool = False, **options):
@@ -41,14 +52,21 @@ class ConvLSTM(keras.layers.Layer):
     def build(self, shape):
         _, _, rows, columns, channels = shape
         for name in ("input", "hidden"):
-            # Glorot's of each gate's kernel alone, not of the fused; an initializer that is used twice gives the same twice
+            # Glorot's of each gate's kernel alone, not of the fused; an initializer that is used
+            # twice gives the same twice
             glorot = keras.initializers.VarianceScaling(2.5, "fan_avg", "uniform")
-            kernel = self.add_weight(shape=(3, 3, channels, 4 * channels), initializer=glorot, name=f"{name}_kernel")
+            kernel = self.add_weight(
+                shape=(3, 3, channels, 4 * channels), initializer=glorot, name=f"{name}_kernel"
+            )
             bias = self.add_weight(shape=(4 * channels,), initializer="zeros", name=f"{name}_bias")
             setattr(self, f"{name}_kernel", kernel)
             setattr(self, f"{name}_bias", bias)
-        self.peephole = self.add_weight(shape=(rows, columns, 3 * channels), initializer="zeros", name="peephole")
-        self.position_bias = self.add_weight(shape=(rows, columns, 4 * channels), initializer="zeros", name="position")
+        self.peephole = self.add_weight(
+            shape=(rows, columns, 3 * channels), initializer="zeros", name="peephole"
+        )
+        self.position_bias = self.add_weight(
+            shape=(rows, columns, 4 * channels), initializer="zeros", name="position"
+        )
 
     def call(self, window):
         _, frames, rows, columns, channels = window.shape
@@ -61,13 +79,17 @@ class ConvLSTM(keras.layers.Layer):
         hidden, states = None, {}
         for t in reversed(range(frames)) if self.backward else range(frames):
             all_gates = (
-                gates[:, t] if hidden is None else gates[:, t] + _ops.conv(hidden, self.hidden_kernel, padding="same")
+                gates[:, t]
+                if hidden is None
+                else gates[:, t] + _ops.conv(hidden, self.hidden_kernel, padding="same")
             )
             i, f, c, o = _ops.split(all_gates, 4, axis=-1)
             if hidden is None:
                 cell = _ops.sigmoid(i) * _ops.tanh(c)
             else:
-                cell = _ops.sigmoid(f + peep_f * cell) * cell + _ops.sigmoid(i + peep_i * cell) * _ops.tanh(c)
+                cell = _ops.sigmoid(f + peep_f * cell) * cell + _ops.sigmoid(
+                    i + peep_i * cell
+                ) * _ops.tanh(c)
             hidden = states[t] = _ops.sigmoid(o + peep_o * cell) * _ops.tanh(cell)
         return _ops.stack([states[t] for t in range(frames)], axis=1)
 
@@ -82,16 +104,21 @@ class BiConvLSTM:
 
     def __init__(self, merge: str):
         self.merge, self.name = merge, f"convlstm_{merge}"
-        self.switches = {} if merge == "sum" else {"last_relu": False}  # the study's text: on; its code: off
+        # the study's text: on; its code: off
+        self.switches = {} if merge == "sum" else {"last_relu": False}
         self.parameters = 2 * (_CELL + _TRUNK) + (2 * _SUM_END if merge == "sum" else _CONCAT_END)
 
     def build(self, last_relu: bool = True) -> keras.Model:
-        """Training form (B, 5, 56, 56, 25) -> the same shape; Glorot uniform, peepholes and biases zero."""
+        """Training form (B, 5, 56, 56, 25) -> the same shape; Glorot uniform, peepholes and biases
+        zero.
+        """
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
         last = "relu" if last_relu else None
 
         def layer(filters: int, size: int, name: str, activation: str | None = "relu"):
-            return keras.layers.Conv2D(filters, size, padding="same", activation=activation, name=name)
+            return keras.layers.Conv2D(
+                filters, size, padding="same", activation=activation, name=name
+            )
 
         branches = []
         for branch in BRANCHES:
@@ -120,7 +147,9 @@ class BiConvLSTM:
         name = f"{self.name}_{form}_{emits}"
         if form == "window":
             window = window_input()
-            return keras.Model([window], window_maps(model, window, EMITTED[emits], parts), name=name)
+            return keras.Model(
+                [window], window_maps(model, window, EMITTED[emits], parts), name=name
+            )
         cells = (Cell(model, branch, parts) for branch in BRANCHES)
         inputs, pair, state = (newest_step if emits == "newest" else centre_step)(*cells)
         return keras.Model(inputs, [heads_of(model, parts)(*pair), *state], name=name)
@@ -129,15 +158,27 @@ class BiConvLSTM:
     def ranges(self) -> tuple[str, ...]:
         ends = BRANCHES if self.merge == "sum" else ()
         heads = [*(f"{branch}_conv{n}" for branch in BRANCHES for n in range(3 if ends else 2))]
-        heads += [f"{branch}_{name}" for branch in ends for name in ("combine", "out")] or ["features", "combine"]
-        return ("maps", *(f"{branch}_{name}" for branch in BRANCHES for name in HELD), *heads, "refined")
+        heads += [f"{branch}_{name}" for branch in ends for name in ("combine", "out")] or [
+            "features",
+            "combine",
+        ]
+        return (
+            "maps",
+            *(f"{branch}_{name}" for branch in BRANCHES for name in HELD),
+            *heads,
+            "refined",
+        )
 
     def arithmetic(self, model: keras.Model, window, parts):
-        """All five frames of windows (B, 5, 56, 56, 25), as the window form computes them, of `parts`."""
+        """All five frames of windows (B, 5, 56, 56, 25), as the window form computes them, of
+        `parts`.
+        """
         return to_frames(window_maps(model, to_channels(window), EMITTED["all"], parts))
 
     def form_parameters(self, form: str, emits: str, **switches: bool) -> int:
-        """A cell's biases are one; backward in time the newest frame needs i, c and o of the input alone."""
+        """A cell's biases are one; backward in time the newest frame needs i, c and o of the input
+        alone.
+        """
         positions = SIZE * SIZE
         whole = 2 * 9 * K * GATES + positions * (GATES + 3 * K)
         first = 9 * K * 3 * K + positions * (3 * K + K)

@@ -1,6 +1,8 @@
-"""Deploy forms of the bi-ConvLSTMs: an unrolled cell of 4-D tensors, the heads, and the two step forms with their states.
+"""Deploy forms of the bi-ConvLSTMs: an unrolled cell of 4-D tensors, the heads, and the two step
+forms with their states.
 
-Of the parts that it is given (`train.layers.float.Float` or those of `train.layers.rounded`); the training form stands in `convlstm`.
+Of the parts that it is given (`train.layers.float.Float` or those of `train.layers.rounded`); the
+training form stands in `convlstm`.
 """
 
 from __future__ import annotations
@@ -16,9 +18,21 @@ from train.layers.float import frames_of, step_inputs
 GATES = 4 * K  # i, f, c, o
 BRANCHES = ("forward", "backward")
 HELD = (  # tensors of a cell that an integer graph keeps in 8 bits
-    "input", "gates", "recurrent", "sum", "i_peephole", "i_sum", "f_peephole", "f_sum", "o_peephole", "o_sum", "kept", "new",
-    "cell", "hidden",
-)  # fmt: skip
+    "input",
+    "gates",
+    "recurrent",
+    "sum",
+    "i_peephole",
+    "i_sum",
+    "f_peephole",
+    "f_sum",
+    "o_peephole",
+    "o_sum",
+    "kept",
+    "new",
+    "cell",
+    "hidden",
+)
 _ops = keras.ops
 
 
@@ -30,17 +44,24 @@ def window_maps(model: keras.Model, window, emitted: tuple[int, ...], parts):
 
 
 def heads_of(model: keras.Model, parts):
-    """A function of a frame's two hidden states that gives its heatmaps (B, 56, 56, 25); its layers are shared."""
+    """A function of a frame's two hidden states that gives its heatmaps (B, 56, 56, 25); its layers
+    are shared.
+    """
 
     def deployed(name: str, held: str | None = None):
         layer = model.get_layer(name)
-        convolve = parts.convolution(*map(parts.value, (layer.kernel, layer.bias)), layer.activation.__name__)
+        convolve = parts.convolution(
+            *map(parts.value, (layer.kernel, layer.bias)), layer.activation.__name__
+        )
         return lambda x: parts.held(held or name, convolve(x))
 
     summed = model.name == "convlstm_sum"
     branch_names = ("conv0", "conv1", "conv2", *(("combine", "out") if summed else ()))
     shared = {} if summed else {"conv2": "features"}  # what is concatenated has one range
-    branches = [[deployed(f"{branch}_{name}", shared.get(name)) for name in branch_names] for branch in BRANCHES]
+    branches = [
+        [deployed(f"{branch}_{name}", shared.get(name)) for name in branch_names]
+        for branch in BRANCHES
+    ]
     ends = [] if summed else [deployed("combine"), deployed("out", "refined")]
 
     def heads(*states):
@@ -60,10 +81,11 @@ def heads_of(model: keras.Model, parts):
 
 
 class Cell:
-    """A ConvLSTM as 4-D graph parts: gates of a frame, the first step from the zero state, and every later one.
+    """A ConvLSTM as 4-D graph parts: gates of a frame, the first step from the zero state, and
+    every later one.
 
-    The first step is a graph of its own: a convolution of zeros, or zeros concatenated, is work for nothing, and was
-    seen to give wrong numbers on one GPU build.
+    The first step is a graph of its own: a convolution of zeros, or zeros concatenated, is work for
+    nothing, and was seen to give wrong numbers on one GPU build.
     """
 
     def __init__(self, model: keras.Model, branch: str, parts):
@@ -71,10 +93,14 @@ class Cell:
         self.parts, self._branch = parts, branch
         self._input_kernel, self._hidden_kernel = value["input_kernel"], value["hidden_kernel"]
         self._bias = (value["position"] + value["input_bias"] + value["hidden_bias"])[None]
-        self._peep_i, self._peep_f, self._peep_o = (value["peephole"][None, ..., n * K : (n + 1) * K] for n in range(3))
+        self._peep_i, self._peep_f, self._peep_o = (
+            value["peephole"][None, ..., n * K : (n + 1) * K] for n in range(3)
+        )
 
     def held(self, name: str, x):
-        """A tensor that an integer graph keeps in 8 bits; each name of `HELD` has one range, whatever the step."""
+        """A tensor that an integer graph keeps in 8 bits; each name of `HELD` has one range,
+        whatever the step.
+        """
         return self.parts.held(f"{self._branch}_{name}", x)
 
     def _biased(self, kernel, bias):
@@ -91,14 +117,20 @@ class Cell:
         """The same without f, which the first step has no use for: (1, 56, 56, 75) = i, c, o."""
 
         def used(weights):
-            return self.parts.value(_ops.concatenate([weights[..., :K], weights[..., 2 * K :]], axis=-1))
+            return self.parts.value(
+                _ops.concatenate([weights[..., :K], weights[..., 2 * K :]], axis=-1)
+            )
 
         return self._biased(used(self._input_kernel), used(self._bias))
 
     @cached_property
     def _later(self):
         constant = self.parts.constant
-        return self.parts.convolution(self._hidden_kernel), constant(self._peep_i, True), constant(self._peep_f, True)
+        return (
+            self.parts.convolution(self._hidden_kernel),
+            constant(self._peep_i, True),
+            constant(self._peep_f, True),
+        )
 
     @cached_property
     def _peephole_o(self):
@@ -106,10 +138,14 @@ class Cell:
 
     def _opened(self, gate: str, x, peephole, cell):
         """A gate that sees the cell through its peephole."""
-        return self.parts.sigmoid(self.held(f"{gate}_sum", x + self.held(f"{gate}_peephole", peephole(cell))))
+        return self.parts.sigmoid(
+            self.held(f"{gate}_sum", x + self.held(f"{gate}_peephole", peephole(cell)))
+        )
 
     def _hidden(self, o, cell):
-        return self.held("hidden", self._opened("o", o, self._peephole_o, cell) * self.parts.tanh(cell))
+        return self.held(
+            "hidden", self._opened("o", o, self._peephole_o, cell) * self.parts.tanh(cell)
+        )
 
     def first(self, gates):
         """(hidden, cell) after the first frame, from its gates with or without f."""
@@ -129,7 +165,9 @@ class Cell:
 
 
 def _window_states(window, emitted: tuple[int, ...], forward: Cell, backward: Cell) -> list[tuple]:
-    """(forward, backward) hidden states of the emitted frames; only frames that reach them are computed."""
+    """(forward, backward) hidden states of the emitted frames; only frames that reach them are
+    computed.
+    """
     frames = [frames_of(window, t, t + 1) for t in range(WINDOW)]
     past = _chain(forward, frames[: emitted[-1] + 1])
     future = _chain(backward, frames[: emitted[0] - 1 if emitted[0] else None : -1])[::-1]
@@ -151,8 +189,9 @@ def _chain(cell: Cell, frames: list) -> list:
 def newest_step(forward: Cell, backward: Cell) -> tuple[list, tuple, list]:
     """(inputs, hidden states of the newest frame, new state).
 
-    A window is 5 frames from the zero state, so 4 windows are always under way. The state holds where each of them
-    stands, hidden_n and cell_n after its n-th frame; a frame moves all of them on, ends one and begins one.
+    A window is 5 frames from the zero state, so 4 windows are always under way. The state holds
+    where each of them stands, hidden_n and cell_n after its n-th frame; a frame moves all of them
+    on, ends one and begins one.
     """
     names = [f"{part}_{n}" for n in range(1, WINDOW) for part in ("hidden", "cell")]
     entering, *past = inputs = step_inputs(dict.fromkeys(names, (SIZE, SIZE, K)))
@@ -169,11 +208,13 @@ def newest_step(forward: Cell, backward: Cell) -> tuple[list, tuple, list]:
 def centre_step(forward: Cell, backward: Cell) -> tuple[list, tuple, list]:
     """(inputs, hidden states of the frame two before the newest, new state).
 
-    Forward, a window's centre is its third frame: two windows are under way, and what they end in waits two frames
-    for its backward half. Backward, three frames are walked anew; the input convolutions of the older two are kept.
+    Forward, a window's centre is its third frame: two windows are under way, and what they end in
+    waits two frames for its backward half. Backward, three frames are walked anew; the input
+    convolutions of the older two are kept.
     """
     shapes = dict.fromkeys(["hidden_1", "cell_1", "hidden_2", "cell_2"], (SIZE, SIZE, K))
-    shapes |= {"waiting": (SIZE, SIZE, 2 * K), "gates": (SIZE, SIZE, 2 * GATES)}  # of the last frame, of the one before
+    # of the last frame, of the one before
+    shapes |= {"waiting": (SIZE, SIZE, 2 * K), "gates": (SIZE, SIZE, 2 * GATES)}
     inputs = step_inputs(shapes)
     holders = (forward.parts.held, *([forward.held] * 5), backward.held)
     held = ("maps", "hidden", "cell", "hidden", "cell", "hidden", "gates")
@@ -185,7 +226,8 @@ def centre_step(forward: Cell, backward: Cell) -> tuple[list, tuple, list]:
     walked = backward.first(newest)
     for n in range(2):
         walked = backward.later(gates[..., n * GATES : (n + 1) * GATES], *walked)
-    # A tensor that only moved on would be an input and an output at once, which one runtime answers with garbage.
+    # A tensor that only moved on would be an input and an output at once, which one runtime answers
+    # with garbage.
     moved = [
         *forward.first(ahead),
         *forward.later(ahead, hidden_1, cell_1),

@@ -1,4 +1,6 @@
-"""What a model costs: parameters, and multiply-accumulates of an emitted frame, counted in its graph."""
+"""What a model costs: parameters, and multiply-accumulates of an emitted frame, counted in its
+graph.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,11 @@ from train.models import registry
 
 
 def count_macs(form) -> int:
-    """Multiply-accumulates of one run of a Keras model with batch 1: of its convolutions and matrix products.
+    """Multiply-accumulates of one run of a Keras model with batch 1: of its convolutions and matrix
+    products.
 
-    They are counted in the traced graph, so that they are those of the code that runs. TensorFlow is needed for it.
+    They are counted in the traced graph, so that they are those of the code that runs. TensorFlow
+    is needed for it.
     """
     import tensorflow as tf
 
@@ -32,7 +36,9 @@ def _macs(op) -> int:
 
 
 def described() -> list[dict]:
-    """Every model and form: parameters, MACs per emitted frame, inputs, outputs, state as (name, shape) lists."""
+    """Every model and form: parameters, MACs per emitted frame, inputs, outputs, state as (name,
+    shape) lists.
+    """
     rows = []
     for name in registry.names():
         model = registry.get(name)
@@ -49,25 +55,42 @@ def described() -> list[dict]:
 
 def _row(model, form: str, graph, parameters: int, frames: int, state: list) -> dict:
     return {
-        "model": model.name, "form": form, "parameters": parameters, "macs": count_macs(graph) / frames, "output": model.output,
-        "inputs": [[tensor.name, list(tensor.shape)] for tensor in graph.inputs[: len(graph.inputs) - len(state)]],
-        "outputs": [list(tensor.shape) for tensor in graph.outputs[: len(graph.outputs) - len(state)]],
-        "state": state, "switches": model.switches,
-    }  # fmt: skip
+        "model": model.name,
+        "form": form,
+        "parameters": parameters,
+        "macs": count_macs(graph) / frames,
+        "output": model.output,
+        "inputs": [
+            [tensor.name, list(tensor.shape)]
+            for tensor in graph.inputs[: len(graph.inputs) - len(state)]
+        ],
+        "outputs": [
+            list(tensor.shape) for tensor in graph.outputs[: len(graph.outputs) - len(state)]
+        ],
+        "state": state,
+        "switches": model.switches,
+    }
 
 
 def table(rows: list[dict]) -> str:
     """The rows as text, a line each."""
     lines = [f"{'model':16}{'form':15}{'parameters':>11}{'MMAC/frame':>12}  input -> output, state"]
     for row in rows:
-        shapes = " ".join(_shape(shape) for _, shape in row["inputs"]) + " -> " + " ".join(map(_shape, row["outputs"]))
+        shapes = (
+            " ".join(_shape(shape) for _, shape in row["inputs"])
+            + " -> "
+            + " ".join(map(_shape, row["outputs"]))
+        )
         state = ", ".join(f"{tensor['name']} {_shape(tensor['shape'])}" for tensor in row["state"])
         lines.append(
-            f"{row['model']:16}{row['form']:15}{row['parameters']:>11,}{row['macs'] / 1e6:>12,.1f}  {shapes}{'; ' + state if state else ''}"
+            f"{row['model']:16}{row['form']:15}{row['parameters']:>11,}{row['macs'] / 1e6:>12,.1f} "
+            f" {shapes}{'; ' + state if state else ''}"
         )
     for row in rows:
         if row["form"] == "training" and row["switches"]:
-            chosen = ", ".join(f"{name}={'on' if value else 'off'}" for name, value in row["switches"].items())
+            chosen = ", ".join(
+                f"{name}={'on' if value else 'off'}" for name, value in row["switches"].items()
+            )
             lines.append(f"switches of {row['model']}: {chosen}")
     return "\n".join(lines)
 

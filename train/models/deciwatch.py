@@ -1,7 +1,9 @@
-"""DeciWatch: a transformer over coordinates that sees two of five frames, denoises them, and recovers all (Zeng et al., ECCV 2022).
+"""DeciWatch: a transformer over coordinates that sees two of five frames, denoises them, and
+recovers all (Zeng et al., ECCV 2022).
 
-The study's smaller variant, 1,708,388 parameters: 2 sampled frames, 5 encoder and 5 decoder layers of 128 features. It
-works on (row, column) in cells; that order is converted here, at the model's door, and nowhere else.
+The study's smaller variant, 1,708,388 parameters: 2 sampled frames, 5 encoder and 5 decoder layers
+of 128 features. It works on (row, column) in cells; that order is converted here, at the model's
+door, and nowhere else.
 """
 
 from __future__ import annotations
@@ -17,7 +19,15 @@ from climb_edge.pose.render import PEAK
 from climb_edge.pose.skeleton import K
 from train.backend import keras
 from train.data.inputs import Points
-from train.layers.float import EMITTED, constant, convolution, decoded, normalised, step_inputs, window_input
+from train.layers.float import (
+    EMITTED,
+    constant,
+    convolution,
+    decoded,
+    normalised,
+    step_inputs,
+    window_input,
+)
 
 FEATURES, HEADS, HIDDEN, LAYERS = 128, 4, 256, 5
 SAMPLED = (0, WINDOW - 1)  # every 4th frame
@@ -28,22 +38,32 @@ _register = keras.saving.register_keras_serializable("climb_edge")
 
 
 def positions(count: int) -> np.ndarray:
-    """(count, 128) sine positions: p_t = 2 pi t / (count - 1 + 1e-6), sin and cos of p_t / 10000^(2 j / 64) interleaved."""
+    """(count, 128) sine positions: p_t = 2 pi t / (count - 1 + 1e-6), sin and cos of p_t / 10000^(2
+    j / 64) interleaved.
+    """
     turns = 2 * np.pi * np.arange(count) / (count - 1 + 1e-6)
     angles = turns[:, None] / 10000 ** (2 * np.arange(FEATURES // 2) / 64)
-    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(count, FEATURES).astype(np.float32)
+    return (
+        np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+        .reshape(count, FEATURES)
+        .astype(np.float32)
+    )
 
 
 def interpolation(frames: tuple[int, ...]) -> np.ndarray:
-    """(5, len(frames)) weights that fill a window in from some of its frames, linearly, ends aligned."""
-    return np.stack([np.interp(np.arange(WINDOW), frames, row) for row in np.eye(len(frames))], axis=1).astype(
-        np.float32
-    )
+    """(5, len(frames)) weights that fill a window in from some of its frames, linearly, ends
+    aligned.
+    """
+    return np.stack(
+        [np.interp(np.arange(WINDOW), frames, row) for row in np.eye(len(frames))], axis=1
+    ).astype(np.float32)
 
 
 @_register
 class Attention(keras.layers.Layer):
-    """Multi-head attention of (B, T, 128) to (B, S, 128); with `not_itself` no token sees the one of its own place."""
+    """Multi-head attention of (B, T, 128) to (B, S, 128); with `not_itself` no token sees the one
+    of its own place.
+    """
 
     def __init__(self, not_itself: bool = False, **options):
         super().__init__(**options)
@@ -61,14 +81,22 @@ class Attention(keras.layers.Layer):
         memory = x if memory is None else memory
 
         def heads(tokens):
-            return _ops.transpose(_ops.reshape(tokens, (-1, tokens.shape[1], HEADS, FEATURES // HEADS)), (0, 2, 1, 3))
+            return _ops.transpose(
+                _ops.reshape(tokens, (-1, tokens.shape[1], HEADS, FEATURES // HEADS)), (0, 2, 1, 3)
+            )
 
-        scores = _ops.matmul(heads(self.query(x)), _ops.transpose(heads(self.key(memory)), (0, 1, 3, 2)))
+        scores = _ops.matmul(
+            heads(self.query(x)), _ops.transpose(heads(self.key(memory)), (0, 1, 3, 2))
+        )
         scores = scores / (FEATURES // HEADS) ** 0.5
         if self.not_itself:
             scores = scores - 1e4 * _ops.eye(x.shape[1], dtype=scores.dtype)
-        seen = _ops.matmul(self.dropout(_ops.softmax(scores), training=training), heads(self.value(memory)))
-        return self.out(_ops.reshape(_ops.transpose(seen, (0, 2, 1, 3)), (-1, x.shape[1], FEATURES)))
+        seen = _ops.matmul(
+            self.dropout(_ops.softmax(scores), training=training), heads(self.value(memory))
+        )
+        return self.out(
+            _ops.reshape(_ops.transpose(seen, (0, 2, 1, 3)), (-1, x.shape[1], FEATURES))
+        )
 
     def get_config(self) -> dict:
         return {**super().get_config(), "not_itself": self.not_itself}
@@ -76,7 +104,9 @@ class Attention(keras.layers.Layer):
 
 @_register
 class Block(keras.layers.Layer):
-    """A post-norm transformer layer over (B, T, 128): attention to itself, to a memory where there is one, feed-forward."""
+    """A post-norm transformer layer over (B, T, 128): attention to itself, to a memory where there
+    is one, feed-forward.
+    """
 
     def __init__(self, cross: bool = False, not_itself: bool = False, **options):
         super().__init__(**options)
@@ -85,11 +115,18 @@ class Block(keras.layers.Layer):
         self.across = Attention(name="across") if cross else None
         self.widen = keras.layers.Dense(HIDDEN, name="widen")
         self.narrow = keras.layers.Dense(FEATURES, name="narrow")
-        self.norms = [keras.layers.LayerNormalization(epsilon=1e-5, name=f"norm{n}") for n in range(2 + cross)]
+        self.norms = [
+            keras.layers.LayerNormalization(epsilon=1e-5, name=f"norm{n}") for n in range(2 + cross)
+        ]
         self.dropout = keras.layers.Dropout(DROPOUT)
 
     def build(self, x_shape, memory_shape=None):
-        for layer in (self.attention, *([self.across] if self.cross else []), self.widen, *self.norms):
+        for layer in (
+            self.attention,
+            *([self.across] if self.cross else []),
+            self.widen,
+            *self.norms,
+        ):
             layer.build(x_shape)
         self.narrow.build((*x_shape[:-1], HIDDEN))
 
@@ -112,7 +149,8 @@ class Poses(keras.layers.Layer):
     """Heatmaps (B, 5, 56, 56, 25) -> (B, 5, 50): row and column of each map's maximum, in cells."""
 
     def __init__(self, subpixel: bool = True, **options):
-        super().__init__(**options, autocast=False)  # in half precision the place of a maximum is up to 0.4 cells off
+        # in half precision the place of a maximum is up to 0.4 cells off
+        super().__init__(**options, autocast=False)
         self.subpixel = subpixel
 
     def call(self, window):
@@ -127,12 +165,16 @@ class DeciWatch:
     """The registry's entry; see `train.models.registry.Model`."""
 
     name, reads, output, parameters = "deciwatch", "keypoints", "keypoints", 1_708_388
-    switches: ClassVar = {"identity_mask": True, "every_frame": False, "subpixel": True}  # the study: on, off, off
+    # the study: on, off, off
+    switches: ClassVar = {"identity_mask": True, "every_frame": False, "subpixel": True}
 
-    def build(self, identity_mask: bool = True, every_frame: bool = False, subpixel: bool = True) -> keras.Model:
+    def build(
+        self, identity_mask: bool = True, every_frame: bool = False, subpixel: bool = True
+    ) -> keras.Model:
         """Training form (B, 5, 56, 56, 25) -> keypoints (B, 5, 25, 2) = x, y in cells.
 
-        Its layer `coordinates` is the model itself, (B, 5, 50) -> (B, 5, 50), rows and columns interleaved.
+        Its layer `coordinates` is the model itself, (B, 5, 50) -> (B, 5, 50), rows and columns
+        interleaved.
         """
         core = _core(identity_mask, tuple(range(WINDOW)) if every_frame else SAMPLED)
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
@@ -142,13 +184,17 @@ class DeciWatch:
     def outputs(self, model: keras.Model, given: dict):
         """From keypoints as they are decoded, without maps."""
         points = Points(model.get_layer("decode").subpixel)(given)
-        return _points(model.get_layer("coordinates")(_ops.reshape(points[..., ::-1], (-1, WINDOW, 2 * K))))
+        return _points(
+            model.get_layer("coordinates")(_ops.reshape(points[..., ::-1], (-1, WINDOW, 2 * K)))
+        )
 
     def pass_through(self, model: keras.Model) -> bool:
         return False
 
     def rounded_weights(self, model: keras.Model, rounding) -> keras.Model:
-        """The training form with its layer `coordinates` in `rounding`; the runtime aborts on its int8 activations."""
+        """The training form with its layer `coordinates` in `rounding`; the runtime aborts on its
+        int8 activations.
+        """
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
         core = rounding(model.get_layer("coordinates"))
         return keras.Model(window, _points(core(model.get_layer("decode")(window))), name=self.name)
@@ -160,12 +206,17 @@ class DeciWatch:
             place = [_ops.reshape(v, (1, 1, WINDOW, K)) for v in decoded(window, subpixel)]
             return keras.Model([window], _refined(model, place, EMITTED[emits]), name=name)
         frame, past = step_inputs({"past": (1, WINDOW - 1, 3 * K)})
-        kept = _ops.concatenate([past, _ops.concatenate(decoded(frame, subpixel), axis=-1)], axis=2)  # (1, 1, 5, 75)
+        # (1, 1, 5, 75)
+        kept = _ops.concatenate([past, _ops.concatenate(decoded(frame, subpixel), axis=-1)], axis=2)
         place = [kept[..., n * K : (n + 1) * K] for n in range(3)]
-        return keras.Model([frame, past], [_refined(model, place, EMITTED[emits]), kept[:, :, 1:]], name=name)
+        return keras.Model(
+            [frame, past], [_refined(model, place, EMITTED[emits]), kept[:, :, 1:]], name=name
+        )
 
     def form_parameters(self, form: str, emits: str, **switches: bool) -> int:
-        """All, and the positions; where each of two frames may see the other only, there is nothing to ask it by."""
+        """All, and the positions; where each of two frames may see the other only, there is nothing
+        to ask it by.
+        """
         switches = self.switches | switches
         tokens = WINDOW if switches["every_frame"] else len(SAMPLED)
         constants = (tokens + WINDOW + tokens) * FEATURES
@@ -194,14 +245,16 @@ def _core(identity_mask: bool, sampled: tuple[int, ...]) -> keras.Model:
     for n in range(LAYERS):
         y = Block(cross=True, name=f"decoder{n}")(y, memory)
     y = keras.layers.LayerNormalization(epsilon=1e-5, name="decoder_norm")(y)
-    return keras.Model(poses, keras.layers.Dense(2 * K, name="refine")(y) + whole, name="coordinates")
+    return keras.Model(
+        poses, keras.layers.Dense(2 * K, name="refine")(y) + whole, name="coordinates"
+    )
 
 
 def _refined(model: keras.Model, place: list, emitted: tuple[int, ...]):
     """Keypoints (1, T, 25, 3) = x, y, score from x, y and peak of the window, each (1, 1, 5, 25).
 
-    Tokens are (1, 1, T, 128). Rows and columns are not interleaved here: the weights that read or write them are
-    permuted instead.
+    Tokens are (1, 1, T, 128). Rows and columns are not interleaved here: the weights that read or
+    write them are permuted instead.
     """
     layer = model.get_layer("coordinates").get_layer
     by_axis = np.r_[0 : 2 * K : 2, 1 : 2 * K : 2]  # rows first, then columns
@@ -219,16 +272,22 @@ def _refined(model: keras.Model, place: list, emitted: tuple[int, ...]):
         parts = interpolation(SAMPLED).T.reshape(count, 1, 1, WINDOW, 1)
         whole = sum(clean[:, :, n : n + 1] * part for n, part in enumerate(parts))
     kernel, bias = layer("recover").get_weights()
-    recovered = constant(positions(WINDOW)[None, None])(convolution(kernel[:, by_axis][None], bias)(whole))
+    recovered = constant(positions(WINDOW)[None, None])(
+        convolution(kernel[:, by_axis][None], bias)(whole)
+    )
     memory = constant(positions(count)[None, None])(tokens)
     kept = slice(emitted[0], emitted[-1] + 1)
     for n in range(LAYERS):
-        recovered = _block(layer(f"decoder{n}"), recovered, memory, kept if n == LAYERS - 1 else slice(None))
+        recovered = _block(
+            layer(f"decoder{n}"), recovered, memory, kept if n == LAYERS - 1 else slice(None)
+        )
     recovered = normalised(recovered, *layer("decoder_norm").get_weights())
     refined = _linear(recovered, layer("refine"), columns=by_axis) + whole[:, :, kept]
     score = _ops.clip(peak[:, :, kept] / PEAK, 0.0, 1.0)
     parts = (refined[..., K:], refined[..., :K], score)
-    return _ops.concatenate([_ops.reshape(part, (1, len(emitted), K, 1)) for part in parts], axis=-1)
+    return _ops.concatenate(
+        [_ops.reshape(part, (1, len(emitted), K, 1)) for part in parts], axis=-1
+    )
 
 
 def _linear(tokens, dense, rows=slice(None), columns=slice(None), scale: float = 1.0):
@@ -244,7 +303,9 @@ def _block(block: Block, tokens, memory=None, kept: slice = slice(None)):
     x = normalised(x + _attend(block.attention, x, tokens), *next(norms))
     if block.cross:
         x = normalised(x + _attend(block.across, x, memory), *next(norms))
-    return normalised(x + _linear(_ops.leaky_relu(_linear(x, block.widen), LEAK), block.narrow), *next(norms))
+    return normalised(
+        x + _linear(_ops.leaky_relu(_linear(x, block.widen), LEAK), block.narrow), *next(norms)
+    )
 
 
 def _attend(attention: Attention, x, memory):
@@ -257,13 +318,17 @@ def _attend(attention: Attention, x, memory):
     def heads(tokens, length: int, order: tuple[int, ...]):
         return _ops.transpose(_ops.reshape(tokens, (1, length, HEADS, FEATURES // HEADS)), order)
 
-    query = heads(_linear(x, attention.query, scale=(FEATURES // HEADS) ** -0.5), count, (0, 2, 1, 3))
+    query = heads(
+        _linear(x, attention.query, scale=(FEATURES // HEADS) ** -0.5), count, (0, 2, 1, 3)
+    )
     key = heads(_linear(memory, attention.key), seen, (0, 2, 3, 1))
     scores = _ops.matmul(query, key)
     if attention.not_itself:
         scores = scores - (1e4 * np.eye(seen, dtype=np.float32))[None, None]
     found = _ops.matmul(_ops.softmax(scores), heads(value, seen, (0, 2, 1, 3)))
-    return _linear(_ops.reshape(_ops.transpose(found, (0, 2, 1, 3)), (1, 1, count, FEATURES)), attention.out)
+    return _linear(
+        _ops.reshape(_ops.transpose(found, (0, 2, 1, 3)), (1, 1, count, FEATURES)), attention.out
+    )
 
 
 REFINERS = (DeciWatch(),)

@@ -1,4 +1,6 @@
-"""Identity: the output is the input; the baseline of every table. It has no file: it is a refiner of the runtime."""
+"""Identity: the output is the input; the baseline of every table. It has no file: it is a refiner
+of the runtime.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class Identity:
         if form == "window":
             window, emitted = window_input(), EMITTED[emits]
             return keras.Model(
-                [window], keras.layers.Identity()(frames_of(window, emitted[0], emitted[-1] + 1)), name=name
+                [window],
+                keras.layers.Identity()(frames_of(window, emitted[0], emitted[-1] + 1)),
+                name=name,
             )
         if emits == "newest":
             (frame,) = step_inputs({})

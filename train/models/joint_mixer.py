@@ -1,19 +1,22 @@
-"""Joint mixer: a gate over five decoded positions of every joint, a regressed point and a small correction.
+"""Joint mixer: a gate over five decoded positions of every joint, a regressed point and a small
+correction.
 
-It sees the decoded positions of five frames and the height of the estimator's own map in each: nothing else was found
-to help for what it costs. Three blocks mix over joints, then over features (the MLP-Mixer of Tolstikhin et al., NeurIPS
-2021). Per joint and frame it gives six logits, whose softmax weighs the five positions and a regressed point, a
-correction added to that mean, and a score: the chance that the keypoint lies within 0.2 torso diameters of the truth.
-The gate starts at the joint's own frame, so that an untrained model hardly changes its input. The correction is along
-and across the torso, in its lengths: so a mean offset of the estimator is one number whichever way a person lies, how
-far away he stands.
+It sees the decoded positions of five frames and the height of the estimator's own map in each:
+nothing else was found to help for what it costs. Three blocks mix over joints, then over features
+(the MLP-Mixer of Tolstikhin et al., NeurIPS 2021). Per joint and frame it gives six logits, whose
+softmax weighs the five positions and a regressed point, a correction added to that mean, and a
+score: the chance that the keypoint lies within 0.2 torso diameters of the truth. The gate starts at
+the joint's own frame, so that an untrained model hardly changes its input. The correction is along
+and across the torso, in its lengths: so a mean offset of the estimator is one number whichever way
+a person lies, how far away he stands.
 
-What each part is worth is measured by switching it (docs/results.md): `gate` off, it stays where it starts; `peaks` off, a
-frame shows a joint or does not, however well; `time` off, every frame is refined alone; `wide` on, features are twice
-as many; `mirrored` on, the mean of a window's refinement and its mirror image's, at twice the cost.
+What each part is worth is measured by switching it (docs/results.md): `gate` off, it stays where it
+starts; `peaks` off, a frame shows a joint or does not, however well; `time` off, every frame is
+refined alone; `wide` on, features are twice as many; `mirrored` on, the mean of a window's
+refinement and its mirror image's, at twice the cost.
 
-A joint is passed through as it was decoded, its score the height of its map, where training had no truth for it, or
-where none of the five frames shows it: nothing is invented.
+A joint is passed through as it was decoded, its score the height of its map, where training had no
+truth for it, or where none of the five frames shows it: nothing is invented.
 """
 
 from __future__ import annotations
@@ -31,10 +34,13 @@ from train.layers.float import EMITTED, Constant, decoded, standardised, step_in
 
 WIDTH, HIDDEN, BLOCKS = 48, 96, 3
 SWITCHES = {"gate": True, "peaks": True, "time": True, "wide": False, "mirrored": False}
-FAR, NEAR, MEAN = 6.0, 0.3, 3.0  # of a box's side: how offsets enter, how regressed points leave, how the mean enters
+# of a box's side: how offsets enter, how regressed points leave, how the mean enters
+FAR, NEAR, MEAN = 6.0, 0.3, 3.0
 SMALL = 0.1  # of the torso: how corrections leave
-FRAME = WINDOW + 1 + 2 + 2 + 1  # outputs of a joint in a frame: logits, regressed point, correction, score
-OWN, REGRESSED, HIDDEN_FRAME = 4.0, -1.0, -9.0  # logits that are added: the gate's start, and of a frame without a map
+# outputs of a joint in a frame: logits, regressed point, correction, score
+FRAME = WINDOW + 1 + 2 + 2 + 1
+# logits that are added: the gate's start, and of a frame without a map
+OWN, REGRESSED, HIDDEN_FRAME = 4.0, -1.0, -9.0
 _UP = np.zeros((1, 1, 1, K), np.float32)  # from the middle of the hips to that of the shoulders
 _UP[..., [LEFT_SHOULDER, RIGHT_SHOULDER]], _UP[..., [LEFT_HIP, RIGHT_HIP]] = 0.5, -0.5
 _ops = keras.ops
@@ -43,10 +49,13 @@ _register = keras.saving.register_keras_serializable("climb_edge")
 
 @_register
 class Decode(keras.layers.Layer):
-    """Heatmaps (B, 5, 56, 56, 25) and peaks (B, 5, 25) -> x, y in cells and peak, each (B, 1, 5, 25); empty: peak 0."""
+    """Heatmaps (B, 5, 56, 56, 25) and peaks (B, 5, 25) -> x, y in cells and peak, each (B, 1, 5,
+    25); empty: peak 0.
+    """
 
     def __init__(self, **options):
-        super().__init__(**options, autocast=False)  # in half precision the place of a maximum is up to 0.4 cells off
+        # in half precision the place of a maximum is up to 0.4 cells off
+        super().__init__(**options, autocast=False)
 
     def call(self, window, peaks):
         cells, heights = decode(_ops.cast(window, "float32"), ops=_ops)
@@ -60,10 +69,11 @@ def split(cells, peaks):
 
 @_register
 class Mixer(keras.layers.Layer):
-    """The model itself: x, y in cells and peak, each (B, 1, 5, 25) -> (B, T, 25, 3) = x, y, score of `frames`.
+    """The model itself: x, y in cells and peak, each (B, 1, 5, 25) -> (B, T, 25, 3) = x, y, score
+    of `frames`.
 
-    Tokens are (B, 1, 25, N) throughout and every product is a 1 x 1 convolution, so that training and deploy forms
-    are one code. Always single precision: half would save nothing and cost places.
+    Tokens are (B, 1, 25, N) throughout and every product is a 1 x 1 convolution, so that training
+    and deploy forms are one code. Always single precision: half would save nothing and cost places.
     """
 
     def __init__(self, switches: dict[str, bool] | None = None, **options):
@@ -78,12 +88,19 @@ class Mixer(keras.layers.Layer):
         self.embed = linear(self.width, "embed", use_bias=False)
         self.joint = Constant((1, 1, K, self.width), dtype="float32", name="joint")
         self.blocks = [
-            [linear(K, f"joints{n}", activation="relu"), linear(K, f"joints_out{n}"),
-             linear(hidden, f"widen{n}", activation="relu"), linear(self.width, f"narrow{n}")] for n in range(BLOCKS)
-        ]  # fmt: skip
+            [
+                linear(K, f"joints{n}", activation="relu"),
+                linear(K, f"joints_out{n}"),
+                linear(hidden, f"widen{n}", activation="relu"),
+                linear(self.width, f"narrow{n}"),
+            ]
+            for n in range(BLOCKS)
+        ]
         self.emit = linear(WINDOW * FRAME, "emit", use_bias=False, kernel_initializer="zeros")
         self.start = Constant((1, 1, K, WINDOW * FRAME), dtype="float32", name="start")
-        self.taught = Constant((1, 1, 1, K), multiply=True, trainable=False, dtype="float32", name="taught")
+        self.taught = Constant(
+            (1, 1, 1, K), multiply=True, trainable=False, dtype="float32", name="taught"
+        )
 
     def build(self, x_shape, y_shape=None, peak_shape=None):
         self.embed.build((None, 1, K, 3 * WINDOW + 3))
@@ -104,34 +121,50 @@ class Mixer(keras.layers.Layer):
         mirrored = self._timed(2 * CENTRE - _exchanged(x), _exchanged(y), _exchanged(peak), frames)
         mirrored = _turned(_exchanged(_turned(mirrored)))
         mirrored = _ops.concatenate([2 * CENTRE - mirrored[..., :1], mirrored[..., 1:]], axis=-1)
-        other = _turned(self.taught(_turned(mirrored - plain)))  # 0 of what is not taught, be its other side so or not
+        # 0 of what is not taught, be its other side so or not
+        other = _turned(self.taught(_turned(mirrored - plain)))
         return plain + other / 2
 
     def _timed(self, x, y, peak, frames):
         if self.switches["time"]:
             return self._refined(x, y, peak, frames)
-        alone = ([_ops.repeat(v[:, :, t : t + 1], WINDOW, axis=2) for v in (x, y, peak)] for t in frames)
-        return _ops.concatenate([self._refined(*frame, frames=EMITTED["newest"]) for frame in alone], axis=1)
+        alone = (
+            [_ops.repeat(v[:, :, t : t + 1], WINDOW, axis=2) for v in (x, y, peak)] for t in frames
+        )
+        return _ops.concatenate(
+            [self._refined(*frame, frames=EMITTED["newest"]) for frame in alone], axis=1
+        )
 
     def _refined(self, x, y, peak, frames):
-        seen = self.taught(_ops.cast(peak > 0, "float32"))  # a joint without truth in training tells nothing either
+        # a joint without truth in training tells nothing either
+        seen = self.taught(_ops.cast(peak > 0, "float32"))
         count = _ops.sum(seen, axis=2, keepdims=True)
         kept = _ops.minimum(count, 1.0)  # (B, 1, 1, 25): 0 where the joint passes through
 
-        def normal(place):  # (B, 1, 5, 25): from the middle of the box, in its sides; mean over the frames that show it
+        # (B, 1, 5, 25): from the middle of the box, in its sides; mean over the frames that show it
+        def normal(place):
             place = (place - CENTRE) / SIZE
             mean = _ops.sum(place * seen, axis=2, keepdims=True) / _ops.maximum(count, 1.0)
             return (place - mean) * seen, mean
 
         (x_off, x_mean), (y_off, y_mean) = normal(x), normal(y)
         height = peak if self.switches["peaks"] else 1.0
-        features = [FAR * x_off, FAR * y_off, height * seen, MEAN * x_mean, MEAN * y_mean, count / WINDOW]
+        features = [
+            FAR * x_off,
+            FAR * y_off,
+            height * seen,
+            MEAN * x_mean,
+            MEAN * y_mean,
+            count / WINDOW,
+        ]
         told = self._mixed(_turned(_ops.concatenate(features, axis=2)))
         hidden = HIDDEN_FRAME * (1 - _turned(seen))  # (B, 1, 25, 5)
         whole = _ops.relu(
             _ops.sum(kept * (_UP != 0).astype(np.float32), axis=-1, keepdims=True) - 3
         )  # without all four ends, no torso
-        up_x, up_y = (whole * _ops.sum(mean * _UP, axis=-1, keepdims=True) for mean in (x_mean, y_mean))
+        up_x, up_y = (
+            whole * _ops.sum(mean * _UP, axis=-1, keepdims=True) for mean in (x_mean, y_mean)
+        )
         axes = [(x_off, x_mean, up_x, -up_y), (y_off, y_mean, up_y, up_x)]
         axes = [(_turned(offset), _turned(mean), up, right) for offset, mean, up, right in axes]
         emitted = []
@@ -143,10 +176,15 @@ class Mixer(keras.layers.Layer):
                 gates = [0.0 * gate for gate in gates]
             logits = [gates[0] + start + hidden, gates[1] + REGRESSED]
             weights = _ops.softmax(_ops.concatenate(logits, axis=-1))
-            parts, (along, across) = [], (SMALL * own[..., n : n + 1] for n in (WINDOW + 3, WINDOW + 4))
+            parts, (along, across) = (
+                [],
+                (SMALL * own[..., n : n + 1] for n in (WINDOW + 3, WINDOW + 4)),
+            )
             for n, (offset, mean, up, right) in enumerate(axes, start=WINDOW + 1):
                 points = _ops.concatenate([offset, NEAR * own[..., n : n + 1]], axis=-1)
-                apart = _ops.sum(weights * points, axis=-1, keepdims=True) + along * up + across * right
+                apart = (
+                    _ops.sum(weights * points, axis=-1, keepdims=True) + along * up + across * right
+                )
                 parts.append((mean + apart) * SIZE + CENTRE)
             parts.append(_ops.sigmoid(own[..., FRAME - 1 :]))
             given = _turned(_ops.concatenate([v[:, :, t : t + 1] for v in (x, y, peak)], axis=2))
@@ -173,7 +211,9 @@ def _exchanged(tensor):
     frames, rows = tensor.shape[1:3]
     pairs = _ops.reshape(tensor[..., 1:], (-1, frames * rows, K // 2, 2))
     pairs = _ops.concatenate([pairs[..., 1:], pairs[..., :1]], axis=-1)
-    return _ops.concatenate([tensor[..., :1], _ops.reshape(pairs, (-1, frames, rows, K - 1))], axis=-1)
+    return _ops.concatenate(
+        [tensor[..., :1], _ops.reshape(pairs, (-1, frames, rows, K - 1))], axis=-1
+    )
 
 
 class JointMixer:
@@ -184,11 +224,15 @@ class JointMixer:
     unaware = "its recipes are float32, float16, dynamic_int8 and int8_mixed"
 
     def build(self, **switches: bool) -> keras.Model:
-        """Training form: maps (B, 5, 56, 56, 25), peaks (B, 5, 25) -> (B, 5, 25, 3) = x and y in cells, score 0..1.
+        """Training form: maps (B, 5, 56, 56, 25), peaks (B, 5, 25) -> (B, 5, 25, 3) = x and y in
+        cells, score 0..1.
 
         Its layer `mixer` is the model itself.
         """
-        window, peaks = keras.Input((WINDOW, SIZE, SIZE, K), name="window"), keras.Input((WINDOW, K), name="peaks")
+        window, peaks = (
+            keras.Input((WINDOW, SIZE, SIZE, K), name="window"),
+            keras.Input((WINDOW, K), name="peaks"),
+        )
         refined = Mixer(switches, name="mixer")(*Decode(name="decode")(window, peaks))
         return keras.Model([window, peaks], refined, name=self.name)
 
@@ -207,17 +251,27 @@ class JointMixer:
         return False
 
     def form(self, model: keras.Model, form: str, emits: str) -> keras.Model:
-        mixer, name, frames = model.get_layer("mixer"), f"{self.name}_{form}_{emits}", EMITTED[emits]
+        mixer, name, frames = (
+            model.get_layer("mixer"),
+            f"{self.name}_{form}_{emits}",
+            EMITTED[emits],
+        )
         if form == "window":
             window = window_input()
             peaks = keras.Input(batch_shape=(1, 1, WINDOW, K), name="peaks")
             x, y, height = (_ops.reshape(part, (1, 1, WINDOW, K)) for part in decoded(window))
-            return keras.Model([window, peaks], mixer(x, y, _shown(peaks, height), frames=frames), name=name)
+            return keras.Model(
+                [window, peaks], mixer(x, y, _shown(peaks, height), frames=frames), name=name
+            )
         frame, peaks, past = step_inputs({"peaks": (1, 1, K), "past": (1, WINDOW - 1, 3 * K)})
         x, y, height = decoded(frame)
-        kept = _ops.concatenate([past, _ops.concatenate([x, y, _shown(peaks, height)], axis=-1)], axis=2)
+        kept = _ops.concatenate(
+            [past, _ops.concatenate([x, y, _shown(peaks, height)], axis=-1)], axis=2
+        )
         place = [kept[..., n * K : (n + 1) * K] for n in range(3)]
-        return keras.Model([frame, peaks, past], [mixer(*place, frames=frames), kept[:, :, 1:]], name=name)
+        return keras.Model(
+            [frame, peaks, past], [mixer(*place, frames=frames), kept[:, :, 1:]], name=name
+        )
 
     def form_parameters(self, form: str, emits: str, **switches: bool) -> int:
         return self.parameters + 88_080 * switches.get("wide", False)

@@ -1,7 +1,9 @@
-"""Fit a noise model to what an estimator did against truth: measure, simulate on the same truth, measure again, correct.
+"""Fit a noise model to what an estimator did against truth: measure, simulate on the same truth,
+measure again, correct.
 
-Taking out a clip's mean, the cut at CORE, short clips and runs that the clip's ends cut off all bias a figure. So the
-model is not read off the measured figures but corrected until its own simulation, measured the same way, shows them.
+Taking out a clip's mean, the cut at CORE, short clips and runs that the clip's ends cut off all
+bias a figure. So the model is not read off the measured figures but corrected until its own
+simulation, measured the same way, shows them.
 """
 
 from __future__ import annotations
@@ -41,24 +43,54 @@ ROUNDS = 10  # of correction
 DRAWN = 40_000  # frames to simulate in each
 LEAST_POINTS = 100  # of a report group: with fewer it borrows
 # A group without truth borrows from the nearest in these rows that has some.
-_ROWS = (("nose", "ear", "shoulder", "elbow", "wrist", "thumb", "index finger", "pinky"),
-         ("shoulder", "hip", "knee", "ankle", "heel", "toes"))  # fmt: skip
-TO_90 = np.log(np.log(10) / np.log(2))  # between the logarithms of a Weibull distribution's median and 90 % quantile
-# What a model says of what never happened: the length, distance and height of an outlier, the blur of an empty map.
-_UNKNOWN = {"run": 3.0, "size": 0.2, "size_spread": 1.0, "outlier_peak": 0.4, "outlier_peak_run": 0.1, "blur": 1.7}
+_ROWS = (
+    ("nose", "ear", "shoulder", "elbow", "wrist", "thumb", "index finger", "pinky"),
+    ("shoulder", "hip", "knee", "ankle", "heel", "toes"),
+)
+# between the logarithms of a Weibull distribution's median and 90 % quantile
+TO_90 = np.log(np.log(10) / np.log(2))
+# What a model says of what never happened: the length, distance and height of an outlier, the blur
+# of an empty map.
+_UNKNOWN = {
+    "run": 3.0,
+    "size": 0.2,
+    "size_spread": 1.0,
+    "outlier_peak": 0.4,
+    "outlier_peak_run": 0.1,
+    "blur": 1.7,
+}
 _PARTS = {
-    "sd": (", up", ", side"), "offset_sd": (", up", ", side"), "lags": tuple(f", {lag} later" for lag in LAGS),
+    "sd": (", up", ", side"),
+    "offset_sd": (", up", ", side"),
+    "lags": tuple(f", {lag} later" for lag in LAGS),
     "outliers_by_height": tuple(f", {low:g} to {high:g}" for low, high in pairwise(HEIGHTS)),
-}  # fmt: skip
+}
 # How far a simulated figure may lie from the measured one: share of it, and absolutely.
 TOLERANCE = {
-    "bias": (0, 0.01), "offset_sd": (0.15, 0.005), "sd": (0.05, 0.002), "lags": (0, 0.05), "kurtosis": (0.25, 0),
-    "body_spread": (0.15, 0.03), "joint_spread": (0.15, 0.03), "outlier": (0.1, 0.005), "run": (0.3, 0),
-    "size": (0.25, 0.01), "size_far": (0.25, 0), "exchange": (0.2, 0.005), "body_exchange": (0.3, 0.003),
-    "outliers_by_height": (0.3, 0.02), "peak": (0, 0.02), "peak_slope": (0.25, 0.02), "peak_clip": (0.15, 0.01),
-    "peak_frame": (0.1, 0.01), "peak_memory": (0, 0.05), "outlier_peak": (0, 0.03), "outlier_peak_run": (0.2, 0.01),
-    "blur": (0.1, 0), "background": (0, 0.04),
-}  # fmt: skip
+    "bias": (0, 0.01),
+    "offset_sd": (0.15, 0.005),
+    "sd": (0.05, 0.002),
+    "lags": (0, 0.05),
+    "kurtosis": (0.25, 0),
+    "body_spread": (0.15, 0.03),
+    "joint_spread": (0.15, 0.03),
+    "outlier": (0.1, 0.005),
+    "run": (0.3, 0),
+    "size": (0.25, 0.01),
+    "size_far": (0.25, 0),
+    "exchange": (0.2, 0.005),
+    "body_exchange": (0.3, 0.003),
+    "outliers_by_height": (0.3, 0.02),
+    "peak": (0, 0.02),
+    "peak_slope": (0.25, 0.02),
+    "peak_clip": (0.15, 0.01),
+    "peak_frame": (0.1, 0.01),
+    "peak_memory": (0, 0.05),
+    "outlier_peak": (0, 0.03),
+    "outlier_peak_run": (0.2, 0.01),
+    "blur": (0.1, 0),
+    "background": (0, 0.04),
+}
 
 
 class Simulated:
@@ -84,22 +116,30 @@ class Simulated:
 
 
 def simulate(truth: Sequence[np.ndarray], noise: EstimatorNoise, seed: int) -> list[Simulated]:
-    """A simulated recording of each clip's truth (T, 25, 2), with the offsets that stay for a clip."""
+    """A simulated recording of each clip's truth (T, 25, 2), with the offsets that stay for
+    a clip.
+    """
     noise = replace(noise, biased=True, offsets=True)
     return [Simulated(t, noise, np.random.default_rng((seed, i))) for i, t in enumerate(truth)]
 
 
 def fit(
-    clips: ClipSet, recordings: Sequence[Recorded], name: str, seed: int = 0, step: Callable[[], object] = lambda: None
+    clips: ClipSet,
+    recordings: Sequence[Recorded],
+    name: str,
+    seed: int = 0,
+    step: Callable[[], object] = lambda: None,
 ) -> EstimatorNoise:
-    """The noise model whose simulation on the clips' truth measures as `recordings` do; `step` after each of ROUNDS.
+    """The noise model whose simulation on the clips' truth measures as `recordings` do; `step`
+    after each of ROUNDS.
 
     Raises ClimbEdgeError where there is too little truth to fit anything.
     """
     seen = observe(_truths(clips), recordings, clips.source)
     wanted = measure(seen)
     lender = lenders(wanted, clips.source)
-    # A map and its height need no truth: what a group borrows is how the height changes with the error.
+    # A map and its height need no truth: what a group borrows is how the height changes with the
+    # error.
     heights = mean_heights(recordings)
     shift = heights - heights[lender]
     maps = measure_maps(recordings, wanted["peak"][lender] + shift)
@@ -119,7 +159,9 @@ def fit(
 
 
 def _repeated(truth: list[np.ndarray]) -> list[np.ndarray]:
-    """Truth as often as it takes for DRAWN frames: what is drawn once for a clip needs many clips to be measured."""
+    """Truth as often as it takes for DRAWN frames: what is drawn once for a clip needs many clips
+    to be measured.
+    """
     return truth * int(np.clip(DRAWN // sum(map(len, truth)), 1, 10))
 
 
@@ -128,9 +170,13 @@ def _truths(clips: ClipSet) -> list[np.ndarray]:
 
 
 def lenders(figures: Figures, source: str) -> np.ndarray:
-    """(13,) which report group's errors each group takes: its own, where there is enough truth, else the nearest's."""
+    """(13,) which report group's errors each group takes: its own, where there is enough truth,
+    else the nearest's.
+    """
     names = list(GROUPS)
-    measured = [n for n, points in zip(names, figures["points"], strict=True) if points >= LEAST_POINTS]
+    measured = [
+        n for n, points in zip(names, figures["points"], strict=True) if points >= LEAST_POINTS
+    ]
     measured = [n for n in measured if np.isfinite(figures["sd"][names.index(n)]).all()]
 
     def distance(a: str, b: str) -> int:
@@ -139,7 +185,8 @@ def lenders(figures: Figures, source: str) -> np.ndarray:
 
     if not measured:
         raise ClimbEdgeError(
-            f"{source}: no report group has {LEAST_POINTS} keypoints with truth in clips long enough; take more clips"
+            f"{source}: no report group has {LEAST_POINTS} keypoints with truth in clips long"
+            " enough; take more clips"
         )
     return np.array([names.index(min(measured, key=lambda m: distance(n, m))) for n in names])
 
@@ -147,12 +194,18 @@ def lenders(figures: Figures, source: str) -> np.ndarray:
 def _noise(name: str, figures: Figures) -> EstimatorNoise:
     """The model of figures by report group (13, ...); four decimals say more than is known."""
     return EstimatorNoise(
-        name, **{n: as_tuple(np.round(figures[n][GROUP_OF] if shape else figures[n], 4)) for n, shape in SHAPES.items()}
+        name,
+        **{
+            n: as_tuple(np.round(figures[n][GROUP_OF] if shape else figures[n], 4))
+            for n, shape in SHAPES.items()
+        },
     )
 
 
 def _within(name: str, values: np.ndarray) -> np.ndarray:
-    """Values brought within a figure's limits; what nothing is known of takes the value of `_UNKNOWN`."""
+    """Values brought within a figure's limits; what nothing is known of takes the value of
+    `_UNKNOWN`.
+    """
     return np.clip(np.nan_to_num(values, nan=_UNKNOWN.get(name, 0.0)), *LIMITS[name])
 
 
@@ -161,7 +214,12 @@ def _start(wanted: Figures) -> Figures:
     spread = np.log(wanted["size_far"] / wanted["size"]) / TO_90
     share = wanted["exchange"] / wanted["outlier"]
     groups = np.ones(len(GROUPS))
-    return figures | {"size_spread": spread, "exchange": share, "memory": 0.8 * groups, "white": 0.2 * groups}
+    return figures | {
+        "size_spread": spread,
+        "exchange": share,
+        "memory": 0.8 * groups,
+        "white": 0.2 * groups,
+    }
 
 
 def _corrected(figures: Figures, wanted: Figures, got: Figures) -> Figures:
@@ -170,13 +228,22 @@ def _corrected(figures: Figures, wanted: Figures, got: Figures) -> Figures:
     with np.errstate(invalid="ignore", divide="ignore"):
         for n in ("bias", "peak", "peak_slope", "peak_memory", "outlier_peak"):
             new[n] = figures[n] + wanted[n] - got[n]
-        for n in ("offset_sd", "body_spread", "joint_spread", "peak_clip", "peak_frame", "outlier_peak_run"):
+        for n in (
+            "offset_sd",
+            "body_spread",
+            "joint_spread",
+            "peak_clip",
+            "peak_frame",
+            "outlier_peak_run",
+        ):
             new[n] = np.sqrt(np.maximum(figures[n] ** 2 + wanted[n] ** 2 - got[n] ** 2, 0))
         for n in ("sd", "outlier", "run", "size", "body_exchange", "body_run"):
             new[n] = figures[n] * _ratio(wanted[n], got[n])
         spreads = (np.log(f["size_far"] / f["size"]) for f in (wanted, got))
         new["size_spread"] = figures["size_spread"] * _ratio(*spreads)
-        new["exchange"] = figures["exchange"] + (wanted["exchange"] - got["exchange"]) / wanted["outlier"]
+        new["exchange"] = (
+            figures["exchange"] + (wanted["exchange"] - got["exchange"]) / wanted["outlier"]
+        )
     lags = (1 - figures["white"][:, None]) * figures["memory"][:, None] ** np.array(LAGS)
     new["memory"], new["white"] = _decay(lags + wanted["lags"] - got["lags"])
     return new
@@ -190,7 +257,9 @@ def _decay(lags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Memory and white share (13,) whose correlations at LAGS come closest to `lags` (13, 3)."""
     memory = np.linspace(0, 0.99, 100)[:, None]
     power = memory ** np.array(LAGS)
-    slow = np.clip((power @ np.nan_to_num(lags).T) / np.maximum((power**2).sum(1, keepdims=True), 1e-9), 0, 1)
+    slow = np.clip(
+        (power @ np.nan_to_num(lags).T) / np.maximum((power**2).sum(1, keepdims=True), 1e-9), 0, 1
+    )
     best = ((slow[..., None] * power[:, None] - lags) ** 2).sum(-1).argmin(0)
     return memory[best, 0], 1 - slow[best, np.arange(len(lags))]
 
@@ -198,13 +267,17 @@ def _decay(lags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def check(
     clips: ClipSet, recordings: Sequence[Recorded], noise: EstimatorNoise, seed: int = 1
 ) -> tuple[Figures, Figures]:
-    """What `recordings` measure, and what a simulation of `noise` on the same truth does, maps included."""
+    """What `recordings` measure, and what a simulation of `noise` on the same truth does, maps
+    included.
+    """
     seen = observe(_truths(clips), recordings, clips.source)
     truth = _repeated(seen.truth)
     simulated = simulate(truth, noise, seed)
     measured = measure(seen)
     again = measure(observe(truth, simulated, noise.name))
-    return measured | measure_maps(recordings, measured["peak"]), again | measure_maps(simulated, measured["peak"])
+    return measured | measure_maps(recordings, measured["peak"]), again | measure_maps(
+        simulated, measured["peak"]
+    )
 
 
 def beyond(measured: Figures, simulated: Figures) -> list[str]:
@@ -214,29 +287,57 @@ def beyond(measured: Figures, simulated: Figures) -> list[str]:
         a, b = np.atleast_1d(measured[name]), np.atleast_1d(simulated[name])
         off = np.isfinite(a) & ~(np.abs(a - b) <= np.maximum(share * np.abs(a), least))
         of = [f" {group}" for group in GROUPS] if len(a) == len(GROUPS) else [""] * len(a)
-        result += [name + group for group, o in zip(of, off.reshape(len(a), -1).any(1), strict=True) if o]
+        result += [
+            name + group for group, o in zip(of, off.reshape(len(a), -1).any(1), strict=True) if o
+        ]
     return result
 
 
 def report(measured: Figures, simulated: Figures) -> str:
-    """Markdown: every figure as measured / as simulated, by report group, and what lies beyond TOLERANCE."""
+    """Markdown: every figure as measured / as simulated, by report group, and what lies beyond
+    TOLERANCE.
+    """
     names = list(GROUPS)
     told = [i for i in range(len(names)) if np.isfinite(measured["sd"][i]).all()]
-    tables = {True: [["figure", "tolerance", *(names[i] for i in told)]], False: [["figure", "tolerance", "all"]]}
+    tables = {
+        True: [["figure", "tolerance", *(names[i] for i in told)]],
+        False: [["figure", "tolerance", "all"]],
+    }
     for name, (share, least) in TOLERANCE.items():
         allowed = " or ".join([f"{share:.0%}"] * bool(share) + [f"{least:g}"] * bool(least))
         a, b = (np.atleast_1d(f[name]) for f in (measured, simulated))
         grouped = len(a) == len(names)
-        parts = zip(*(v[told].reshape(len(told), -1).T if grouped else v[:, None] for v in (a, b)), strict=True)
+        parts = zip(
+            *(v[told].reshape(len(told), -1).T if grouped else v[:, None] for v in (a, b)),
+            strict=True,
+        )
         for label, pair in zip(_PARTS.get(name, ("",)), parts, strict=True):
             tables[grouped].append(
-                [name + label, allowed, *(f"{_text(x)} / {_text(y)}" for x, y in zip(*pair, strict=True))]
+                [
+                    name + label,
+                    allowed,
+                    *(f"{_text(x)} / {_text(y)}" for x, y in zip(*pair, strict=True)),
+                ]
             )
-    lines = ["Measured / simulated; lengths in torso diameters, blur in cells, shares and heights 0 to 1.", ""]
+    lines = [
+        (
+            "Measured / simulated; lengths in torso diameters, blur in cells, shares and heights 0"
+            " to 1."
+        ),
+        "",
+    ]
     for head, *rows in tables.values():
         lines += [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)] + [""]
     missed = beyond(measured, simulated)
-    return "\n".join([*lines, f"Beyond tolerance: {', '.join(missed)}." if missed else "All within tolerance."]) + "\n"
+    return (
+        "\n".join(
+            [
+                *lines,
+                f"Beyond tolerance: {', '.join(missed)}." if missed else "All within tolerance.",
+            ]
+        )
+        + "\n"
+    )
 
 
 def _text(value: float) -> str:
@@ -250,19 +351,29 @@ def provenance(clips: ClipSet, recordings: Sequence[Recorded]) -> dict:
     digest = hashlib.sha256(clips.keypoints.tobytes())
     digest.update("\n".join(map(str, clips.clip)).encode())
     return {
-        "data": clips.source, "sha256": digest.hexdigest(), "truth": clips.truth, "clips": len(clips),
+        "data": clips.source,
+        "sha256": digest.hexdigest(),
+        "truth": clips.truth,
+        "clips": len(clips),
         "fps": None if np.isnan(clips.fps).all() else round(float(np.nanmedian(clips.fps)), 3),
         "frames": int(sum(np.isfinite(t).all(-1).any(-1).sum() for t in seen.truth)),
         "estimator": str(getattr(recordings[0], "name", "unknown")),
         "borrowed": {n: names[i] for n, i in zip(names, lender, strict=True) if names[i] != n},
-        "notes": "A keypoint under `borrowed` has too little truth: its errors are those of the keypoint named; height, "
-                 "blur and background of its maps are its own, and it has no mean offset.",
-    }  # fmt: skip
+        "notes": (
+            "A keypoint under `borrowed` has too little truth: its errors are those of the keypoint"
+            " named; height, blur and background of its maps are its own, and it has no mean"
+            " offset."
+        ),
+    }
 
 
 def save(path: str | Path, noise: EstimatorNoise, provenance: dict) -> None:
-    """Write a noise model that `train.noise.simulators.load` reads, one figure a line, whole or not at all."""
+    """Write a noise model that `train.noise.simulators.load` reads, one figure a line, whole or not
+    at all.
+    """
     about = {"schema": SCHEMA, "name": noise.name, "provenance": provenance}
     lines = [f" {json.dumps(n)}: {json.dumps(v, allow_nan=False)}," for n, v in about.items()]
-    figures = ",\n".join(f"  {json.dumps(n)}: {json.dumps(getattr(noise, n), allow_nan=False)}" for n in SHAPES)
+    figures = ",\n".join(
+        f"  {json.dumps(n)}: {json.dumps(getattr(noise, n), allow_nan=False)}" for n in SHAPES
+    )
     write_text(path, "{\n" + "\n".join(lines) + '\n "figures": {\n' + figures + "\n }\n}\n")

@@ -1,7 +1,9 @@
-"""The figures of an estimator's errors and maps against truth, from which `fit_noise` makes a noise model.
+"""The figures of an estimator's errors and maps against truth, from which `fit_noise` makes a noise
+model.
 
-Lengths are torso diameters of the truth (`climb_edge.evaluation.pck.torso`), along and across the torso; keypoints are taken
-together by report group, left and right as one. The core is what lies within CORE; the rest are outliers.
+Lengths are torso diameters of the truth (`climb_edge.evaluation.pck.torso`), along and across the
+torso; keypoints are taken together by report group, left and right as one. The core is what lies
+within CORE; the rest are outliers.
 """
 
 from __future__ import annotations
@@ -25,13 +27,15 @@ from train.synthesis.geometry import torso_up
 
 LEAST_FRAMES, LEAST_CLIPS = 200, 2  # less tells nothing
 LEAST_CORE = 8  # frames of a keypoint in a clip, to have a mean and a deviation
-LEAST_TOLD = 4  # keypoints of a frame that lie apart from their partners, to tell whether all are exchanged
+# keypoints of a frame that lie apart from their partners, to tell whether all are exchanged
+LEAST_TOLD = 4
 MAPS = 400  # observations whose maps are looked at
 NEAR = 12  # cells: what is farther from a map's peak is background
 LAGS = (1, 2, 5)
 HEIGHTS = (0, 0.3, 0.5, 0.65, 0.8, 1)
 GROUP_OF = np.array([next(i for i, ks in enumerate(GROUPS.values()) if k in ks) for k in range(K)])
-Figures = dict[str, np.ndarray]  # each (13,) or (13, n) of the report groups, or () or (n,) of all; NaN = too little
+# each (13,) or (13, n) of the report groups, or () or (n,) of all; NaN = too little
+Figures = dict[str, np.ndarray]
 
 
 class Recorded(Protocol):
@@ -55,7 +59,8 @@ class Seen:
 
 
 def observe(truths: Sequence[np.ndarray], recordings: Sequence[Recorded], source: str) -> Seen:
-    """Compare recordings with each clip's truth (T, 25, 2) in image pixels, NaN = none, of `source`.
+    """Compare recordings with each clip's truth (T, 25, 2) in image pixels, NaN = none, of
+    `source`.
 
     Raises ClimbEdgeError where there is too little to tell anything.
 
@@ -69,16 +74,23 @@ def observe(truths: Sequence[np.ndarray], recordings: Sequence[Recorded], source
                 predicted[recording.frame[row]] = recording.keypoints[row]
         points = predicted[..., :2]
         apart = np.linalg.norm(points - truth, axis=-1)
-        side = (1 + GROW) * (np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).max(-1)
+        side = (1 + GROW) * (np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).max(
+            -1
+        )
         own = np.ma.median(np.ma.masked_invalid(apart), axis=1).filled(np.inf) <= side / 4
         own &= torso(truth) > 0
-        compared.append(_compare(np.where((own[:, None] & np.isfinite(apart))[..., None], truth, np.nan), predicted))
+        compared.append(
+            _compare(
+                np.where((own[:, None] & np.isfinite(apart))[..., None], truth, np.nan), predicted
+            )
+        )
     frames = [int(np.isfinite(c[0]).all(-1).any(-1).sum()) for c in compared]
     used = sum(count > 0 for count in frames)
     if sum(frames) < LEAST_FRAMES or used < LEAST_CLIPS:
         raise ClimbEdgeError(
-            f"{source}: expected {LEAST_FRAMES} frames or more in {LEAST_CLIPS} clips or more where the estimator saw "
-            f"a person whose torso is annotated, found {sum(frames)} in {used}; take more clips, or a built-in noise"
+            f"{source}: expected {LEAST_FRAMES} frames or more in {LEAST_CLIPS} clips or more where"
+            f" the estimator saw a person whose torso is annotated, found {sum(frames)} in {used};"
+            " take more clips, or a built-in noise"
         )
     truth, *rest = zip(*compared, strict=True)
     return Seen(list(truth), *(_stacked(arrays) for arrays in rest))
@@ -100,14 +112,27 @@ def _compare(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, ...]
     """Truth (T, 25, 2), prediction (T, 25, 3) -> truth and what Seen holds of this clip."""
     size, up = torso(truth)[:, None], torso_up(truth)
     delta = (predicted[..., :2] - truth) / size[..., None]
-    error = np.stack([(delta * up).sum(-1), (delta * np.stack([-up[..., 1], up[..., 0]], -1)).sum(-1)], axis=-1)
-    partner, apart = (np.linalg.norm(p - truth[:, MIRROR], axis=-1) / size for p in (predicted[..., :2], truth))
-    return truth, error, partner, apart, np.where(np.isfinite(error[..., 0]), predicted[..., 2], np.nan)
+    error = np.stack(
+        [(delta * up).sum(-1), (delta * np.stack([-up[..., 1], up[..., 0]], -1)).sum(-1)], axis=-1
+    )
+    partner, apart = (
+        np.linalg.norm(p - truth[:, MIRROR], axis=-1) / size for p in (predicted[..., :2], truth)
+    )
+    return (
+        truth,
+        error,
+        partner,
+        apart,
+        np.where(np.isfinite(error[..., 0]), predicted[..., 2], np.nan),
+    )
 
 
 def measure(seen: Seen) -> Figures:
-    """Every figure of the errors and heights; named as in EstimatorNoise where the model has such a figure."""
-    with warnings.catch_warnings():  # a group without truth has means of nothing: NaN, as it should be
+    """Every figure of the errors and heights; named as in EstimatorNoise where the model has such a
+    figure.
+    """
+    # a group without truth has means of nothing: NaN, as it should be
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         size = np.linalg.norm(seen.error, axis=-1)
         known, far = np.isfinite(size), size >= CORE
@@ -118,7 +143,8 @@ def measure(seen: Seen) -> Figures:
         core &= (core.sum(1) >= LEAST_CORE)[:, None]
         centre = np.nanmean(np.where(core[..., None], seen.error, np.nan), axis=1)
         left = np.where(core[..., None], seen.error - centre[:, None], np.nan)
-        scale = np.log(np.sqrt(np.nanmean((left**2).sum(-1), axis=1)))  # (C, 25): a keypoint's in a clip
+        # (C, 25): a keypoint's in a clip
+        scale = np.log(np.sqrt(np.nanmean((left**2).sum(-1), axis=1)))
         scale = np.where(np.isfinite(scale), scale - _group(scale, np.nanmean)[GROUP_OF], np.nan)
         return {
             "points": _group(known, np.sum),
@@ -148,21 +174,31 @@ def _begin(inside: np.ndarray) -> np.ndarray:
 
 
 def _shape(left: np.ndarray, scale: np.ndarray) -> Figures:
-    """How a core error changes with time, how heavy its tails are, and how its scale (C, 25) varies over clips."""
+    """How a core error changes with time, how heavy its tails are, and how its scale (C, 25) varies
+    over clips.
+    """
     square = _group((left**2).sum(-1), np.nanmean)
     lags = [_group((left[:, lag:] * left[:, :-lag]).sum(-1), np.nanmean) / square for lag in LAGS]
     found, valid = np.nan_to_num(scale), np.isfinite(scale)
-    together = (found.sum(1) ** 2 - (found**2).sum(1)).sum() / max((valid.sum(1) ** 2 - valid.sum(1)).sum(), 1)
+    together = (found.sum(1) ** 2 - (found**2).sum(1)).sum() / max(
+        (valid.sum(1) ** 2 - valid.sum(1)).sum(), 1
+    )
     return {
         "lags": np.stack(lags, axis=-1),
-        "kurtosis": _axes(left**4, np.nanmean).mean(-1) / (_axes(left**2, np.nanmean) ** 2).mean(-1),
+        "kurtosis": (
+            _axes(left**4, np.nanmean).mean(-1) / (_axes(left**2, np.nanmean) ** 2).mean(-1)
+        ),
         "body_spread": np.sqrt(np.maximum(together, 0)),
         "joint_spread": np.sqrt(np.maximum(np.nanvar(scale) - together, 0)),
     }
 
 
-def _outliers(exchanged: np.ndarray, known: np.ndarray, far: np.ndarray, size: np.ndarray) -> Figures:
-    """`exchanged`: 1 where a keypoint sits on its partner's place, 0 where not, NaN where the two are too close to tell."""
+def _outliers(
+    exchanged: np.ndarray, known: np.ndarray, far: np.ndarray, size: np.ndarray
+) -> Figures:
+    """`exchanged`: 1 where a keypoint sits on its partner's place, 0 where not, NaN where the two
+    are too close to tell.
+    """
     beyond = np.where(far & (np.nan_to_num(exchanged) == 0), size - CORE, np.nan)
     told = np.isfinite(exchanged).sum(-1)
     body = (told >= LEAST_TOLD) & (np.nansum(exchanged, -1) > told / 2)
@@ -177,7 +213,9 @@ def _outliers(exchanged: np.ndarray, known: np.ndarray, far: np.ndarray, size: n
     }
 
 
-def _heights(seen: Seen, known: np.ndarray, far: np.ndarray, core: np.ndarray, scale: np.ndarray) -> Figures:
+def _heights(
+    seen: Seen, known: np.ndarray, far: np.ndarray, core: np.ndarray, scale: np.ndarray
+) -> Figures:
     near, low = np.where(core, seen.peak, np.nan), np.where(far, seen.peak, np.nan)
     mean = np.nanmean(near, axis=1)
     waver = near - mean[:, None]
@@ -191,7 +229,9 @@ def _heights(seen: Seen, known: np.ndarray, far: np.ndarray, core: np.ndarray, s
         "peak_memory": np.nanmean(waver[:, 1:] * waver[:, :-1]) / np.nanmean(waver**2),
         "outlier_peak": _group(low, np.nanmean),
         "outlier_peak_run": _group(low, np.nanstd),
-        "outliers_by_height": np.array([np.nanmean(far[place == i]) for i in range(len(HEIGHTS) - 1)]),
+        "outliers_by_height": np.array(
+            [np.nanmean(far[place == i]) for i in range(len(HEIGHTS) - 1)]
+        ),
         "points_by_height": np.array([(place == i).sum() for i in range(len(HEIGHTS) - 1)], float),
     }
 
@@ -214,16 +254,22 @@ def sticky_boxes(recording: Recorded) -> list[tuple[int, np.ndarray]]:
 
 def mean_heights(recordings: Sequence[Recorded]) -> np.ndarray:
     """Mean height (13,) of the native maps of each report group, with truth or without."""
-    return _group(np.concatenate([r.keypoints[first_rows(r), :, 2] for r in recordings]), np.nanmean)
+    return _group(
+        np.concatenate([r.keypoints[first_rows(r), :, 2] for r in recordings]), np.nanmean
+    )
 
 
 def measure_maps(recordings: Sequence[Recorded], at: np.ndarray) -> Figures:
-    """Blur and background of the native maps in a stream's boxes, brought to the heights `at` (13,).
+    """Blur and background of the native maps in a stream's boxes, brought to the heights `at`
+    (13,).
 
-    Background: the mass farther than NEAR cells from the peak, spread over all cells. Blur: of the Gaussian that has the
-    rest of the mass and the map's height; that of the curvature alone would miss how broad a real map's foot is.
+    Background: the mass farther than NEAR cells from the peak, spread over all cells. Blur: of the
+    Gaussian that has the rest of the mass and the map's height; that of the curvature alone would
+    miss how broad a real map's foot is.
     """
-    rows = [(recording, row, box) for recording in recordings for row, box in sticky_boxes(recording)]
+    rows = [
+        (recording, row, box) for recording in recordings for row, box in sticky_boxes(recording)
+    ]
     looked = [_map(r.observation(row), box) for r, row, box in rows[:: max(len(rows) // MAPS, 1)]]
     height, sigma, background = np.moveaxis(np.array(looked), -1, 0)
     with warnings.catch_warnings():
@@ -236,20 +282,33 @@ def measure_maps(recordings: Sequence[Recorded], at: np.ndarray) -> Figures:
         lower = at[GROUP_OF] - height
         log, background = log - falls[GROUP_OF] * lower, background - fades[GROUP_OF] * lower
         return {
-            "blur": np.exp(_group(log, np.nanmean)), "blur_slope": falls, "blur_spread": _group(log, np.nanstd),
-            "blur_lowest": np.nanquantile(sigma, 0.01), "blur_highest": np.nanquantile(sigma, 0.99),
-            "background": _group(background, np.nanmean), "background_slope": fades,
+            "blur": np.exp(_group(log, np.nanmean)),
+            "blur_slope": falls,
+            "blur_spread": _group(log, np.nanstd),
+            "blur_lowest": np.nanquantile(sigma, 0.01),
+            "blur_highest": np.nanquantile(sigma, 0.99),
+            "background": _group(background, np.nanmean),
+            "background_slope": fades,
             "background_spread": _group(background, np.nanstd),
-        }  # fmt: skip
+        }
 
 
 def _map(observation: Observation, box: np.ndarray) -> np.ndarray:
-    """(25, 3): height of the native map, blur in cells, background share; NaN where there is no map."""
+    """(25, 3): height of the native map, blur in cells, background share; NaN where there is no
+    map.
+    """
     maps = normalise(warp(observation.native, observation.affine, box_affine(box)))
     maps /= np.maximum(maps.sum((0, 1)), 1e-9)
     peak, top = decode(maps)
-    away = np.linalg.norm(np.indices((SIZE, SIZE))[::-1, ..., None] - peak.T[:, None, None], axis=0) > NEAR
-    background = np.clip((maps * away).sum((0, 1)) * SIZE**2 / np.maximum(away.sum((0, 1)), 1), 0, 0.9)
+    away = (
+        np.linalg.norm(np.indices((SIZE, SIZE))[::-1, ..., None] - peak.T[:, None, None], axis=0)
+        > NEAR
+    )
+    background = np.clip(
+        (maps * away).sum((0, 1)) * SIZE**2 / np.maximum(away.sum((0, 1)), 1), 0, 0.9
+    )
     sigma = np.sqrt((1 - background) / (2 * np.pi * np.maximum(top - background / SIZE**2, 1e-6)))
     none = (top <= 0) | ~np.isfinite(observation.keypoints[:, 2])
-    return np.where(none[:, None], np.nan, np.stack([observation.keypoints[:, 2], sigma, background], axis=-1))
+    return np.where(
+        none[:, None], np.nan, np.stack([observation.keypoints[:, 2], sigma, background], axis=-1)
+    )

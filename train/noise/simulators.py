@@ -1,7 +1,8 @@
 """Noise: what turns true keypoints into the input of a simulated estimator, as named data.
 
-Three kinds. The study's (`1.1` ... `2.3`). `blazepose`: what five frames can tell of BlazePose lite's errors on J-HMDB, kept
-draw for draw. And what `fit_noise` estimates of any estimator, read from a JSON file. `train.noises` names what is built in.
+Three kinds. The study's (`1.1` ... `2.3`). `blazepose`: what five frames can tell of BlazePose
+lite's errors on J-HMDB, kept draw for draw. And what `fit_noise` estimates of any estimator, read
+from a JSON file. `train.noises` names what is built in.
 """
 
 from __future__ import annotations
@@ -32,8 +33,11 @@ class Drawn:
 
     cells: np.ndarray  # (T, 25, 2) float32: where each map peaks; NaN = none
     sigma: np.ndarray  # (T, 25) float32: blur of the map
-    background: np.ndarray  # (T, 25) float32 0..1: share of the map's mass that is spread over the whole box
-    peak: np.ndarray  # (T, 25) float32 0..1: height of the estimator's native map; 1 where the model says nothing of it
+    # (T, 25) float32 0..1: share of the map's mass that is spread over the whole box
+    background: np.ndarray
+    # (T, 25) float32 0..1: height of the estimator's native map; 1 where the model says nothing of
+    # it
+    peak: np.ndarray
 
     @classmethod
     def of(cls, *arrays: np.ndarray) -> Drawn:
@@ -53,7 +57,9 @@ class Noise(Protocol):
 
 @dataclass(frozen=True)
 class StudyNoise:
-    """The reference study's: every keypoint of every frame shifted by whole cells, one blur for a frame."""
+    """The reference study's: every keypoint of every frame shifted by whole cells, one blur for a
+    frame.
+    """
 
     name: str
     shift: float  # standard deviation, cells
@@ -61,7 +67,9 @@ class StudyNoise:
     skip: int = 1
 
     def __call__(self, cells: np.ndarray, torso: float, rng: np.random.Generator) -> Drawn:
-        moved = np.round(np.clip(np.round(cells) + np.round(rng.normal(0, self.shift, cells.shape)), 0, SIZE - 1))
+        moved = np.round(
+            np.clip(np.round(cells) + np.round(rng.normal(0, self.shift, cells.shape)), 0, SIZE - 1)
+        )
         sigma = np.repeat(rng.choice(self.sigmas, (len(cells), 1)), K, axis=1)
         return Drawn.of(moved, sigma, np.zeros(sigma.shape), np.ones(sigma.shape))
 
@@ -83,10 +91,12 @@ class AnyNoise:
 
 @dataclass(frozen=True)
 class WindowNoise:
-    """`blazepose`: heavy-tailed error that drifts, at most one outlier run a keypoint, alike for all keypoints.
+    """`blazepose`: heavy-tailed error that drifts, at most one outlier run a keypoint, alike for
+    all keypoints.
 
-    No offset that stays: within five frames it looks like truth, and training on it teaches a refiner to blur. The order
-    of the draws is fixed: the shipped weights and their figures came from it.
+    No offset that stays: within five frames it looks like truth, and training on it teaches a
+    refiner to blur. The order of the draws is fixed: the shipped weights and their figures came
+    from it.
     """
 
     name: str = "blazepose"
@@ -104,17 +114,30 @@ class WindowNoise:
         factor = np.exp(rng.normal(0, 0.35, K) + rng.normal(0, 0.6))
         scale = (size * self.sd * factor)[:, None]
         drift = drifting(rng.normal(0, 1, (frames, K, 2)), self.memory)
-        error = scale * (drift * np.sqrt(1 - self.white) + heavy(rng, (frames, K, 2)) * np.sqrt(self.white))
+        error = scale * (
+            drift * np.sqrt(1 - self.white) + heavy(rng, (frames, K, 2)) * np.sqrt(self.white)
+        )
         moved, far = self._outliers(cells + error, cells, size, rng)
         lowest, median, highest = self.sigmas
-        sigma = np.clip(median * np.exp(rng.normal(0, 0.45, (1, K))), lowest, highest) * np.ones((frames, 1))
-        background = np.clip(rng.exponential(self.background, (1, K)), 0, 0.9) * np.ones((frames, 1))
-        # Heights as BlazePose lite's on J-HMDB. Drawn last: what stands above draws as it did before there were any.
+        sigma = np.clip(median * np.exp(rng.normal(0, 0.45, (1, K))), lowest, highest) * np.ones(
+            (frames, 1)
+        )
+        background = np.clip(rng.exponential(self.background, (1, K)), 0, 0.9) * np.ones(
+            (frames, 1)
+        )
+        # Heights as BlazePose lite's on J-HMDB. Drawn last: what stands above draws as it did
+        # before there were any.
         usual, varied = np.where(far, 0.40, 0.66 - 0.12 * np.log(factor)), np.where(far, 0.13, 0.11)
-        return Drawn.of(moved, sigma, background, np.clip(usual + varied * rng.normal(0, 1, (1, K)), 0.01, 1))
+        return Drawn.of(
+            moved, sigma, background, np.clip(usual + varied * rng.normal(0, 1, (1, K)), 0.01, 1)
+        )
 
-    def _outliers(self, moved: np.ndarray, cells: np.ndarray, size: float, rng: np.random.Generator):
-        """Runs of mean length 3.4 frames, half a torso away or on the other side's keypoint; and where they are."""
+    def _outliers(
+        self, moved: np.ndarray, cells: np.ndarray, size: float, rng: np.random.Generator
+    ):
+        """Runs of mean length 3.4 frames, half a torso away or on the other side's keypoint; and
+        where they are.
+        """
         frames, far = len(moved), np.zeros(moved.shape[:2], bool)
         hit = np.flatnonzero(rng.random(K) < self.outlier * (frames / 3.4 + 1) / 2)
         for k in hit:
@@ -135,7 +158,9 @@ Axes = tuple[tuple[float, float], ...]  # for each keypoint: along the torso (up
 
 @dataclass(frozen=True)
 class EstimatorNoise:
-    """A real estimator's errors, as `fit_noise` measures them; lengths in torso diameters unless said otherwise."""
+    """A real estimator's errors, as `fit_noise` measures them; lengths in torso diameters unless
+    said otherwise.
+    """
 
     name: str
     sd: Axes  # standard deviation of an error within a clip whose scale is the median one
@@ -148,7 +173,8 @@ class EstimatorNoise:
     outlier: Each  # share of frames within an outlier run
     run: Each  # mean length of a run, frames
     size: Each  # median distance of an outlier beyond CORE
-    size_spread: Each  # exponent of that distance: 0 = all alike, 1 = exponential, 2 = heavy tails (Weibull)
+    # exponent of that distance: 0 = all alike, 1 = exponential, 2 = heavy tails (Weibull)
+    size_spread: Each
     exchange: Each  # share of runs that sit on the other side's keypoint
     body_exchange: float  # share of frames in which all left and right keypoints are exchanged
     body_run: float  # mean length of such a run, frames
@@ -169,7 +195,8 @@ class EstimatorNoise:
     background_spread: Each  # its standard deviation over clips
     skip: int = 1
     biased: bool = False  # draw the mean offset, which a refiner can learn to take back
-    offsets: bool = False  # and the one that stays for a clip: off for windows, where it looks like truth
+    # and the one that stays for a clip: off for windows, where it looks like truth
+    offsets: bool = False
 
     def __call__(self, cells: np.ndarray, torso: float, rng: np.random.Generator) -> Drawn:
         frames, size, f = len(cells), torso if torso > 0 else NO_TORSO, self._figures
@@ -188,9 +215,15 @@ class EstimatorNoise:
         far, first = runs(rng, frames, f["outlier"], f["run"])
         swapped, _ = runs(rng, frames, np.array([self.body_exchange]), np.array([self.body_run]))
         partner = cells[:, MIRROR] - cells  # without truth there: an outlier anywhere
-        exchanged = far & (held(rng.random((frames, K))) < f["exchange"] * PAIRED) & np.isfinite(partner).all(-1)
+        exchanged = (
+            far
+            & (held(rng.random((frames, K))) < f["exchange"] * PAIRED)
+            & np.isfinite(partner).all(-1)
+        )
         angle = held(rng.uniform(0, 2 * np.pi, (frames, K)))
-        away = CORE + f["size"] * held(rng.exponential(1 / np.log(2), (frames, K))) ** f["size_spread"]
+        away = (
+            CORE + f["size"] * held(rng.exponential(1 / np.log(2), (frames, K))) ** f["size_spread"]
+        )
         thrown = size * away[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
         jump = np.where(exchanged[..., None], partner, far[..., None] * thrown)
         jump = np.where(swapped[..., None], np.nan_to_num(partner), jump)
@@ -200,11 +233,17 @@ class EstimatorNoise:
         peak = np.clip(np.where(far, low, near) + waver, 0.01, 1)
         lower = f["peak"] - peak  # a low map is a broad one
         sigma = f["blur"] * np.exp(f["blur_slope"] * lower + f["blur_spread"] * rng.normal(0, 1, K))
-        background = f["background"] + f["background_slope"] * lower + f["background_spread"] * rng.normal(0, 1, K)
+        background = (
+            f["background"]
+            + f["background_slope"] * lower
+            + f["background_spread"] * rng.normal(0, 1, K)
+        )
         return Drawn.of(
-            cells + size * error + jump, np.clip(sigma, self.blur_lowest, self.blur_highest),
-            np.clip(background, 0, 0.9), peak,
-        )  # fmt: skip
+            cells + size * error + jump,
+            np.clip(sigma, self.blur_lowest, self.blur_highest),
+            np.clip(background, 0, 0.9),
+            peak,
+        )
 
     @cached_property
     def _figures(self) -> dict[str, np.ndarray]:
@@ -212,7 +251,9 @@ class EstimatorNoise:
 
 
 def drifting(new: np.ndarray, memory: float | np.ndarray) -> np.ndarray:
-    """(T, 25, 2) white noise of unit variance -> first-order autoregressive noise of unit variance."""
+    """(T, 25, 2) white noise of unit variance -> first-order autoregressive noise of unit
+    variance.
+    """
     drift = new.copy()
     for t in range(1, len(new)):
         drift[t] = memory * drift[t - 1] + np.sqrt(1 - memory**2) * new[t]
@@ -225,7 +266,9 @@ def heavy(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def runs(rng: np.random.Generator, frames: int, share: np.ndarray, length: np.ndarray):
-    """Runs, memoryless, that hold `share` (K,) of the frames at a mean `length` (K,): inside, first frame, each (T, K)."""
+    """Runs, memoryless, that hold `share` (K,) of the frames at a mean `length` (K,): inside, first
+    frame, each (T, K).
+    """
     chance = rng.random((frames, len(share)))
     begin = np.minimum(share / np.maximum(length * (1 - share), 1e-9), 1)
     inside, first = chance < share, np.zeros(chance.shape, int)
@@ -245,19 +288,29 @@ SHAPES = {
 }
 # The lowest and the highest value that it may have.
 LIMITS: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(SHAPES, (0, 10)), **dict.fromkeys(("outlier", "body_exchange"), (0, 0.9)), "bias": (-CORE, CORE), "size_spread": (0, 2),
-    **dict.fromkeys(("memory", "white", "exchange", "peak", "peak_memory", "outlier_peak", "background"), (0, 1)),
-    **dict.fromkeys(("run", "body_run"), (1, 1e4)), **dict.fromkeys(("blur", "blur_lowest", "blur_highest"), (0.1, SIZE)),
-}  # fmt: skip
+    **dict.fromkeys(SHAPES, (0, 10)),
+    **dict.fromkeys(("outlier", "body_exchange"), (0, 0.9)),
+    "bias": (-CORE, CORE),
+    "size_spread": (0, 2),
+    **dict.fromkeys(
+        ("memory", "white", "exchange", "peak", "peak_memory", "outlier_peak", "background"), (0, 1)
+    ),
+    **dict.fromkeys(("run", "body_run"), (1, 1e4)),
+    **dict.fromkeys(("blur", "blur_lowest", "blur_highest"), (0.1, SIZE)),
+}
 
 
 def load(path: str | Path) -> EstimatorNoise:
-    """A noise model that `fit_noise` wrote. Raises ClimbEdgeError naming the figure that is wrong."""
+    """A noise model that `fit_noise` wrote. Raises ClimbEdgeError naming the figure that is
+    wrong.
+    """
     what = "a noise model (.json of fit-noise)"
     path = existing_file(path, what)
 
     def wrong(found: object) -> ClimbEdgeError:
-        return ClimbEdgeError(f"{path}: expected {what}, found {found}; make it again with fit-noise")
+        return ClimbEdgeError(
+            f"{path}: expected {what}, found {found}; make it again with fit-noise"
+        )
 
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -272,7 +325,11 @@ def load(path: str | Path) -> EstimatorNoise:
         raise wrong(f"figures missing {missing}, unknown {unknown}")
     for figure, shape in SHAPES.items():
         value, (low, high) = figures[figure], LIMITS[figure]
-        if value.dtype.kind not in "fi" or value.shape != shape or not ((value >= low) & (value <= high)).all():
+        if (
+            value.dtype.kind not in "fi"
+            or value.shape != shape
+            or not ((value >= low) & (value <= high)).all()
+        ):
             size = " x ".join(map(str, shape)) or "one"
             raise wrong(f"{figure} that is not {size} within {low:g} to {high:g}")
     return EstimatorNoise(name, **{n: as_tuple(figures[n]) for n in SHAPES})

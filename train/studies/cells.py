@@ -1,4 +1,6 @@
-"""What studies and single runs hold: cells as their folders tell, in sections that compare, as rows of tables."""
+"""What studies and single runs hold: cells as their folders tell, in sections that compare, as rows
+of tables.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,9 @@ class Study:
 
 
 def read(paths: Iterable[str | Path]) -> Study:
-    """Studies and runs. A damaged cell of several is a failed one; raises ClimbEdgeError where nothing else is left."""
+    """Studies and runs. A damaged cell of several is a failed one; raises ClimbEdgeError where
+    nothing else is left.
+    """
     found: dict[tuple, Cell] = {}
     for path in paths:
         for cell in _cells(Path(path)):
@@ -92,17 +96,26 @@ def read(paths: Iterable[str | Path]) -> Study:
 
 
 def _labelled(cells: Iterable[Cell]) -> tuple[Cell, ...]:
-    """Rows are named by model; where a model comes again at its setup and seed, also by the study or run it is from."""
+    """Rows are named by model; where a model comes again at its setup and seed, also by the study
+    or run it is from.
+    """
     seen, labelled = set(), []
     for cell in cells:
-        place, whose = (cell.model, cell.setup, cell.seed), cell.path.parents[1] if cell.study else cell.path
-        labelled.append(replace(cell, label=f"{cell.model} ({whose})" if place in seen else cell.model))
+        place, whose = (
+            (cell.model, cell.setup, cell.seed),
+            cell.path.parents[1] if cell.study else cell.path,
+        )
+        labelled.append(
+            replace(cell, label=f"{cell.model} ({whose})" if place in seen else cell.model)
+        )
         seen.add(place)
     return tuple(labelled)
 
 
 def _sections(cells: tuple[Cell, ...]) -> Iterator[Section]:
-    """One per phase, data and split; what was not run stands in every section of its study and phase."""
+    """One per phase, data and split; what was not run stands in every section of its study and
+    phase.
+    """
     for phase in PHASES:
         keys: dict = {}
         here = [c for c in cells if c.phase == phase]
@@ -120,7 +133,9 @@ def _sections(cells: tuple[Cell, ...]) -> Iterator[Section]:
 
 
 def _kind(cell: Cell) -> tuple:
-    """What two cells must share to be compared. Generated data is another with every seed, and still of a kind."""
+    """What two cells must share to be compared. Generated data is another with every seed, and
+    still of a kind.
+    """
     m = cell.metrics
     data = re.sub(r"seed \d+", "seed N", str(m.get("data")))
     digest = "" if "seed N" in data else m.get("data_sha256")
@@ -128,55 +143,91 @@ def _kind(cell: Cell) -> tuple:
 
 
 def _cells(path: Path) -> Iterator[Cell]:
-    """The cells of what a path names. Raises ClimbEdgeError where it is neither a study nor a run."""
+    """The cells of what a path names. Raises ClimbEdgeError where it is neither a study nor
+    a run.
+    """
     if (path / "study.json").is_file():
         yield from _listed(path)
     elif any((path / name).is_file() for name in ("config.json", "metrics.json")):
         yield _single(path)
     else:
-        found = "a folder without either" if path.is_dir() else "a file" if path.is_file() else "no such folder"
+        found = (
+            "a folder without either"
+            if path.is_dir()
+            else "a file"
+            if path.is_file()
+            else "no such folder"
+        )
         raise ClimbEdgeError(
-            f"{path}: expected the folder of a study (study.json) or of a run (config.json, metrics.json), found {found}; "
-            "name the --out of `python -m train study`, pretrain or finetune"
+            f"{path}: expected the folder of a study (study.json) or of a run (config.json,"
+            f" metrics.json), found {found}; name the --out of `python -m train study`, pretrain or"
+            " finetune"
         )
 
 
 def _listed(path: Path) -> Iterator[Cell]:
-    """Every cell that study.json lists, phase by phase, then the filters of every setup and seed."""
+    """Every cell that study.json lists, phase by phase, then the filters of every setup and
+    seed.
+    """
     file = path / "study.json"
     about = _json(file, STUDY, "a study")
     try:
         name = str(about.get("name") or path.name)
         listed = [
-            (str(c["model"]), str(c["setup"]), int(c["seed"]), [str(p) for p in c["phases"]], c) for c in about["cells"]
+            (str(c["model"]), str(c["setup"]), int(c["seed"]), [str(p) for p in c["phases"]], c)
+            for c in about["cells"]
         ]
     except _DAMAGED as error:
-        raise ClimbEdgeError(f"{file}: expected cells with model, setup, seed and phases, found others ({error}); run the study again") from error  # fmt: skip
+        raise ClimbEdgeError(
+            f"{file}: expected cells with model, setup, seed and phases, found others ({error});"
+            " run the study again"
+        ) from error
     for model, setup, seed, phases, said in listed:
         state, reason = said.get("state"), said.get("reason")
         for phase in (p for p in PHASES if p in phases):
-            cell = _look(Cell(path / f"{model}.{setup}.{seed}" / phase, name, model, setup, seed, phase))
+            cell = _look(
+                Cell(path / f"{model}.{setup}.{seed}" / phase, name, model, setup, seed, phase)
+            )
             if cell.state == "not run":
                 cell = replace(
-                    cell, state="failed" if state == "failed" else "not run", reason=str(reason or cell.reason)
+                    cell,
+                    state="failed" if state == "failed" else "not run",
+                    reason=str(reason or cell.reason),
                 )
-                state, reason = "not run", f"its {phase} was not done"  # so that the next phase could not begin
+                # so that the next phase could not begin
+                state, reason = "not run", f"its {phase} was not done"
             yield cell
     for setup, seed, phases in dict.fromkeys((s, n, tuple(p)) for _, s, n, p, _ in listed):
         for phase in (p for p in PHASES if p in phases):
-            yield _look(Cell(path / f"filters.{setup}.{seed}" / phase, name, "filters", setup, seed, phase))
+            yield _look(
+                Cell(path / f"filters.{setup}.{seed}" / phase, name, "filters", setup, seed, phase)
+            )
 
 
 def _single(path: Path) -> Cell:
     """A run by itself: what it is stands in its metrics, or else in its config."""
     try:
         file = next(f for f in (path / "config.json", path / "metrics.json") if f.is_file())
-        about = json.loads(file.read_text(encoding="utf-8")) if file.name == "config.json" else _metrics(file)
-        named = [str(about["model"]), _setup(about.get("noise")), int(about["seed"]), str(about["command"])]
+        about = (
+            json.loads(file.read_text(encoding="utf-8"))
+            if file.name == "config.json"
+            else _metrics(file)
+        )
+        named = [
+            str(about["model"]),
+            _setup(about.get("noise")),
+            int(about["seed"]),
+            str(about["command"]),
+        ]
     except _DAMAGED as error:
-        raise ClimbEdgeError(f"{file}: expected what a run is, its model, seed and command, found a damaged file ({error}); train again") from error  # fmt: skip
+        raise ClimbEdgeError(
+            f"{file}: expected what a run is, its model, seed and command, found a damaged file"
+            f" ({error}); train again"
+        ) from error
     if named[3] not in PHASES:
-        raise ClimbEdgeError(f"{file}: expected a run of {' or '.join(PHASES)}, found {named[3]!r}; name another run")
+        raise ClimbEdgeError(
+            f"{file}: expected a run of {' or '.join(PHASES)}, found {named[3]!r}; name another run"
+        )
     return _look(Cell(path, "", *named))
 
 
@@ -189,13 +240,16 @@ def _look(cell: Cell) -> Cell:
     """The cell with what its folder holds."""
     if not (cell.path / "metrics.json").is_file():
         begun = (cell.path / "config.json").is_file()
-        return replace(cell, reason="begun, not finished: no metrics.json" if begun else "no metrics.json")
+        return replace(
+            cell, reason="begun, not finished: no metrics.json" if begun else "no metrics.json"
+        )
     try:
         metrics = _metrics(cell.path / "metrics.json")
         if metrics["model"] != cell.model or metrics["command"] != cell.phase:
             raise ClimbEdgeError(
-                f"{cell.path / 'metrics.json'}: expected {cell.phase} of {cell.model}, found {metrics['command']} of "
-                f"{metrics['model']}; the folder was filled by hand: run the study again"
+                f"{cell.path / 'metrics.json'}: expected {cell.phase} of {cell.model}, found"
+                f" {metrics['command']} of {metrics['model']}; the folder was filled by hand: run"
+                " the study again"
             )
     except ClimbEdgeError as error:
         return replace(cell, state="failed", reason=str(error), damaged=True)
@@ -203,7 +257,8 @@ def _look(cell: Cell) -> Cell:
         history = () if cell.model == "filters" else tuple(Run(cell.path).history())
         if any(row.keys() != set(COLUMNS) for row in history):
             raise ClimbEdgeError(
-                f"{cell.path}/history.csv: expected columns {', '.join(COLUMNS)}; found others; train again"
+                f"{cell.path}/history.csv: expected columns {', '.join(COLUMNS)}; found others;"
+                " train again"
             )
     except (ClimbEdgeError, csv.Error) as error:  # the figures stand without their curves
         return replace(cell, state="done", metrics=metrics, reason=f"no curves: {error}")
@@ -214,10 +269,14 @@ def _json(file: Path, schema: str, what: str) -> dict:
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
     except _DAMAGED as error:
-        raise ClimbEdgeError(f"{file}: expected {what}, found a damaged file ({error}); run it again") from error
+        raise ClimbEdgeError(
+            f"{file}: expected {what}, found a damaged file ({error}); run it again"
+        ) from error
     found = value.get("schema") if isinstance(value, dict) else type(value).__name__
     if found != schema:
-        raise ClimbEdgeError(f"{file}: expected {what} of schema {schema}, found {found!r}; run it again")
+        raise ClimbEdgeError(
+            f"{file}: expected {what} of schema {schema}, found {found!r}; run it again"
+        )
     return value
 
 
@@ -236,9 +295,14 @@ def _metrics(file: Path) -> dict:
             metrics["ms_per_window"] = _number(metrics.get("ms_per_window"))
         if any(math.isnan(_number(n)) for n in numbers):
             raise ValueError("null where a count belongs")
-        metrics["parts"] = {p: {n: _figures(f) for n, f in rows.items()} for p, rows in metrics["parts"].items()}
+        metrics["parts"] = {
+            p: {n: _figures(f) for n, f in rows.items()} for p, rows in metrics["parts"].items()
+        }
     except _DAMAGED as error:
-        raise ClimbEdgeError(f"{file}: expected the metrics of a run, found others ({type(error).__name__}: {error}); train again") from error  # fmt: skip
+        raise ClimbEdgeError(
+            f"{file}: expected the metrics of a run, found others ({type(error).__name__}:"
+            f" {error}); train again"
+        ) from error
     return metrics
 
 
@@ -250,7 +314,9 @@ def _figures(given: dict) -> dict:
         result[reading] = _averaged(there)
         groups = there.get("groups", {})  # runs of before have none
         result[reading]["groups"] = {g: _averaged(v) for g, v in groups.items()}
-        result[reading]["keypoints"] = {k: {x: _share(v[x]) for x in ALPHAS} for k, v in there["keypoints"].items()}
+        result[reading]["keypoints"] = {
+            k: {x: _share(v[x]) for x in ALPHAS} for k, v in there["keypoints"].items()
+        }
         result[reading]["threshold"] = _number(there["threshold"])
     return result
 

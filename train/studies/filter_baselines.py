@@ -1,4 +1,6 @@
-"""Filters as rows of a study: each tuned on a run's validation windows, measured on its test windows."""
+"""Filters as rows of a study: each tuned on a run's validation windows, measured on its test
+windows.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +21,25 @@ TUNED_BY = "0.1"  # validation PCK, ours, pooled
 
 
 def filter_run(path: Path) -> dict:
-    """Metrics like a run's, of every filter on the data and split of the run `path`. Raises ClimbEdgeError."""
+    """Metrics like a run's, of every filter on the data and split of the run `path`. Raises
+    ClimbEdgeError.
+    """
     run = Run(path)
     config = run.config()
     source = open_source(config)
     parts, recipe = Split.load(run.split, source), Recipe(**config["recipe"])
     judge, fps = Judge(source, recipe), source.rate or RATE
-    windows = {name: parts.some(name, None if name == "val" else recipe.test) for name in ("val", "test", "held_out")}
+    windows = {
+        name: parts.some(name, None if name == "val" else recipe.test)
+        for name in ("val", "test", "held_out")
+    }
     measured = {name: judge(indices) for name, indices in windows.items() if len(indices)}
     chosen = {name: tuned(measured["val"], grid, fps) for name, grid in GRIDS.items()}
     shown = {
-        part: {"identity": figures(m, fps)}
-        | {name: figures(through(m, partial(f, fps=fps)), fps) for name, f in chosen.items()}
+        part: (
+            {"identity": figures(m, fps)}
+            | {name: figures(through(m, partial(f, fps=fps)), fps) for name, f in chosen.items()}
+        )
         for part, m in measured.items()
         if part != "val"
     }

@@ -1,9 +1,11 @@
-"""`study`: a grid of models x setups x seeds. Every cell is pretrained, then finetuned from its best epoch, in processes
-of its own: a cell that fails does not stop the rest, and a study that was interrupted goes on where it was.
+"""`study`: a grid of models x setups x seeds. Every cell is pretrained, then finetuned from its
+best epoch, in processes of its own: a cell that fails does not stop the rest, and a study that was
+interrupted goes on where it was.
 
-A config (TOML, see `train/configs`) names `models`, `setups` (noises) and `seeds`, the options of [pretrain] and
-[finetune], options (and `seeds`) of single cells under [override."MODEL"] or [override."MODEL.SETUP"], and, under
-[not_run], cells that are left out, each with its reason. $NAME in a path is taken from the environment.
+A config (TOML, see `train/configs`) names `models`, `setups` (noises) and `seeds`, the options of
+[pretrain] and [finetune], options (and `seeds`) of single cells under [override."MODEL"] or
+[override."MODEL.SETUP"], and, under [not_run], cells that are left out, each with its reason. $NAME
+in a path is taken from the environment.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ class Cell:
 
 
 def study(name: str, out: Path, jobs: int = 1, only: str | None = None) -> list[Cell]:
-    """Run, or go on with, the study that the config `name` describes, in the folder `out`; returns its cells.
+    """Run, or go on with, the study that the config `name` describes, in the folder `out`; returns
+    its cells.
 
     Raises ClimbEdgeError for a config that says something else, and GateFailed where a cell failed.
     """
@@ -60,13 +63,17 @@ def study(name: str, out: Path, jobs: int = 1, only: str | None = None) -> list[
     wanted = [c for c in cells if not c.reason and (only is None or only in c.name)]
     if not wanted:
         raise ClimbEdgeError(
-            f"--only {only}: no cell has that in its name; cells are {', '.join(c.name for c in cells)}"
+            f"--only {only}: no cell has that in its name; cells are"
+            f" {', '.join(c.name for c in cells)}"
         )
     for cell in cells:
         _look(cell, out)
     about = {"schema": SCHEMA, "name": Path(name).stem, "config": config}
     write_json(out / "study.json", about | {"cells": [asdict(c) for c in cells]})
-    with ThreadPoolExecutor(max(jobs, 1)) as pool, tqdm(total=len(wanted), unit="cell", desc="study") as bar:
+    with (
+        ThreadPoolExecutor(max(jobs, 1)) as pool,
+        tqdm(total=len(wanted), unit="cell", desc="study") as bar,
+    ):
         work = {pool.submit(_run, cell, config, out): cell for cell in wanted}
         try:
             for done in as_completed(work):
@@ -81,7 +88,8 @@ def study(name: str, out: Path, jobs: int = 1, only: str | None = None) -> list[
     write_json(out / "study.json", about | {"cells": [asdict(c) for c in cells]})
     if failed := [c for c in wanted if c.state == "failed"]:
         raise GateFailed(
-            f"{len(failed)} of {len(wanted)} cells failed: " + "; ".join(f"{c.name} ({c.reason})" for c in failed)
+            f"{len(failed)} of {len(wanted)} cells failed: "
+            + "; ".join(f"{c.name} ({c.reason})" for c in failed)
         )
     return cells
 
@@ -90,26 +98,35 @@ def _checked(name: str, config: dict) -> dict:
     wrong = [key for key in config if key not in _KEYS]
     if wrong:
         near = difflib.get_close_matches(wrong[0], _KEYS, n=1, cutoff=0.0)[0]
-        raise ClimbEdgeError(f"config {name}: {wrong[0]}: expected one of {', '.join(_KEYS)}; did you mean {near}?")
+        raise ClimbEdgeError(
+            f"config {name}: {wrong[0]}: expected one of {', '.join(_KEYS)}; did you mean {near}?"
+        )
     for key in ("models", "setups", "seeds"):
         if not (isinstance(config.get(key), list) and config[key]):
-            raise ClimbEdgeError(f"config {name}: {key}: expected a list of at least one, found {config.get(key)!r}")
+            raise ClimbEdgeError(
+                f"config {name}: {key}: expected a list of at least one, found {config.get(key)!r}"
+            )
     if not any(phase in config for phase in PHASES):
-        raise ClimbEdgeError(f"config {name}: expected a table [pretrain] or [finetune], found neither")
+        raise ClimbEdgeError(
+            f"config {name}: expected a table [pretrain] or [finetune], found neither"
+        )
     for key in (*PHASES, "override", "not_run"):
         if not isinstance(config.get(key, {}), dict):
             raise ClimbEdgeError(f"config {name}: {key}: expected a table, found {config[key]!r}")
     for prefix, tables in config.get("override", {}).items():
         if not isinstance(tables, dict) or (set(tables) - {*PHASES, "seeds"}):
             raise ClimbEdgeError(
-                f'config {name}: [override."{prefix}"]: expected {", ".join(PHASES)} or seeds, found {tables!r}'
+                f'config {name}: [override."{prefix}"]: expected {", ".join(PHASES)} or seeds,'
+                f" found {tables!r}"
             )
     setups = [str(s) for s in config["setups"]]
     return {"override": {}, "not_run": {}} | config | {"setups": setups}
 
 
 def _cells(name: str, config: dict) -> list[Cell]:
-    """The grid of a checked config. Raises ClimbEdgeError for an override or a reason that belongs to no cell of it."""
+    """The grid of a checked config. Raises ClimbEdgeError for an override or a reason that belongs
+    to no cell of it.
+    """
     cells = [
         Cell(model, setup, seed, tuple(p for p in PHASES if p in config))
         for setup in config["setups"]
@@ -120,16 +137,23 @@ def _cells(name: str, config: dict) -> list[Cell]:
         for prefix in config[key]:
             if not any(cell.under(prefix) for cell in cells):
                 raise ClimbEdgeError(
-                    f"config {name}: {key} {prefix!r}: no cell has that name; cells are {', '.join(c.name for c in cells)}"
+                    f"config {name}: {key} {prefix!r}: no cell has that name; cells are"
+                    f" {', '.join(c.name for c in cells)}"
                 )
     for cell in cells:
-        cell.reason = next((why for prefix, why in config["not_run"].items() if cell.under(prefix)), None)
+        cell.reason = next(
+            (why for prefix, why in config["not_run"].items() if cell.under(prefix)), None
+        )
     return cells
 
 
 def _seeds(config: dict, model: str, setup: str) -> list[int]:
     """A model may be worth more seeds than the rest of the grid."""
-    tables = (tables for prefix, tables in config["override"].items() if f"{model}.{setup}.".startswith(prefix + "."))
+    tables = (
+        tables
+        for prefix, tables in config["override"].items()
+        if f"{model}.{setup}.".startswith(prefix + ".")
+    )
     return [config["seeds"], *(t["seeds"] for t in tables if "seeds" in t)][-1]
 
 
@@ -148,7 +172,9 @@ def _run(cell: Cell, config: dict, out: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", "train", *arguments(cell, phase, config, out)]
         with open(folder.with_suffix(".log"), "w", encoding="utf-8") as log:
-            code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+            code = subprocess.run(
+                command, stdout=log, stderr=subprocess.STDOUT, check=False
+            ).returncode
         if code == 130:
             raise KeyboardInterrupt
         if code:
@@ -173,7 +199,9 @@ def arguments(cell: Cell, phase: str, config: dict, out: Path) -> list[str]:
 def _expanded(text: str) -> str:
     unset = [n for n in re.findall(r"\$(\w+)", text) if n not in os.environ]
     if unset:
-        raise ClimbEdgeError(f"{text}: the environment variable {unset[0]} must name the folder of the data; set it")
+        raise ClimbEdgeError(
+            f"{text}: the environment variable {unset[0]} must name the folder of the data; set it"
+        )
     return os.path.expandvars(text)
 
 
@@ -184,7 +212,9 @@ def _last_line(log: Path, code: int) -> str:
 
 
 def _filters(cells: list[Cell], out: Path) -> Iterator[str]:
-    """The filters' rows for every setup and seed, on the data and split of a finished cell; lines on what failed."""
+    """The filters' rows for every setup and seed, on the data and split of a finished cell; lines
+    on what failed.
+    """
     done: dict[tuple, Cell] = {}
     for cell in cells:
         if cell.state == "done":

@@ -12,7 +12,8 @@ from pathlib import Path
 from climb_edge.files.atomic import write_text
 
 ALPHAS = ("0.05", "0.1", "0.2")
-OURS, THEIRS = ("ours", "pooled"), ("study", "study")  # (reading, averaging): what is shown, and the study's own
+# (reading, averaging): what is shown, and the study's own
+OURS, THEIRS = ("ours", "pooled"), ("study", "study")
 VARIANTS = (OURS, THEIRS, ("ours", "study"), ("study", "pooled"))
 
 
@@ -35,13 +36,22 @@ class Table:
 
     def markdown(self) -> str:
         lines = [self.columns]
-        if self.groups:  # Markdown has one header row: the groups take it, the columns follow as the first line
-            lines = [[t for text, span in self.groups for t in (text, *[""] * (span - 1))], self.columns]
+        # Markdown has one header row: the groups take it, the columns follow as the first line
+        if self.groups:
+            lines = [
+                [t for text, span in self.groups for t in (text, *[""] * (span - 1))],
+                self.columns,
+            ]
         shown = [[_escaped(text) for text in line] for line in lines]
         shown.insert(1, ["---", *["---:"] * (len(self.columns) - 1)])
         for row in self.rows:
             wraps = ["**" if m.bold else "*" if m.theirs else "" for m in row]
-            shown.append([w + _escaped(m.text) + w if m.text else "" for m, w in zip(row, wraps, strict=True)])
+            shown.append(
+                [
+                    w + _escaped(m.text) + w if m.text else ""
+                    for m, w in zip(row, wraps, strict=True)
+                ]
+            )
         return "\n".join("| " + " | ".join(line) + " |" for line in shown)
 
 
@@ -88,7 +98,9 @@ class Page:
         """tables.md, which names its pictures, and tables.html, which holds them."""
         from jinja2 import Environment, PackageLoader
 
-        environment = Environment(loader=PackageLoader("train"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+        environment = Environment(
+            loader=PackageLoader("train"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        )
         environment.filters["embedded"] = lambda p: base64.b64encode(p.read_bytes()).decode()
         write_text(out / "tables.md", self.markdown())
         write_text(out / "tables.html", environment.get_template("tables.html").render(page=self))
@@ -110,8 +122,12 @@ def number(value: float, form: str = ".2f") -> str:
     return format(value, form) if math.isfinite(value) else "–"
 
 
-def bold(columns: Sequence[Sequence[float]], texts: Sequence[Sequence[str]]) -> Iterator[list[Mark]]:
-    """Texts as marks, by row; the highest of each column is bold, with all that print the same. NaN is never best."""
+def bold(
+    columns: Sequence[Sequence[float]], texts: Sequence[Sequence[str]]
+) -> Iterator[list[Mark]]:
+    """Texts as marks, by row; the highest of each column is bold, with all that print the same. NaN
+    is never best.
+    """
     best = []
     for values, shown in zip(zip(*columns, strict=True), zip(*texts, strict=True), strict=True):
         known = [(v, t) for v, t in zip(values, shown, strict=True) if math.isfinite(v)]
@@ -122,7 +138,9 @@ def bold(columns: Sequence[Sequence[float]], texts: Sequence[Sequence[str]]) -> 
 
 
 def detail_lines(rows: list, setups: tuple[str, ...]) -> Iterator[dict]:
-    """Every seed of every row: PCK in % with its interval over clips, ours and pooled; jitter; lag."""
+    """Every seed of every row: PCK in % with its interval over clips, ours and pooled;
+    jitter; lag.
+    """
     for row, setup in ((r, s) for s in setups for r in rows):
         for e in (e for e in row.entries.get(setup, ()) if e.figures):
             line = {"setup": setup, "row": row.label, "seed": e.seed}
@@ -137,14 +155,30 @@ def detail_table(rows: list, setups: tuple[str, ...]) -> Table:
     lines, forms = [], {"jitter": ".3f", "truth_jitter": ".3f", "lag_ms": "+.1f"}
     for row, setup in ((r, s) for s in setups for r in rows):
         for line in detail_lines([row], (setup,)):
-            told = (with_bounds(line[f"@{a}"], line[f"@{a} low"], line[f"@{a} high"], "to") for a in ALPHAS)
+            told = (
+                with_bounds(line[f"@{a}"], line[f"@{a} low"], line[f"@{a} high"], "to")
+                for a in ALPHAS
+            )
             moves = (number(line[k], form) for k, form in forms.items())
             lines.append((setup, row.label, str(line["seed"]), *told, *moves))
         spread = [row.values(setup, OURS, a) for a in ALPHAS]
         if len(spread[0]) > 1:
-            told = (with_bounds(*(100 * v for v in (sum(vs) / len(vs), min(vs), max(vs))), "..") for vs in spread)
-            lines.append((setup, row.label, f"mean of {len(spread[0])} (min .. max)", *told, "", "", ""))
-    names = ("setup", "row", "seed", *(f"@{a}" for a in ALPHAS), "jitter", "truth's jitter", "lag, ms")
+            told = (
+                with_bounds(*(100 * v for v in (sum(vs) / len(vs), min(vs), max(vs))), "..")
+                for vs in spread
+            )
+            lines.append(
+                (setup, row.label, f"mean of {len(spread[0])} (min .. max)", *told, "", "", "")
+            )
+    names = (
+        "setup",
+        "row",
+        "seed",
+        *(f"@{a}" for a in ALPHAS),
+        "jitter",
+        "truth's jitter",
+        "lag, ms",
+    )
     return Table(names, tuple(tuple(map(Mark, line)) for line in lines))
 
 

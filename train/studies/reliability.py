@@ -1,4 +1,6 @@
-"""Whether a keypoint's score is the chance that it claims to be: scores in tenths against what came true."""
+"""Whether a keypoint's score is the chance that it claims to be: scores in tenths against what came
+true.
+"""
 
 from __future__ import annotations
 
@@ -28,41 +30,77 @@ class Tenth:
 
 
 def tenths(measured: Measured) -> list[Tenth]:
-    """Keypoints with truth of all frames of the windows, by their score; tenths without any are left out."""
-    right = np.concatenate([correct(p, t)[ALPHAS.index(SURE)].ravel() for p, t in zip(measured.points["ours"], measured.truth, strict=True)])  # fmt: skip
+    """Keypoints with truth of all frames of the windows, by their score; tenths without any are
+    left out.
+    """
+    right = np.concatenate(
+        [
+            correct(p, t)[ALPHAS.index(SURE)].ravel()
+            for p, t in zip(measured.points["ours"], measured.truth, strict=True)
+        ]
+    )
     sure = np.concatenate([s.ravel() for s in measured.sure])
     sure, right = sure[np.isfinite(right)], right[np.isfinite(right)]
     part = np.clip(np.digitize(sure, EDGES) - 1, 0, len(EDGES) - 2)
     rows = []
     for i in np.unique(part):
         own = part == i
-        rows.append(Tenth(EDGES[i], EDGES[i + 1], int(own.sum()), float(sure[own].mean()), float(right[own].mean())))
+        rows.append(
+            Tenth(
+                EDGES[i],
+                EDGES[i + 1],
+                int(own.sum()),
+                float(sure[own].mean()),
+                float(right[own].mean()),
+            )
+        )
     return rows
 
 
 def calibration_error(rows: Sequence[Tenth]) -> float:
-    """Mean distance between score and share, over keypoints: the expected calibration error (Guo et al., ICML 2017, eq. 3)."""
+    """Mean distance between score and share, over keypoints: the expected calibration error (Guo et
+    al., ICML 2017, eq. 3).
+    """
     return sum(r.keypoints * abs(r.score - r.right) for r in rows) / sum(r.keypoints for r in rows)
 
 
 def table(rows: Sequence[Tenth]) -> str:
     """Markdown."""
-    lines = [f"| score | keypoints | mean score | within {SURE} torso diameters |", "| --- | --- | --- | --- |"]
-    lines += [f"| {r.low:.1f} to {r.high:.1f} | {r.keypoints} | {r.score:.2f} | {r.right:.2f} |" for r in rows]
-    return "\n".join(lines) + f"\n\nExpected calibration error: {100 * calibration_error(rows):.1f} points."
+    lines = [
+        f"| score | keypoints | mean score | within {SURE} torso diameters |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {r.low:.1f} to {r.high:.1f} | {r.keypoints} | {r.score:.2f} | {r.right:.2f} |"
+        for r in rows
+    ]
+    return (
+        "\n".join(lines)
+        + f"\n\nExpected calibration error: {100 * calibration_error(rows):.1f} points."
+    )
 
 
 def plot(path: Path, rows: Sequence[Tenth], title: str) -> Path:
-    """A PNG: the share that came true over the score, with the diagonal of a true one, and how many keypoints there are."""
+    """A PNG: the share that came true over the score, with the diagonal of a true one, and how many
+    keypoints there are.
+    """
     figure = new_figure(4.2, 4.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.plot([0, 1], [0, 1], color="#999", linestyle=":", label="a score that is the chance")
-    upper.plot([r.score for r in rows], [r.right for r in rows], color="C0", marker="o", markersize=4,
-               label=f"calibration error {100 * calibration_error(rows):.1f} points")  # fmt: skip
+    upper.plot(
+        [r.score for r in rows],
+        [r.right for r in rows],
+        color="C0",
+        marker="o",
+        markersize=4,
+        label=f"calibration error {100 * calibration_error(rows):.1f} points",
+    )
     upper.set_ylabel(f"share within {SURE} torso diameters", fontsize=8)
     upper.set_title(title, fontsize=9)
     upper.legend(frameon=False, fontsize=7)
-    lower.bar([(r.low + r.high) / 2 for r in rows], [r.keypoints for r in rows], width=0.09, color="#bbb")
+    lower.bar(
+        [(r.low + r.high) / 2 for r in rows], [r.keypoints for r in rows], width=0.09, color="#bbb"
+    )
     lower.set_ylabel("keypoints", fontsize=8)
     lower.set_xlabel("score", fontsize=8)
     lower.set_xlim(0, 1)

@@ -1,8 +1,10 @@
-"""`tables`: the study's own tables, as Markdown, CSV and HTML with plots, from finished studies and single runs.
+"""`tables`: the study's own tables, as Markdown, CSV and HTML with plots, from finished studies and
+single runs.
 
-Cells that were measured on the same data by the same split stand in one section; nothing else is mixed. Readings and
-averages are those of `train.fitting.scoring` and `climb_edge.evaluation.pck`: `ours` is sub-pixel against exact truth, `study` is argmax
-against truth in whole cells; `pooled` is over all keypoints, `study` the mean over batches.
+Cells that were measured on the same data by the same split stand in one section; nothing else is
+mixed. Readings and averages are those of `train.fitting.scoring` and `climb_edge.evaluation.pck`:
+`ours` is sub-pixel against exact truth, `study` is argmax against truth in whole cells; `pooled` is
+over all keypoints, `study` the mean over batches.
 """
 
 from __future__ import annotations
@@ -23,11 +25,19 @@ from train.studies.groups import group_lines, group_table
 from train.studies.page import OURS, THEIRS, Page
 
 TRUTH = {"human": "human truth", "pseudo": "pseudo ground truth", "generated": "generated truth"}
-TITLES = {"pretrain": "Pretraining", "finetune": "Finetuning", "test": "test", "held_out": "held-out video"}
+TITLES = {
+    "pretrain": "Pretraining",
+    "finetune": "Finetuning",
+    "test": "test",
+    "held_out": "held-out video",
+}
 SPLITS = {
-    "mission": "Every test frame also stands in training windows: these figures say how well a refiner knows its training videos.",
+    "mission": (
+        "Every test frame also stands in training windows: these figures say how well a refiner"
+        " knows its training videos."
+    ),
     "by-window": "Windows were shuffled: neighbours in time of test windows stand in training.",
-}  # fmt: skip
+}
 _SCALARS = {"1": ("1.1", "1.2", "1.3"), "2": ("2.1", "2.2", "2.3")}
 
 
@@ -53,7 +63,11 @@ class Row:
     def values(self, setup: str, variant: tuple[str, str], alpha: str) -> list[float]:
         """PCK of every seed that has one; variant is (reading, averaging)."""
         reading, averaging = variant
-        shown = [e.figures[reading][averaging][alpha][0] for e in self.entries.get(setup, ()) if e.figures]
+        shown = [
+            e.figures[reading][averaging][alpha][0]
+            for e in self.entries.get(setup, ())
+            if e.figures
+        ]
         return [v for v in shown if math.isfinite(v)]
 
     def mean(self, setup: str, variant: tuple[str, str], alpha: str) -> float:
@@ -71,17 +85,33 @@ def rows_of(section: Section, part: str) -> list[Row]:
     """Identity, the models, the filters."""
     models = [c for c in section.cells if c.model != "filters"]
     filters = [c for c in section.cells if c.model == "filters"]
-    found = [Row("identity", "identity", "identity", _entries([*models, *filters], part, "identity", first=True))]
+    found = [
+        Row(
+            "identity",
+            "identity",
+            "identity",
+            _entries([*models, *filters], part, "identity", first=True),
+        )
+    ]
     for label in section.models:
         own = [c for c in models if c.label == label]
         found.append(Row(label, "model", own[0].model, _entries(own, part, "refined")))
-    names = dict.fromkeys([*(FILTERS if filters else ()), *(n for c in filters if c.metrics for n in c.metrics["parts"].get(part, ()))])  # fmt: skip
+    names = dict.fromkeys(
+        [
+            *(FILTERS if filters else ()),
+            *(n for c in filters if c.metrics for n in c.metrics["parts"].get(part, ())),
+        ]
+    )
     return found + [
-        Row(f"{n} filter", "filter", n, _entries(filters, part, n, first=True)) for n in names if n != "identity"
+        Row(f"{n} filter", "filter", n, _entries(filters, part, n, first=True))
+        for n in names
+        if n != "identity"
     ]
 
 
-def _entries(cells: Iterable[Cell], part: str, name: str, first: bool = False) -> dict[str, tuple[Entry, ...]]:
+def _entries(
+    cells: Iterable[Cell], part: str, name: str, first: bool = False
+) -> dict[str, tuple[Entry, ...]]:
     """By setup, one entry per cell; with `first`, one per seed: the first cell that has figures."""
     by_setup: dict[str, dict] = {}
     for cell in cells:
@@ -91,18 +121,26 @@ def _entries(cells: Iterable[Cell], part: str, name: str, first: bool = False) -
         key = cell.seed if first else cell.path
         if key not in there or there[key].figures is None:
             there[key] = entry
-    return {setup: tuple(sorted(there.values(), key=lambda e: e.seed)) for setup, there in by_setup.items()}
+    return {
+        setup: tuple(sorted(there.values(), key=lambda e: e.seed))
+        for setup, there in by_setup.items()
+    }
 
 
 def write(paths: Iterable[str | Path], out: str | Path) -> list[Path]:
-    """tables.md, tables.html, a CSV per table and the plots in `out`; returns the files. Raises ClimbEdgeError."""
+    """tables.md, tables.html, a CSV per table and the plots in `out`; returns the files. Raises
+    ClimbEdgeError.
+    """
     study, out, files = read(paths), Path(out), []
-    page = Page("Tables of " + ", ".join(dict.fromkeys(c.study or str(c.path) for c in study.cells)))
+    page = Page(
+        "Tables of " + ", ".join(dict.fromkeys(c.study or str(c.path) for c in study.cells))
+    )
     page.text(
-        "PCK in %, in heatmap cells. Shown first: ours, sub-pixel keypoints against exact truth, pooled over all keypoints. "
-        "Beside it the study's own way: argmax against truth in whole cells, mean over batches of 16 frames. The CSV files "
-        "hold all four combinations. Of several seeds the mean is shown. Bold: the best of a column among ours. "
-        f"Rows marked “{published.MARK}” are the study's, on its own data, and compete with nothing here."
+        "PCK in %, in heatmap cells. Shown first: ours, sub-pixel keypoints against exact truth,"
+        " pooled over all keypoints. Beside it the study's own way: argmax against truth in whole"
+        " cells, mean over batches of 16 frames. The CSV files hold all four combinations. Of"
+        " several seeds the mean is shown. Bold: the best of a column among ours. Rows marked"
+        f" “{published.MARK}” are the study's, on its own data, and compete with nothing here."
     )
     for number, section in enumerate(study.sections):
         again = [s.phase for s in study.sections[:number]].count(section.phase)
@@ -112,24 +150,35 @@ def write(paths: Iterable[str | Path], out: str | Path) -> list[Path]:
         page.heading(f"{TITLES[section.phase]}: cost and curves", 2)
         page.table(published.cost_table(section.cells))
         page.text(
-            "Milliseconds: the training form in Keras on the machine that trained, which may have been busy; not the deployed file."
+            "Milliseconds: the training form in Keras on the machine that trained, which may have"
+            " been busy; not the deployed file."
         )
         files.append(_csv(out / f"{slug}-cost.csv", published.cost_lines(section.cells)))
         for label in section.models:
-            own = {s: [c for c in section.cells if c.label == label and c.setup == s] for s in section.setups}
+            own = {
+                s: [c for c in section.cells if c.label == label and c.setup == s]
+                for s in section.setups
+            }
             name = re.sub(r"\W+", "_", label)
             files.append(plots.curves(out / f"{slug}-curves-{name}.png", label, own))
-            page.picture(files[-1], f"{label}: loss and validation PCK by epoch, dotted: the best epoch")
+            page.picture(
+                files[-1], f"{label}: loss and validation PCK by epoch, dotted: the best epoch"
+            )
     return files + page.write(out)
 
 
 def _part(page: Page, section: Section, part: str, out: Path, slug: str) -> Iterator[Path]:
     """Tables 1 to 4, changes, details and the plot of one part of a section; yields the files."""
-    rows, theirs = rows_of(section, part), published.beside(section.phase, part, section.about("truth"))
+    rows, theirs = (
+        rows_of(section, part),
+        published.beside(section.phase, part, section.about("truth")),
+    )
     page.heading(f"{TITLES[section.phase]}, {TITLES[part]}")
     _about(page, section, part)
     other = tuple(s for s in section.setups if s not in published.SETUPS)
-    tables = [(k, six, str(int(k) + 2)) for k, six in _SCALARS.items() if {*six} & {*section.setups}]
+    tables = [
+        (k, six, str(int(k) + 2)) for k, six in _SCALARS.items() if {*six} & {*section.setups}
+    ]
     for name, setups, groups in tables + [("other", other, "other")] * bool(other):
         beside = theirs if name in _SCALARS else ()
         of = f"shifting-scalar {name}" if name in _SCALARS else "other input"
@@ -141,38 +190,59 @@ def _part(page: Page, section: Section, part: str, out: Path, slug: str) -> Iter
         if beside:
             data, cells = published.KINDS[section.phase, part]
             page.text(
-                f"{published.MARK}: {data}; mean thresholds {cells[0]:.2f}, {cells[1]:.2f} and {cells[2]:.2f} cells; always the study's own way."
+                f"{published.MARK}: {data}; mean thresholds {cells[0]:.2f}, {cells[1]:.2f} and"
+                f" {cells[2]:.2f} cells; always the study's own way."
             )
         yield _csv(out / f"{slug}-table{name}.csv", published.pck_lines(rows, setups, beside))
         page.heading(
-            f"{f'Table {groups}' if name in _SCALARS else 'Keypoint groups'}: {of}, PCK@0.2 by keypoint group", 3
+            f"{f'Table {groups}' if name in _SCALARS else 'Keypoint groups'}: {of}, PCK@0.2 by"
+            " keypoint group",
+            3,
         )
-        page.text("Ours: sub-pixel, exact truth, pooled. Of several seeds the mean (least .. most).")
+        page.text(
+            "Ours: sub-pixel, exact truth, pooled. Of several seeds the mean (least .. most)."
+        )
         page.table(group_table(rows, setups, OURS))
         page.text("The study's own way: argmax, whole cells, mean over batches.")
         page.table(group_table(rows, setups, THEIRS))
-        yield _csv(out / f"{slug}-table{groups}{'-groups' * (groups == 'other')}.csv", group_lines(rows, setups))
+        yield _csv(
+            out / f"{slug}-table{groups}{'-groups' * (groups == 'other')}.csv",
+            group_lines(rows, setups),
+        )
     if part == "held_out":
         page.heading("Best setup of each model", 3)
         page.table(published.best_table(rows, section.setups))
     yield plots.points(out / f"{slug}-pck.png", section.setups, rows)
-    page.picture(out / f"{slug}-pck.png", "PCK by row and setup, ours and pooled, with 95 % intervals over clips")
+    page.picture(
+        out / f"{slug}-pck.png",
+        "PCK by row and setup, ours and pooled, with 95 % intervals over clips",
+    )
     page.heading("What each setup changed", 3)
     if tables:
         changes = list(published.change_lines(rows, theirs))
         page.table(published.change_table(changes))
         yield _csv(out / f"{slug}-changes.csv", changes)
         told = [("ours", published.points_of_rows(rows))]
-        told += [(f"{published.MARK}; {v}", published.points_of(theirs, v)) for v in ("mission", "final") if theirs]
+        told += [
+            (f"{published.MARK}; {v}", published.points_of(theirs, v))
+            for v in ("mission", "final")
+            if theirs
+        ]
         page.lines(
-            [f"{o}: {v} ({whose}): {why}." for whose, points in told for o, v, why in published.sentences(points)]
+            [
+                f"{o}: {v} ({whose}): {why}."
+                for whose, points in told
+                for o, v, why in published.sentences(points)
+            ]
         )
         page.text(published.RULE + " The study observed it of finetuned models.")
     else:
         page.text("not shown: none of the study's six setups is here.")
     page.heading("Every seed: 95 % interval over clips, jitter, lag", 3)
     page.text(
-        "Jitter: mean second difference in cells per frame², of the row and of the truth. Lag: positive is late; sought within 2 frames, so that a row which hardly moves within its windows may show that end, or none."
+        "Jitter: mean second difference in cells per frame², of the row and of the truth. Lag:"
+        " positive is late; sought within 2 frames, so that a row which hardly moves within its"
+        " windows may show that end, or none."
     )
     page.table(page.detail_table(rows, section.setups))
     yield _csv(out / f"{slug}-details.csv", page.detail_lines(rows, section.setups))
@@ -185,8 +255,9 @@ def _about(page: Page, section: Section, part: str) -> None:
         windows = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
         rule = section.about("split")["rule"]
         page.text(
-            f"{section.about('data')}; {TRUTH.get(section.about('truth'), section.about('truth'))}; {windows} windows, "
-            f"{section.about('frames')}; split {rule}; box {section.about('box')}. {SPLITS.get(rule, '')}"
+            f"{section.about('data')}; {TRUTH.get(section.about('truth'), section.about('truth'))};"
+            f" {windows} windows, {section.about('frames')}; split {rule}; box"
+            f" {section.about('box')}. {SPLITS.get(rule, '')}"
         )
     splits: dict[tuple, set] = {}
     for c in (c for c in section.cells if c.metrics):
@@ -198,10 +269,18 @@ def _about(page: Page, section: Section, part: str) -> None:
             if len(h) > 1
         ]
     )
-    page.lines([f"{c.label} {c.setup}, seed {c.seed}: " + (f"{c.state}: {c.reason}" if c.state != "done" else c.reason)
-                for c in section.cells if c.state != "done" or c.reason])  # fmt: skip
+    page.lines(
+        [
+            f"{c.label} {c.setup}, seed {c.seed}: "
+            + (f"{c.state}: {c.reason}" if c.state != "done" else c.reason)
+            for c in section.cells
+            if c.state != "done" or c.reason
+        ]
+    )
     tuned = {
-        f"{c.setup}, seed {c.seed}": c.metrics["filters"] for c in section.cells if c.metrics and c.metrics["filters"]
+        f"{c.setup}, seed {c.seed}": c.metrics["filters"]
+        for c in section.cells
+        if c.metrics and c.metrics["filters"]
     }
     page.lines(
         [
@@ -215,10 +294,13 @@ def _csv(path: Path, lines: Iterable[dict]) -> Path:
     """Lines as a CSV with every column that one of them has; NaN is an empty place."""
     lines = list(lines)
     text = io.StringIO()
-    writer = csv.DictWriter(text, dict.fromkeys(k for line in lines for k in line), lineterminator="\n")
+    writer = csv.DictWriter(
+        text, dict.fromkeys(k for line in lines for k in line), lineterminator="\n"
+    )
     writer.writeheader()
     writer.writerows(
-        {k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in line.items()} for line in lines
+        {k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in line.items()}
+        for line in lines
     )
     write_text(path, text.getvalue())
     return path

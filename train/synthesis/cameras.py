@@ -1,7 +1,8 @@
 """Virtual phone cameras: points in metres -> pixels of a portrait frame.
 
-One camera function serves the generated climber and motion capture. World axes: x right, y up, z towards the
-camera of azimuth 0 (behind a climber who faces the wall z = 0). Image axes: x right, y down.
+One camera function serves the generated climber and motion capture. World axes: x right, y up, z
+towards the camera of azimuth 0 (behind a climber who faces the wall z = 0). Image axes: x right, y
+down.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ class Camera:
     """A pinhole camera over T frames."""
 
     position: np.ndarray  # (T, 3) metres
-    axes: np.ndarray  # (T, 3, 3) rows: the image's right, its down and the view direction, in world axes
+    # (T, 3, 3) rows: the image's right, its down and the view direction, in world axes
+    axes: np.ndarray
     focal: float  # pixels
     frame_size: tuple[int, int] = FRAME_SIZE  # width, height
 
@@ -60,7 +62,8 @@ def random_camera(points: np.ndarray, rng: np.random.Generator, azimuth=(-np.pi,
 
     middle = np.broadcast_to((points.min((0, 1)) + points.max((0, 1))) / 2, (frames, 3))
     path = smooth(hips, lag)
-    ways = {"stand": (middle, middle), "pan": (middle, path), "follow": (path, path)}  # stands by, aims at
+    # stands by, aims at
+    ways = {"stand": (middle, middle), "pan": (middle, path), "follow": (path, path)}
     for way in dict.fromkeys([kind, "follow"]):
         by, aim = ways[way]
         position = by + offset + drift
@@ -72,11 +75,13 @@ def random_camera(points: np.ndarray, rng: np.random.Generator, azimuth=(-np.pi,
         flat = seen[..., :2] / near
         tall = np.median(np.ptp(flat, axis=1).max(1))
         focal = fill * FRAME_SIZE[1] / tall
-        spread = np.quantile(np.abs(flat), 0.99, axis=(0, 1))  # from the optical axis, right and down
+        # from the optical axis, right and down
+        spread = np.quantile(np.abs(flat), 0.99, axis=(0, 1))
         widest = 0.48 * np.min(np.asarray(FRAME_SIZE) / spread)
         if way == "follow" or min(focal, widest) * tall >= SMALLEST_FILL * FRAME_SIZE[1]:
             break
-    # A following camera in a crowded moment (a jump at it) steps back rather than through the person.
+    # A following camera in a crowded moment (a jump at it) steps back rather than through the
+    # person.
     back = max(0.0, 0.5 - float(seen[..., 2].min()))
     position = position - back * axes[:, 2]
     return Camera(position, axes, float(np.clip(min(focal, widest), *FOCAL)))
@@ -84,11 +89,19 @@ def random_camera(points: np.ndarray, rng: np.random.Generator, azimuth=(-np.pi,
 
 def direction(azimuth: float, elevation: float) -> np.ndarray:
     """Unit vector (3,) from the person to a camera at these angles in radians."""
-    return np.array([np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)])
+    return np.array(
+        [
+            np.sin(azimuth) * np.cos(elevation),
+            np.sin(elevation),
+            np.cos(azimuth) * np.cos(elevation),
+        ]
+    )
 
 
 def look_at(position: np.ndarray, target: np.ndarray, roll: float = 0.0) -> np.ndarray:
-    """Axes (T, 3, 3) of cameras at position (T, 3) that see target (T, 3) in the middle; y is up."""
+    """Axes (T, 3, 3) of cameras at position (T, 3) that see target (T, 3) in the middle; y
+    is up.
+    """
     view = unit(target - position)
     right = unit(np.cross(view, [0.0, 1.0, 0.0]))
     down = np.cross(view, right)

@@ -1,12 +1,14 @@
 """A kinematic climber: seeded bouldering in 3D.
 
-Read from top to bottom: who climbs, which holds are taken when, how the body follows the contacts, how limbs are
-bent to reach them. All of it happens in wall axes (x right, y up the wall, z off the wall, metres, wall at z = 0);
-the last step tilts the wall, so that world y is up. The climber faces the wall: his left is -x.
+Read from top to bottom: who climbs, which holds are taken when, how the body follows the contacts,
+how limbs are bent to reach them. All of it happens in wall axes (x right, y up the wall, z off the
+wall, metres, wall at z = 0); the last step tilts the wall, so that world y is up. The climber faces
+the wall: his left is -x.
 
-Segment lengths are fractions of stature after Drillis & Contini (1966), "Body segment parameters", as tabulated in
-Winter, "Biomechanics and motor control of human movement", figure 4.1. Widths lie between joint centres, which are
-nearer to each other than Winter's outer marks. Hand paths are minimum-jerk (Flash & Hogan, 1985).
+Segment lengths are fractions of stature after Drillis & Contini (1966), "Body segment parameters",
+as tabulated in Winter, "Biomechanics and motor control of human movement", figure 4.1. Widths lie
+between joint centres, which are nearer to each other than Winter's outer marks. Hand paths are
+minimum-jerk (Flash & Hogan, 1985).
 """
 
 from dataclasses import dataclass, make_dataclass
@@ -19,14 +21,17 @@ from train.synthesis.geometry import across, ease, give_way, slow_noise, smooth,
 # Four limbs: left hand, right hand, left foot, right foot. What is per limb has a 4 in its shape.
 HANDS, FEET = slice(0, 2), slice(2, 4)
 SIDE = np.array([-1.0, 1.0, -1.0, 1.0])  # sign of x
-REST = np.array([[-0.14, 0.55], [0.14, 0.55], [-0.15, -0.42], [0.15, -0.42]])  # x, y from the hips, in statures
+# x, y from the hips, in statures
+REST = np.array([[-0.14, 0.55], [0.14, 0.55], [-0.15, -0.42], [0.15, -0.42]])
 BEARS = np.array([0.2, 0.2, 0.3, 0.3])  # share of the weight in each limb at rest
-# Elbows and knees bend towards these (x is outwards): chosen so that no common reach lies along them.
+# Elbows and knees bend towards these (x is outwards): chosen so that no common reach lies along
+# them.
 POLE = np.array([[-0.8, -0.5, 0.35], [0.8, -0.5, 0.35], [-0.7, 0.3, 0.6], [0.7, 0.3, 0.6]])
 LET_GO, COME_BACK = 0.25, 0.5  # seconds in which loose feet leave the wall and find it again
 HOLD_DEPTH = (0.01, 0.07)  # metres off the wall
 STAND = (0.35, 0.25, 0.3)  # deviation of TURN, PITCH, SWIVEL over holds
-SWAY = np.array([0.02] * 3 + [0.03] * 3 + [0.06, 0.05, 0.03, 0.03] + [0.08] * 3)  # of hips, trunk, turns, gaze
+# of hips, trunk, turns, gaze
+SWAY = np.array([0.02] * 3 + [0.03] * 3 + [0.06, 0.05, 0.03, 0.03] + [0.08] * 3)
 PAIRED = (
     "ear",
     "shoulder",
@@ -43,8 +48,9 @@ PAIRED = (
 )
 X, Y, Z = np.eye(3)
 
-# What a move of a limb sets: where its hold is, and how the limb stands on it (radians).
-# TURN: fingers or toes towards +x; PITCH: toes up; SWIVEL: elbow or knee about the line from joint to end.
+# What a move of a limb sets: where its hold is, and how the limb stands on it (radians). TURN:
+# fingers or toes towards +x; PITCH: toes up; SWIVEL: elbow or knee about the line from joint to
+# end.
 TURN, PITCH, SWIVEL, SETTINGS = 3, 4, 5, 6
 
 
@@ -54,7 +60,8 @@ class Kind:
 
     name: str
     chance: float
-    limbs: str  # "one"; "feet": both cut loose and come back; "all": both hands jump and the feet cut loose
+    # "one"; "feet": both cut loose and come back; "all": both hands jump and the feet cut loose
+    limbs: str
     seconds: tuple[float, float]
     after: tuple[float, float]  # seconds of rest, or of hanging where the feet are loose
     step: tuple[float, float]  # metres the body travels; (0, 0): the limb stays about where it is
@@ -71,14 +78,28 @@ KINDS = (
     Kind("leap", 0.045, "all", (0.4, 0.6), (0.8, 1.5), (0.25, 0.45), 0.08, (0.03, 0.10)),
 )
 
-# In statures. Palm: wrist to knuckles; toe and heel: from the ankle along the sole, ankle: above it; trunk, neck:
-# between the midpoints of hips, shoulders, ears; face: nose in front of the ears.
+# In statures. Palm: wrist to knuckles; toe and heel: from the ankle along the sole, ankle: above
+# it; trunk, neck: between the midpoints of hips, shoulders, ears; face: nose in front of the ears.
 SEGMENTS = {
-    "upper_arm": 0.186, "forearm": 0.146, "palm": 0.065, "palm_width": 0.040, "thigh": 0.245, "shank": 0.246,
-    "toe": 0.115, "heel": 0.030, "ankle": 0.039, "trunk": 0.288, "shoulders": 0.215, "hips": 0.105, "neck": 0.112,
-    "head_width": 0.086, "face": 0.060, "stature": 1.0,
-}  # fmt: skip
-Person = make_dataclass("Person", [(name, float) for name in SEGMENTS], frozen=True)  # each length in metres
+    "upper_arm": 0.186,
+    "forearm": 0.146,
+    "palm": 0.065,
+    "palm_width": 0.040,
+    "thigh": 0.245,
+    "shank": 0.246,
+    "toe": 0.115,
+    "heel": 0.030,
+    "ankle": 0.039,
+    "trunk": 0.288,
+    "shoulders": 0.215,
+    "hips": 0.105,
+    "neck": 0.112,
+    "head_width": 0.086,
+    "face": 0.060,
+    "stature": 1.0,
+}
+# each length in metres
+Person = make_dataclass("Person", [(name, float) for name in SEGMENTS], frozen=True)
 
 
 @dataclass(frozen=True)
@@ -110,7 +131,9 @@ class Route:
 
 
 def climb(seed: int, frames: int = 120, fps: float = 30.0) -> np.ndarray:
-    """Keypoints (frames, 25, 3) float32 in metres of a seeded person on a seeded wall, y up, wall about z = 0."""
+    """Keypoints (frames, 25, 3) float32 in metres of a seeded person on a seeded wall, y up, wall
+    about z = 0.
+    """
     rng = np.random.default_rng(seed)
     who, manner = person(rng), manner_of(rng)
     points = animate(rng, who, manner, plan(rng, who, manner, frames / fps), frames, fps)
@@ -130,16 +153,22 @@ def manner_of(rng: np.random.Generator) -> Manner:
     angle = np.clip(rng.normal(0, 0.6), -1.7, 1.7)  # mostly up, at most a falling traverse
     tilt = rng.uniform(-0.2, 0.6)
     return Manner(
-        tilt=tilt, down=np.array([0, -np.cos(tilt), np.sin(tilt)]), tempo=np.exp(rng.normal(0.3, 0.3)),
+        tilt=tilt,
+        down=np.array([0, -np.cos(tilt), np.sin(tilt)]),
+        tempo=np.exp(rng.normal(0.3, 0.3)),
         heading=np.array([np.sin(angle), np.cos(angle)]),
-        hip_distance=rng.uniform(0.2, 0.36), lean=rng.uniform(-0.05, 0.25),
+        hip_distance=rng.uniform(0.2, 0.36),
+        lean=rng.uniform(-0.05, 0.25),
         twist=rng.uniform(0.1, 0.6),
-        lag=rng.uniform(-0.12, 0.1), softness=rng.uniform(0.1, 0.2),
-    )  # fmt: skip
+        lag=rng.uniform(-0.12, 0.1),
+        softness=rng.uniform(0.1, 0.2),
+    )
 
 
 def plan(rng: np.random.Generator, who: Person, manner: Manner, seconds: float) -> Route:
-    """Moves from over a second before to a second after a clip, each to a hold that a still body can reach."""
+    """Moves from over a second before to a second after a clip, each to a hold that a still body
+    can reach.
+    """
     size, rest = who.stature / 1.75, REST * who.stature
     start = np.zeros((4, SETTINGS))
     start[:, :2] = rest + rng.normal(0, 0.04 * size, (4, 2)) + Y[:2]
@@ -150,10 +179,16 @@ def plan(rng: np.random.Generator, who: Person, manner: Manner, seconds: float) 
         kind = KINDS[rng.choice(len(KINDS), p=[k.chance for k in KINDS])]
         step = rng.uniform(*kind.step) * size * (manner.heading + rng.normal(0, 0.25, 2))
         wanted = (now[:, :2] - rest).mean(0) + step + rest if kind.step[1] else now[:, :2]  # (4, 2)
-        lack = np.linalg.norm(wanted - now[:, :2], axis=1) * rng.uniform(0.4, 1.6, 4) * (np.arange(4) != last)
+        lack = (
+            np.linalg.norm(wanted - now[:, :2], axis=1)
+            * rng.uniform(0.4, 1.6, 4)
+            * (np.arange(4) != last)
+        )
         limbs = {"one": [int(lack.argmax())], "feet": [2, 3], "all": [0, 1, 2, 3]}[kind.limbs]
         tries = np.repeat(now[None], 16, 0)  # (16, 4, 6): the first that a body can take is taken
-        tries[:, limbs, :2] = wanted[limbs] + rng.normal(0, kind.scatter * size, (16, len(limbs), 2))
+        tries[:, limbs, :2] = wanted[limbs] + rng.normal(
+            0, kind.scatter * size, (16, len(limbs), 2)
+        )
         tries[:, limbs, 2] = rng.uniform(*HOLD_DEPTH, (16, len(limbs)))
         tries[:, limbs, TURN:] = rng.normal(0, STAND, (4, 3))[limbs]
         end = clock + rng.uniform(*kind.seconds) / manner.tempo
@@ -165,68 +200,114 @@ def plan(rng: np.random.Generator, who: Person, manner: Manner, seconds: float) 
         new = tries[fitting[0]]
         for limb in limbs:
             # Loose feet change their holds while neither bears on one.
-            when = (clock, end) if kind.limbs == "one" or limb < 2 else (clock + LET_GO, end + after - COME_BACK)
+            when = (
+                (clock, end)
+                if kind.limbs == "one" or limb < 2
+                else (clock + LET_GO, end + after - COME_BACK)
+            )
             rows.append((limb, *when, arc, *(new[limb] - now[limb])))
         if kind.limbs != "one":
             loose.append((clock, end + after))
         now, last = new, limbs[-1]
         clock = end + (after if kind.limbs != "one" else after / manner.tempo)
     table = np.array(rows).reshape(-1, 4 + SETTINGS)
-    return Route(start, table[:, 0].astype(int), *table[:, 1:4].T, table[:, 4:], np.array(loose).reshape(-1, 2))
+    return Route(
+        start,
+        table[:, 0].astype(int),
+        *table[:, 1:4].T,
+        table[:, 4:],
+        np.array(loose).reshape(-1, 2),
+    )
 
 
 def stance(holds: np.ndarray, weight: np.ndarray, loose: np.ndarray, who: Person, manner: Manner):
     """Where the hips (..., 3) are and where the trunk points (..., 3) for holds (..., 4, 3).
 
-    weight (..., 4): how much each limb bears; loose (..., 1): 1 where the body hangs from the hands alone.
+    weight (..., 4): how much each limb bears; loose (..., 1): 1 where the body hangs from the hands
+    alone.
     """
     hands = holds[..., HANDS, :].mean(-2)
     standing = (holds * weight[..., None]).sum(-2) / weight.sum(-1, keepdims=True)
-    standing = standing + manner.hip_distance * who.stature / 1.75 * Z + 0.1 * max(manner.tilt, 0) * manner.down
-    hanging = hands + (0.93 * (who.upper_arm + who.forearm) + who.palm + who.trunk) * manner.down + 0.1 * Z
+    standing = (
+        standing
+        + manner.hip_distance * who.stature / 1.75 * Z
+        + 0.1 * max(manner.tilt, 0) * manner.down
+    )
+    hanging = (
+        hands
+        + (0.93 * (who.upper_arm + who.forearm) + who.palm + who.trunk) * manner.down
+        + 0.1 * Z
+    )
     hips = standing + loose * (hanging - standing)
-    return hips, unit(0.6 * unit(hands - hips) + 0.5 * (Y - loose * (Y + manner.down)) + manner.lean * Z)
+    return hips, unit(
+        0.6 * unit(hands - hips) + 0.5 * (Y - loose * (Y + manner.down)) + manner.lean * Z
+    )
 
 
 def fits(holds: np.ndarray, who: Person, manner: Manner) -> np.ndarray:
     """Whether a still body can take holds (N, 4, 3), sensibly: -> (N,) bool."""
     bones = np.array([who.upper_arm + who.forearm + who.palm] * 2 + [who.thigh + who.shank] * 2)
-    hips, spine = stance(holds, np.broadcast_to(BEARS, holds.shape[:2]), np.zeros((len(holds), 1)), who, manner)
+    hips, spine = stance(
+        holds, np.broadcast_to(BEARS, holds.shape[:2]), np.zeros((len(holds), 1)), who, manner
+    )
     joints = joints_of(hips, spine, X, X, who)
     away = np.linalg.norm(holds - joints, axis=-1) / bones
-    inwards = SIDE * (holds[..., 0] - hips[:, :1])  # negative where a limb crosses to the other side
+    # negative where a limb crosses to the other side
+    inwards = SIDE * (holds[..., 0] - hips[:, :1])
     high = holds[..., 1] - joints[..., 1]
     return (
-        (away.max(1) < 0.93) & (away.min(1) > 0.45) & (inwards.min(1) > -0.12) & (high[:, HANDS].min(1) > 0)
-        & (high[:, FEET].max(1) < -0.2) & (np.abs(holds[:, 2] - holds[:, 3]).sum(-1) > 0.15)
-    )  # fmt: skip
+        (away.max(1) < 0.93)
+        & (away.min(1) > 0.45)
+        & (inwards.min(1) > -0.12)
+        & (high[:, HANDS].min(1) > 0)
+        & (high[:, FEET].max(1) < -0.2)
+        & (np.abs(holds[:, 2] - holds[:, 3]).sum(-1) > 0.15)
+    )
 
 
-def animate(rng: np.random.Generator, who: Person, manner: Manner, route: Route, frames: int, fps: float) -> np.ndarray:
-    """Keypoints (frames, 25, 3) in wall axes. T below is longer: filters need a second of run-in at both ends."""
+def animate(
+    rng: np.random.Generator, who: Person, manner: Manner, route: Route, frames: int, fps: float
+) -> np.ndarray:
+    """Keypoints (frames, 25, 3) in wall axes. T below is longer: filters need a second of run-in at
+    both ends.
+    """
     margin = int(np.ceil(fps))
     t = (np.arange(frames + 2 * margin) - margin) / fps
     mine = (route.limb[:, None] == np.arange(4)).astype(float)  # (M, 4)
     done = ease((t - route.begin[:, None]) / (route.end - route.begin)[:, None])  # (M, T), 0 to 1
-    settings = route.start + np.einsum("ml,mt,ms->tls", mine, done, route.change, optimize=True)  # (T, 4, 6)
-    settings[..., 2] += np.einsum("ml,mt,m->tl", mine, 4 * done * (1 - done), route.arc, optimize=True)
+    # (T, 4, 6)
+    settings = route.start + np.einsum("ml,mt,ms->tls", mine, done, route.change, optimize=True)
+    settings[..., 2] += np.einsum(
+        "ml,mt,m->tl", mine, 4 * done * (1 - done), route.arc, optimize=True
+    )
     busy = (16 * done**2 * (1 - done) ** 2).T @ mine  # (T, 4), 1 in the middle of a move
     let_go, come_back = route.loose[:, :1], route.loose[:, 1:] - COME_BACK
-    loose = (ease((t - let_go) / LET_GO) - ease((t - come_back) / COME_BACK)).sum(0)[:, None]  # (T, 1)
+    # (T, 1)
+    loose = (ease((t - let_go) / LET_GO) - ease((t - come_back) / COME_BACK)).sum(0)[:, None]
 
-    # The body follows the contacts: what it should do, then filtered, delayed and never quite still.
+    # The body follows the contacts: what it should do, then filtered, delayed and never quite
+    # still.
     holds = settings[..., :3]
     weight = BEARS * (1 - 0.6 * busy) * np.where(np.arange(4) < 2, 1, 1 - loose)
     hips, spine = stance(holds, weight, loose, who, manner)
-    hips = hips + loose * 0.12 * np.sin(t[:, None] * 2 * np.pi / 1.9 + rng.uniform(0, 6, 3)) * [1, 0.1, 0.8]
+    hips = hips + loose * 0.12 * np.sin(t[:, None] * 2 * np.pi / 1.9 + rng.uniform(0, 6, 3)) * [
+        1,
+        0.1,
+        0.8,
+    ]
     reach = busy[:, 1] - busy[:, 0]  # right hand positive
     turn = manner.twist * reach - 0.3 * settings[:, FEET, TURN].mean(1)
     rise = 0.25 * np.tanh(2 * (holds[:, 1, 1] - holds[:, 0, 1])) + 0.2 * reach
     drop = 0.2 * np.tanh(2 * (holds[:, 3, 1] - holds[:, 2, 1]))
     same = np.tril(route.limb[:, None] == route.limb)
-    targets = np.concatenate([holds[:1, HANDS].mean(1), route.start[route.limb, :3] + same @ route.change[:, :3]])
-    gaze = targets[0] + ease((t - route.begin[:, None] + 0.5) / 0.5).T @ np.diff(targets, axis=0)  # looks first
-    body = smooth(np.column_stack([hips, spine, turn, 0.6 * turn, rise, drop, gaze]), manner.softness * fps)
+    targets = np.concatenate(
+        [holds[:1, HANDS].mean(1), route.start[route.limb, :3] + same @ route.change[:, :3]]
+    )
+    # looks first
+    gaze = targets[0] + ease((t - route.begin[:, None] + 0.5) / 0.5).T @ np.diff(targets, axis=0)
+    body = smooth(
+        np.column_stack([hips, spine, turn, 0.6 * turn, rise, drop, gaze]), manner.softness * fps
+    )
     for share, pace in ((0.8, 0.6), (0.6, 0.25), (0.1, 0.07)):  # of SWAY, seconds
         body += share * SWAY * slow_noise(rng, len(t), len(SWAY), pace * fps)
     settings[..., TURN:] += 0.06 * slow_noise(rng, len(t), 12, 0.3 * fps).reshape(-1, 4, 3)
@@ -242,18 +323,29 @@ def animate(rng: np.random.Generator, who: Person, manner: Manner, route: Route,
     grip = settings[:, HANDS, :3]
     arm = unit(grip - chest[:, None])
     bend = settings[:, HANDS, TURN, None]
-    fingers = unit(np.cos(bend) * Y + np.sin(bend) * X - 0.3 * Z + (0.8 + busy[:, HANDS, None]) * arm)
+    fingers = unit(
+        np.cos(bend) * Y + np.sin(bend) * X - 0.3 * Z + (0.8 + busy[:, HANDS, None]) * arm
+    )
     wrists = grip - who.palm * fingers
-    air = hips[:, None] + 0.9 * bones[:, 2].sum() * manner.down + np.array([[-0.12, 0, 0], [0.12, 0, 0]]) - 0.1 * Z
+    air = (
+        hips[:, None]
+        + 0.9 * bones[:, 2].sum() * manner.down
+        + np.array([[-0.12, 0, 0], [0.12, 0, 0]])
+        - 0.1 * Z
+    )
     toes = settings[:, FEET, :3] + loose[..., None] * (air - settings[:, FEET, :3])
-    bend, pitch = settings[:, FEET, TURN, None], settings[:, FEET, PITCH, None] - 0.7 * loose[..., None]
+    bend, pitch = (
+        settings[:, FEET, TURN, None],
+        settings[:, FEET, PITCH, None] - 0.7 * loose[..., None],
+    )
     bend = bend + 0.35 * SIDE[FEET, None]
     sole = np.cos(pitch) * (np.sin(bend) * X - np.cos(bend) * Z) + np.sin(pitch) * Y
     sole = unit(sole + (0.25 + 0.3 * busy[:, FEET, None]) * unit(toes - hips[:, None]))
     above = unit(Y - (sole @ Y)[..., None] * sole)
     ankles = toes - who.toe * sole + who.ankle * above
 
-    # The hips give way, softly, until every limb reaches its end; only then are elbows and knees placed.
+    # The hips give way, softly, until every limb reaches its end; only then are elbows and knees
+    # placed.
     ends = np.concatenate([wrists, ankles], 1)  # (frames, 4, 3)
     offset = joints_of(np.zeros(3), spine, across_shoulders, across_hips, who)
     hips = hips + smooth(give_way(ends - offset - hips[:, None], bones.sum(0)), 0.08 * fps)
@@ -286,7 +378,12 @@ def animate(rng: np.random.Generator, who: Person, manner: Manner, route: Route,
 
 
 def joints_of(hips, spine, across_shoulders, across_hips, who: Person) -> np.ndarray:
-    """Shoulders and hip joints (..., 4, 3) from arrays (..., 3): hip centre and three unit directions."""
+    """Shoulders and hip joints (..., 4, 3) from arrays (..., 3): hip centre and three unit
+    directions.
+    """
     chest = hips + who.trunk * spine
     shoulders, sides = 0.5 * who.shoulders * across_shoulders, 0.5 * who.hips * across_hips
-    return np.stack([chest - shoulders, chest + shoulders, hips - sides + 0 * spine, hips + sides + 0 * spine], -2)
+    return np.stack(
+        [chest - shoulders, chest + shoulders, hips - sides + 0 * spine, hips + sides + 0 * spine],
+        -2,
+    )

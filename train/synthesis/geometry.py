@@ -1,4 +1,6 @@
-"""The geometry of smooth movement: filters over time, limbs of two bones, vectors, the axes of a torso."""
+"""The geometry of smooth movement: filters over time, limbs of two bones, vectors, the axes of a
+torso.
+"""
 
 import numpy as np
 
@@ -18,14 +20,17 @@ def smooth(values: np.ndarray, sigma: float) -> np.ndarray:
 def slow_noise(rng: np.random.Generator, frames: int, columns: int, sigma: float) -> np.ndarray:
     """(frames, columns) of noise with unit deviation that wanders over about `sigma` frames."""
     reach = int(np.ceil(3 * sigma))
-    noise = smooth(rng.standard_normal((frames + 2 * reach, columns)), sigma)[reach : reach + frames]
+    noise = smooth(rng.standard_normal((frames + 2 * reach, columns)), sigma)[
+        reach : reach + frames
+    ]
     return noise * np.sqrt(2 * np.sqrt(np.pi) * sigma)
 
 
 def give_way(line: np.ndarray, length: np.ndarray) -> np.ndarray:
     """How the body moves (T, 3) so that no limb is over-stretched or over-folded.
 
-    line (T, 4, 3): from each joint to its end; length (4,). Each round is smooth, so that no joint jerks.
+    line (T, 4, 3): from each joint to its end; length (4,). Each round is smooth, so that no joint
+    jerks.
     """
     moved = np.zeros((len(line), 3))
     for _ in range(20):
@@ -37,11 +42,13 @@ def give_way(line: np.ndarray, length: np.ndarray) -> np.ndarray:
     return moved
 
 
-def two_bones(joints: np.ndarray, ends: np.ndarray, bones: np.ndarray, pole: np.ndarray, swivel: np.ndarray):
+def two_bones(
+    joints: np.ndarray, ends: np.ndarray, bones: np.ndarray, pole: np.ndarray, swivel: np.ndarray
+):
     """Elbows and knees (T, 4, 3), and the ends as reached, by the law of cosines.
 
-    joints, ends (T, 4, 3); bones (2, 4) upper and lower; pole (4, 3) is where a joint bends to, swivel (T, 4) turns it
-    about the line to the end.
+    joints, ends (T, 4, 3); bones (2, 4) upper and lower; pole (4, 3) is where a joint bends to,
+    swivel (T, 4) turns it about the line to the end.
     """
     away = np.linalg.norm(ends - joints, axis=-1)
     line = (ends - joints) / away[..., None]
@@ -50,11 +57,16 @@ def two_bones(joints: np.ndarray, ends: np.ndarray, bones: np.ndarray, pole: np.
     aside = np.sqrt(bones[0] ** 2 - along**2)
     first = unit(pole - (pole * line).sum(-1, keepdims=True) * line)
     bend = np.cos(swivel)[..., None] * first + np.sin(swivel)[..., None] * np.cross(line, first)
-    return joints + along[..., None] * line + aside[..., None] * bend, joints + away[..., None] * line
+    return (
+        joints + along[..., None] * line + aside[..., None] * bend,
+        joints + away[..., None] * line,
+    )
 
 
 def across(spine: np.ndarray, turn: np.ndarray, rise: np.ndarray) -> np.ndarray:
-    """Unit vectors (T, 3) to the right, square to spine (T, 3), for one who faces -z; turn, rise (T,) in radians."""
+    """Unit vectors (T, 3) to the right, square to spine (T, 3), for one who faces -z; turn, rise
+    (T,) in radians.
+    """
     right = np.stack([np.cos(turn), np.tan(rise), -np.sin(turn)], 1)
     return unit(right - (right * spine).sum(-1, keepdims=True) * spine)
 
@@ -71,8 +83,12 @@ def ease(x: np.ndarray) -> np.ndarray:
 
 
 def torso_up(points: np.ndarray) -> np.ndarray:
-    """Unit vectors (T, 1, 2) from hips to shoulders of (T, 25, 2) points; up in the image where there are none."""
-    up = points[:, [LEFT_SHOULDER, RIGHT_SHOULDER]].mean(1) - points[:, [LEFT_HIP, RIGHT_HIP]].mean(1)
+    """Unit vectors (T, 1, 2) from hips to shoulders of (T, 25, 2) points; up in the image where
+    there are none.
+    """
+    up = points[:, [LEFT_SHOULDER, RIGHT_SHOULDER]].mean(1) - points[:, [LEFT_HIP, RIGHT_HIP]].mean(
+        1
+    )
     length = np.linalg.norm(up, axis=1, keepdims=True)
     known = np.isfinite(length) & (length > 0)
     return np.where(known, up / np.where(known, length, 1), (0.0, -1.0))[:, None]

@@ -1,8 +1,10 @@
-"""Assemble out/web: the page as it is, the runtime's files from the npm package, models, weights, demo clip.
+"""Assemble out/web: the page as it is, the runtime's files from the npm package, models, weights,
+demo clip.
 
     python web_demo/tools/build.py --out out/web [--refiners FOLDER] [--estimator lite]...
 
-Nothing is compiled. One line of the runtime is rewritten: its import of a package by name, which workers cannot resolve.
+Nothing is compiled. One line of the runtime is rewritten: its import of a package by name, which
+workers cannot resolve.
 """
 
 from __future__ import annotations
@@ -23,26 +25,44 @@ from climb_edge.refiners.tflite import default_path
 from climb_edge.runtime.contract import IO, read_model
 
 HERE = Path(__file__).resolve().parent.parent
-PAGE = ("index.html", "style.css", "manifest.webmanifest", "icon.svg", "icon.png", "service-worker.js")
+PAGE = (
+    "index.html",
+    "style.css",
+    "manifest.webmanifest",
+    "icon.svg",
+    "icon.png",
+    "service-worker.js",
+)
 PACKAGES = HERE / "node_modules" / "@litertjs"
 WASM = ("litert_wasm_internal", "litert_wasm_compat_internal", "litert_wasm_threaded_internal")
-ON_DEMAND = "vendor/litert/wasm/"  # three builds of 9 MB, of which a browser takes one: cached when it was taken
+# three builds of 9 MB, of which a browser takes one: cached when it was taken
+ON_DEMAND = "vendor/litert/wasm/"
 
 
 def build(out: Path, refiners: Path | None, variants: list[str]) -> None:
-    """Write the folder `out`, whole: an older one there is replaced. Raises ClimbEdgeError for what is missing."""
+    """Write the folder `out`, whole: an older one there is replaced. Raises ClimbEdgeError for what
+    is missing.
+    """
     if out.exists() and any(out.iterdir()) and not (out / "models.json").is_file():
-        raise ClimbEdgeError(f"{out}: expected an older page or nothing, found something else; name another folder")
+        raise ClimbEdgeError(
+            f"{out}: expected an older page or nothing, found something else; name another folder"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent, ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix=f".{out.name}-", dir=out.parent, ignore_cleanup_errors=True
+    ) as folder:
         new = Path(folder, "new")
         _page(new)
         _runtime(new / "vendor" / "litert")
         catalogue = {
-            "climb_edge": __version__, "refiners": _refiners(new, refiners),
+            "climb_edge": __version__,
+            "refiners": _refiners(new, refiners),
             "estimators": [_estimator(new, variant) for variant in variants],
-            "clip": {"path": _copied(locate("demo.mp4"), new / "demo.mp4", new), "licence": ASSETS["demo.mp4"].licence},
-        }  # fmt: skip
+            "clip": {
+                "path": _copied(locate("demo.mp4"), new / "demo.mp4", new),
+                "licence": ASSETS["demo.mp4"].licence,
+            },
+        }
         (new / "models.json").write_text(json.dumps(catalogue, indent=1))
         _precache(new)
         if out.exists():
@@ -50,7 +70,8 @@ def build(out: Path, refiners: Path | None, variants: list[str]) -> None:
         new.rename(out)
     size = sum(p.stat().st_size for p in out.rglob("*") if p.is_file())
     print(
-        f"{out}: {len(catalogue['refiners'])} refiners, {', '.join(variants)}, {size / 1e6:.1f} MB; serve it: make web-serve"
+        f"{out}: {len(catalogue['refiners'])} refiners, {', '.join(variants)}, {size / 1e6:.1f} MB;"
+        " serve it: make web-serve"
     )
 
 
@@ -64,43 +85,63 @@ def _page(new: Path) -> None:
 
 def _runtime(vendor: Path) -> None:
     if not (PACKAGES / "core" / "dist" / "index.js").is_file():
-        raise ClimbEdgeError(f"{PACKAGES}: expected the npm packages, found none; run `npm ci` in {HERE}")
+        raise ClimbEdgeError(
+            f"{PACKAGES}: expected the npm packages, found none; run `npm ci` in {HERE}"
+        )
     (vendor / "wasm").mkdir(parents=True)
     script = (PACKAGES / "core" / "dist" / "index.js").read_text(encoding="utf-8")
     name = '"@litertjs/wasm-utils"'
     if script.count(name) != 1:
-        raise ClimbEdgeError(f"@litertjs/core: expected one import of {name}, found {script.count(name)}; pin 2.5.3")
-    (vendor / "index.js").write_text(_without_map(script.replace(name, '"./wasm-utils.js"')), encoding="utf-8")
+        raise ClimbEdgeError(
+            f"@litertjs/core: expected one import of {name}, found {script.count(name)}; pin 2.5.3"
+        )
+    (vendor / "index.js").write_text(
+        _without_map(script.replace(name, '"./wasm-utils.js"')), encoding="utf-8"
+    )
     utils = (PACKAGES / "wasm-utils" / "dist" / "index.js").read_text(encoding="utf-8")
     (vendor / "wasm-utils.js").write_text(_without_map(utils), encoding="utf-8")
     for stem in WASM:
         for ending in (".js", ".wasm"):
-            shutil.copyfile(PACKAGES / "core" / "wasm" / f"{stem}{ending}", vendor / "wasm" / f"{stem}{ending}")
+            shutil.copyfile(
+                PACKAGES / "core" / "wasm" / f"{stem}{ending}", vendor / "wasm" / f"{stem}{ending}"
+            )
 
 
 def _without_map(script: str) -> str:
-    return "\n".join(line for line in script.split("\n") if not line.startswith("//# sourceMappingURL="))
+    return "\n".join(
+        line for line in script.split("\n") if not line.startswith("//# sourceMappingURL=")
+    )
 
 
 def _refiners(new: Path, folder: Path | None) -> list[dict]:
     (new / "models").mkdir()
     found = []
-    for path in [default_path(), *(sorted(folder.glob("*.tflite")) if folder and folder.is_dir() else [])]:
+    for path in [
+        default_path(),
+        *(sorted(folder.glob("*.tflite")) if folder and folder.is_dir() else []),
+    ]:
         _, contract = read_model(path)
         if contract["io"] != IO[0]:
             print(
-                f"{path}: left out: {contract['io']} tensors, which a browser's runtime does not take", file=sys.stderr
+                f"{path}: left out: {contract['io']} tensors, which a browser's runtime does not"
+                " take",
+                file=sys.stderr,
             )
             continue
         told = {key: contract[key] for key in ("model", "form", "emits", "recipe")}
-        found.append({"name": path.name, "path": _copied(path, new / "models" / path.name, new), **told})
+        found.append(
+            {"name": path.name, "path": _copied(path, new / "models" / path.name, new), **told}
+        )
     return found
 
 
 def _estimator(new: Path, variant: str) -> dict:
     files = {"detector": "pose_detection.tflite", "landmarks": f"pose_landmark_{variant}.tflite"}
     return {"name": f"blazepose-{variant}"} | {
-        role: {"path": _copied(locate(name), new / "models" / name, new), "sha256": ASSETS[name].sha256}
+        role: {
+            "path": _copied(locate(name), new / "models" / name, new),
+            "sha256": ASSETS[name].sha256,
+        }
         for role, name in files.items()
     }
 
@@ -111,7 +152,9 @@ def _copied(source: Path, target: Path, root: Path) -> str:
 
 
 def _precache(new: Path) -> None:
-    """List what the service worker keeps for offline use, under a version that changes with any byte of it."""
+    """List what the service worker keeps for offline use, under a version that changes with any
+    byte of it.
+    """
     paths = sorted(p for p in new.rglob("*") if p.is_file())
     everything = hashlib.sha256()
     for path in paths:
@@ -123,10 +166,19 @@ def _precache(new: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=Path("out/web"))
-    parser.add_argument("--refiners", type=Path, help="folder with converted .tflite files beside the default one")
-    parser.add_argument("--estimator", choices=VARIANTS, action="append", help="may be given again; lite unless given")
+    parser.add_argument(
+        "--refiners", type=Path, help="folder with converted .tflite files beside the default one"
+    )
+    parser.add_argument(
+        "--estimator",
+        choices=VARIANTS,
+        action="append",
+        help="may be given again; lite unless given",
+    )
     options = parser.parse_args()
     build(options.out, options.refiners, options.estimator or ["lite"])
 

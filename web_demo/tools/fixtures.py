@@ -1,9 +1,11 @@
-"""What the browser tests need beside the vectors: clips, and what Python makes of every model of the page.
+"""What the browser tests need beside the vectors: clips, and what Python makes of every model of
+the page.
 
     python web_demo/tools/fixtures.py OUT WEB
 
-OUT: short.mp4 (12 frames), turned.webm (8 frames across, then 8 upright), camera.y4m (what the fake camera shows), models.json (golden outputs of every refiner in WEB,
-sampled, with their scale), estimator.json (detector and landmark model on a picture of integers).
+OUT: short.mp4 (12 frames), turned.webm (8 frames across, then 8 upright), camera.y4m (what the fake
+camera shows), models.json (golden outputs of every refiner in WEB, sampled, with their scale),
+estimator.json (detector and landmark model on a picture of integers).
 """
 
 from __future__ import annotations
@@ -39,11 +41,18 @@ def clips(out: Path) -> None:
     with VideoWriter(out / "short.mp4") as video:
         for index, image in enumerate(frames[:SHORT]):
             video.write(image, index / 30)
-    turned(out / "turned.webm", [frames[:8], [np.ascontiguousarray(f[:, 220:420]) for f in frames[8:16]]])
+    turned(
+        out / "turned.webm",
+        [frames[:8], [np.ascontiguousarray(f[:, 220:420]) for f in frames[8:16]]],
+    )
     with open(out / "camera.y4m", "wb") as stream:
         stream.write(f"YUV4MPEG2 W{SIZE[0]} H{SIZE[1]} F{RATE}:1 Ip A1:1 C420\n".encode())
         for image in frames:
-            planes = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p").to_ndarray()
+            planes = (
+                av.VideoFrame.from_ndarray(image, format="rgb24")
+                .reformat(format="yuv420p")
+                .to_ndarray()
+            )
             stream.write(b"FRAME\n" + planes.tobytes())
 
 
@@ -55,13 +64,24 @@ def turned(path: Path, parts: list[list[np.ndarray]]) -> None:
             encoder = av.CodecContext.create("libvpx", "w")
             encoder.height, encoder.width = images[0].shape[:2]
             encoder.pix_fmt, encoder.time_base = "yuv420p", Fraction(1, 1000)
-            encoder.bit_rate, encoder.options = 4_000_000, {"deadline": "realtime", "lag-in-frames": "0"}
-            entry = entry or video.add_stream("libvpx", width=encoder.width, height=encoder.height, pix_fmt="yuv420p")
+            encoder.bit_rate, encoder.options = (
+                4_000_000,
+                {"deadline": "realtime", "lag-in-frames": "0"},
+            )
+            entry = entry or video.add_stream(
+                "libvpx", width=encoder.width, height=encoder.height, pix_fmt="yuv420p"
+            )
             for image in [*images, None]:
                 frame = None
                 if image is not None:
-                    frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
-                    frame.pts, frame.time_base, at = round(at * 1000 / 30), encoder.time_base, at + 1
+                    frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
+                        format="yuv420p"
+                    )
+                    frame.pts, frame.time_base, at = (
+                        round(at * 1000 / 30),
+                        encoder.time_base,
+                        at + 1,
+                    )
                 for packet in encoder.encode(frame):
                     packet.stream, packet.time_base = entry, encoder.time_base
                     video.mux(packet)
@@ -71,7 +91,12 @@ def sampled(values: np.ndarray) -> dict:
     """Some of `values`, evenly spread, and the largest of all."""
     flat = np.asarray(values, np.float64).ravel()
     step = max(len(flat) // SAMPLES, 1)
-    return {"size": len(flat), "step": step, "scale": float(np.abs(flat).max()), "values": flat[::step].tolist()}
+    return {
+        "size": len(flat),
+        "step": step,
+        "scale": float(np.abs(flat).max()),
+        "values": flat[::step].tolist(),
+    }
 
 
 def models(out: Path, web: Path) -> None:
@@ -83,11 +108,15 @@ def models(out: Path, web: Path) -> None:
     (out / "models.json").write_text(json.dumps(found))
     estimators = {}
     for files in (
-        files for estimator in catalogue["estimators"] for files in (estimator["detector"], estimator["landmarks"])
+        files
+        for estimator in catalogue["estimators"]
+        for files in (estimator["detector"], estimator["landmarks"])
     ):
         session = Session(web / files["path"])
         shape = session.inputs[0]["shape"].tolist()
-        picture = (hash32(np.arange(int(np.prod(shape)))) % 256 / 255).astype(np.float32).reshape(shape)
+        picture = (
+            (hash32(np.arange(int(np.prod(shape)))) % 256 / 255).astype(np.float32).reshape(shape)
+        )
         estimators[files["path"]] = [sampled(output) for output in session.run(picture)]
     (out / "estimator.json").write_text(json.dumps(estimators))
 

@@ -1,4 +1,6 @@
-"""Serve a folder on this machine alone, with the headers that give a page threads. `serve.py FOLDER [PORT]`"""
+"""Serve a folder on this machine alone, with the headers that give a page threads. `serve.py FOLDER
+[PORT]`
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,11 @@ ADDRESS = "127.0.0.1"
 
 
 TYPES = {
-    ".js": "text/javascript", ".wasm": "application/wasm", ".webmanifest": "application/manifest+json",
+    ".js": "text/javascript",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
     ".tflite": "application/octet-stream",
-}  # fmt: skip
+}
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -36,10 +40,13 @@ def main() -> int:
         print(f"error: {folder}: expected the page, found none; run make web", file=sys.stderr)
         return 2
     try:
-        server = http.server.ThreadingHTTPServer((ADDRESS, port), functools.partial(Handler, directory=str(folder)))
+        server = http.server.ThreadingHTTPServer(
+            (ADDRESS, port), functools.partial(Handler, directory=str(folder))
+        )
     except OSError as error:
         print(
-            f"error: port {port} of {ADDRESS}: {error.strerror}; choose another: make web-serve PORT=...",
+            f"error: port {port} of {ADDRESS}: {error.strerror}; choose another: make web-serve"
+            " PORT=...",
             file=sys.stderr,
         )
         return 2

@@ -1,6 +1,8 @@
-"""Golden vectors: what Python computes, for the JavaScript tests to repeat. `python web_demo/tools/vectors.py OUT`
+"""Golden vectors: what Python computes, for the JavaScript tests to repeat. `python
+web_demo/tools/vectors.py OUT`
 
-OUT/vectors.json names arrays by offset and shape in OUT/vectors.f64, and holds what is small as it is.
+OUT/vectors.json names arrays by offset and shape in OUT/vectors.f64, and holds what is small as it
+is.
 """
 
 from __future__ import annotations
@@ -28,7 +30,14 @@ from climb_edge.streaming.stream import Stream
 from climb_edge.tracking.track_file import line
 
 GRID = 64
-WINDOWED = ("mean", "median", "median:reach=3", "gaussian:sigma=2", "savitzky_golay", "savitzky_golay:reach=3,order=3")
+WINDOWED = (
+    "mean",
+    "median",
+    "median:reach=3",
+    "gaussian:sigma=2",
+    "savitzky_golay",
+    "savitzky_golay:reach=3,order=3",
+)
 STREAMED = ("identity", "one_euro", "gaussian", "savitzky_golay:emits=newest", "median")
 
 
@@ -71,15 +80,20 @@ class Scripted:
     def __call__(self, frame: Frame) -> list[Observation]:
         return [
             replace(
-                Observation.of(pyramids(np.array(o["places"]), np.array(o["heights"])), np.reshape(o["affine"], (2, 3))),
+                Observation.of(
+                    pyramids(np.array(o["places"]), np.array(o["heights"])),
+                    np.reshape(o["affine"], (2, 3)),
+                ),
                 person=o["person"],
             )
             for o in self._script[frame.index]
-        ]  # fmt: skip
+        ]
 
 
 def script(random: np.random.Generator) -> tuple[list[float], list[list[dict]]]:
-    """Times and observations of 60 frames: a gap, a lost person, a second one, a camera that turns twice as fast."""
+    """Times and observations of 60 frames: a gap, a lost person, a second one, a camera that turns
+    twice as fast.
+    """
     walk = random.integers(20, 44, (2, K, 2)).astype(float)
     times, frames, now = [], [], 0.0
     for index in range(60):
@@ -87,13 +101,24 @@ def script(random: np.random.Generator) -> tuple[list[float], list[list[dict]]]:
         walk = np.clip(walk + random.normal(0, 0.8, walk.shape), 4, 59)
         here = [] if 20 <= index < 22 else [0, 1] if 26 <= index < 33 else [0]
         heights = np.where(random.random((2, K)) < 0.05, 0, 0.2 + 0.8 * random.random((2, K)))
-        frames.append([
-            {
-                "person": p, "places": np.rint(walk[p]).astype(int).tolist(), "heights": heights[p].tolist(),
-                "affine": [4, 0.3, 40 + 60 * p + 2 * index, -0.3, 4, 30 + (80 if index >= 10 else 0)],
-            }
-            for p in here
-        ])  # fmt: skip
+        frames.append(
+            [
+                {
+                    "person": p,
+                    "places": np.rint(walk[p]).astype(int).tolist(),
+                    "heights": heights[p].tolist(),
+                    "affine": [
+                        4,
+                        0.3,
+                        40 + 60 * p + 2 * index,
+                        -0.3,
+                        4,
+                        30 + (80 if index >= 10 else 0),
+                    ],
+                }
+                for p in here
+            ]
+        )
         times.append(now)
     return times, frames
 
@@ -101,15 +126,22 @@ def script(random: np.random.Generator) -> tuple[list[float], list[list[dict]]]:
 def write(folder: Path) -> None:
     random, v = np.random.default_rng(5), Vectors()
     v.entries["skeleton"] = {
-        "keypoints": list(KEYPOINTS), "bones": [list(b) for b in BONES], "blazepose": FROM_BLAZEPOSE33.tolist(),
-    }  # fmt: skip
+        "keypoints": list(KEYPOINTS),
+        "bones": [list(b) for b in BONES],
+        "blazepose": FROM_BLAZEPOSE33.tolist(),
+    }
     v.add("golden frames", golden_frames(3))
     v.add("golden peaks", golden_peaks(3))
 
     native = cv2.GaussianBlur(random.random((GRID, GRID, K)).astype(np.float32) ** 8, (0, 0), 2)
     affine, box = np.array([[4.1, -1.2, 60], [1.2, 4.1, -40.0]]), np.array([10.5, 20.25, 250, 260])
     maps = normalise(warp(native, affine, box_affine(box)))
-    v.add("warp native", native), v.add("warp affine", affine), v.add("warp box", box), v.add("warp maps", maps)
+    (
+        v.add("warp native", native),
+        v.add("warp affine", affine),
+        v.add("warp box", box),
+        v.add("warp maps", maps),
+    )
     maps[:, :, 3] = 0
     maps[:, :, 4:6] = 0
     maps[[10, 30], [20, 50], 4] = 1
@@ -118,7 +150,9 @@ def write(folder: Path) -> None:
     v.add("decode found", np.concatenate([(d := decode(maps))[0], d[1][:, None]], 1))
 
     points, box, boxes = random.random((40, K, 2)) * 20 + 100, None, []
-    points = (points + np.cumsum(random.normal(0, 9, (40, 1, 2)), 0)) * np.linspace(1, 0.3, 40)[:, None, None]
+    points = (points + np.cumsum(random.normal(0, 9, (40, 1, 2)), 0)) * np.linspace(1, 0.3, 40)[
+        :, None, None
+    ]
     for pose in points:
         box = STICKY.update(box, pose)
         boxes.append(box)
@@ -142,11 +176,16 @@ def write(folder: Path) -> None:
     bodies, scores = random.random((30, 6, 2)) * 0.6 + 0.1, np.sort(random.random(30))[::-1]
     v.add("bodies", bodies), v.add("body scores", scores)
     v.add("bodies merged", detector._weighted_suppression(bodies, scores))
-    seen = cv2.GaussianBlur((random.random((GRID, GRID, 39)) > 0.99).astype(np.float32) * 30, (0, 0), 1.5).clip(0, 1)
+    seen = cv2.GaussianBlur(
+        (random.random((GRID, GRID, 39)) > 0.99).astype(np.float32) * 30, (0, 0), 1.5
+    ).clip(0, 1)
     places = random.random((39, 2)) * 280 - 12
     v.add("landmarks", places), v.add("landmark maps", seen)
     v.add("landmarks refined", landmarks.refine_landmarks(places, seen))
-    steady, path = region.Steady(), np.cumsum(random.normal(0, 3, (20, 2, 2)), 0) + [[100, 100], [140, 100]]
+    steady, path = (
+        region.Steady(),
+        np.cumsum(random.normal(0, 3, (20, 2, 2)), 0) + [[100, 100], [140, 100]],
+    )
     v.add("steady points", path)
     v.add("steady found", [steady(p, 1 + 0.04 * i) for i, p in enumerate(path)])
 
@@ -159,7 +198,13 @@ def write(folder: Path) -> None:
         ]
         held = [None if random.random() < 0.3 else int(random.integers(0, 2)) for _ in poses]
         held = held if len(set(held)) == len(held) else [None] * len(poses)
-        said.append({"poses": [p.ravel().tolist() for p in poses], "held": held, "numbers": who(poses, held)})
+        said.append(
+            {
+                "poses": [p.ravel().tolist() for p in poses],
+                "held": held,
+                "numbers": who(poses, held),
+            }
+        )
     v.entries["people"] = said
 
     times, frames = script(random)

@@ -1,8 +1,10 @@
-"""That an APK calls only what every phone from the minimum SDK on offers in public:  api.py APK TYPES MIN_SDK TARGET_SDK
+"""That an APK calls only what every phone from the minimum SDK on offers in public:  api.py APK
+TYPES MIN_SDK TARGET_SDK
 
-Robolectric's android-all, which the app is compiled against, also holds hidden and newer methods. TYPES is a description of
-the public framework with the level of each member: android-platform-37.d.ts of npm's @nativescript/types-android. Calls
-guarded by a check of the version would have to be named in GUARDED; there are none.
+Robolectric's android-all, which the app is compiled against, also holds hidden and newer methods.
+TYPES is a description of the public framework with the level of each member:
+android-platform-37.d.ts of npm's @nativescript/types-android. Calls guarded by a check of the
+version would have to be named in GUARDED; there are none.
 """
 
 from __future__ import annotations
@@ -19,14 +21,18 @@ GUARDED: set[str] = set()
 SINCE = re.compile(r"@since (\d+)")
 MODULE = re.compile(r"(?:declare |export )*(?:module|namespace) ([\w.]+) \{")
 CLASS = re.compile(r"export (?:abstract )?(?:class|interface) (\w+)(.*)\{")
-MEMBER = re.compile(r"(?:public |protected |static |readonly |abstract )*([\w$]+)\??\s*(?:<.*?>)?\(")
+MEMBER = re.compile(
+    r"(?:public |protected |static |readonly |abstract )*([\w$]+)\??\s*(?:<.*?>)?\("
+)
 CALL = re.compile(r"invoke-[\w/]+ \{[^}]*\}, (L[^;]+;|\[[^.]+)\.([\w$<>]+):\(([^)]*)\)")
 ARGUMENT = re.compile(r"\[*(?:L[^;]+;|[ZBCSIJFD])")
 
 
 @dataclass
 class Known:
-    """A public class: the level it came with, what it inherits from, and the level of each (name, number of arguments)."""
+    """A public class: the level it came with, what it inherits from, and the level of each (name,
+    number of arguments).
+    """
 
     since: int
     above: list[str]
@@ -47,7 +53,9 @@ def read_types(path: Path) -> dict[str, Known]:
         elif found := CLASS.match(text):
             name = ".".join([*(part for part, _ in stack), found[1]])
             entry = known.setdefault(name, Known(since, []))
-            entry.above += re.findall(r"[\w.]*\w\.\w[\w.]*", re.sub(r"<[^<>]*>", "", re.sub(r"<[^<>]*>", "", found[2])))
+            entry.above += re.findall(
+                r"[\w.]*\w\.\w[\w.]*", re.sub(r"<[^<>]*>", "", re.sub(r"<[^<>]*>", "", found[2]))
+            )
             stack.append((found[1], entry))
         elif text.startswith("}"):
             stack = stack[:-1]
@@ -71,12 +79,17 @@ def _count(arguments: str) -> int:
 
 
 def level(known: dict[str, Known], name: str, key: tuple[str, int]) -> int | None:
-    """From which SDK on `name` has this member, itself or by inheritance; None where it never had in public."""
+    """From which SDK on `name` has this member, itself or by inheritance; None where it never had
+    in public.
+    """
     entry = known.get(name)
     if entry is None:
         return None
     own = [max(entry.since, entry.members[key])] if key in entry.members else []
-    return min(own + [found for above in entry.above if (found := level(known, above, key)) is not None], default=None)
+    return min(
+        own + [found for above in entry.above if (found := level(known, above, key)) is not None],
+        default=None,
+    )
 
 
 def calls(apk: Path) -> set[tuple[str, str, int]]:
@@ -85,12 +98,19 @@ def calls(apk: Path) -> set[tuple[str, str, int]]:
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(apk) as archive:
         for name in (n for n in archive.namelist() if n.endswith(".dex")):
             text = subprocess.run(
-                ["dexdump", "-d", archive.extract(name, folder)], capture_output=True, text=True, check=True
+                ["dexdump", "-d", archive.extract(name, folder)],
+                capture_output=True,
+                text=True,
+                check=True,
             ).stdout
             for owner, method, arguments in CALL.findall(text):
                 if owner.startswith("Landroid/"):
                     found.add(
-                        (owner[1:-1].replace("/", ".").replace("$", "."), method, len(ARGUMENT.findall(arguments)))
+                        (
+                            owner[1:-1].replace("/", ".").replace("$", "."),
+                            method,
+                            len(ARGUMENT.findall(arguments)),
+                        )
                     )
     return found
 
@@ -103,7 +123,9 @@ def main(apk: Path, types: Path, min_sdk: int, target_sdk: int) -> None:
         if since is None:
             wrong.append(f"{call} is not public")
         elif since > min_sdk and call not in GUARDED:
-            wrong.append(f"{call} came with SDK {since}{', after the target' if since > target_sdk else ''}")
+            wrong.append(
+                f"{call} came with SDK {since}{', after the target' if since > target_sdk else ''}"
+            )
     if wrong or not made:
         sys.exit(
             f"error: {apk}: expected calls that SDK {min_sdk} offers in public, found: "

@@ -1,7 +1,8 @@
 """Classes, libraries and resources -> one signed, checked APK.
 
-R8 shrinks and makes dex. The key: CLIMB_EDGE_KEYSTORE, CLIMB_EDGE_KEYSTORE_PASSWORD and CLIMB_EDGE_KEY_ALIAS from the
-environment, else a debug key, made once beside the build. A phone refuses an update that another key signed.
+R8 shrinks and makes dex. The key: CLIMB_EDGE_KEYSTORE, CLIMB_EDGE_KEYSTORE_PASSWORD and
+CLIMB_EDGE_KEY_ALIAS from the environment, else a debug key, made once beside the build. A phone
+refuses an update that another key signed.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ def main() -> None:
     parser.add_argument("--tests", help="true: write the shrunk classes beside the dex, too")
     options = parser.parse_args()
     out = options.out
-    jars = [_jar(Path(part), out / "jars" / f"{i}.jar") for i, part in enumerate(options.classes.split(":"))]
+    jars = [
+        _jar(Path(part), out / "jars" / f"{i}.jar")
+        for i, part in enumerate(options.classes.split(":"))
+    ]
     shrink(jars, out, out / "dex", "--dex", "--min-api", options.min_sdk)
     if (
         options.tests == "true"
@@ -46,7 +50,8 @@ def main() -> None:
     sign(unsigned, options.apk, options.min_sdk, out)
     said = check(options.apk, aapt2(out), options.min_sdk)
     said.append(
-        f"unsigned: {unsigned.stat().st_size} bytes, sha256 {hashlib.sha256(unsigned.read_bytes()).hexdigest()}"
+        f"unsigned: {unsigned.stat().st_size} bytes, sha256"
+        f" {hashlib.sha256(unsigned.read_bytes()).hexdigest()}"
     )
     said.append(f"{options.apk}: {options.apk.stat().st_size} bytes, {key(out)[3]}")
     (out / "apk.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
@@ -56,11 +61,27 @@ def shrink(jars: list[Path], out: Path, to: Path, *more) -> None:
     """R8 over `jars`, into the folder `to`. android-all has no java.*; the JDK stands in."""
     shutil.rmtree(to, ignore_errors=True)
     to.mkdir(parents=True)
-    java = subprocess.run(["java", "-XshowSettings:properties", "-version"], capture_output=True, text=True, check=True)
-    home = next(
-        line.split("=")[1].strip() for line in java.stderr.splitlines() if line.strip().startswith("java.home =")
+    java = subprocess.run(
+        ["java", "-XshowSettings:properties", "-version"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    command = ["java", "-Xmx2g", "-cp", out / "kits" / "r8.jar", "com.android.tools.r8.R8", "--release", "--output", to]
+    home = next(
+        line.split("=")[1].strip()
+        for line in java.stderr.splitlines()
+        if line.strip().startswith("java.home =")
+    )
+    command = [
+        "java",
+        "-Xmx2g",
+        "-cp",
+        out / "kits" / "r8.jar",
+        "com.android.tools.r8.R8",
+        "--release",
+        "--output",
+        to,
+    ]
     for library in (out / "kits" / "android-all.jar", home):
         command += ["--lib", library]
     for rules in (HERE / "rules.pro", HERE / "tested.pro", out / "keep.pro"):
@@ -79,21 +100,67 @@ def key(out: Path) -> tuple[Path, str, str, str]:
                 "release key",
             )
         except KeyError as error:
-            sys.exit(f"error: CLIMB_EDGE_KEYSTORE is set, {error} is not; set it, or unset all for a debug key")
+            sys.exit(
+                f"error: CLIMB_EDGE_KEYSTORE is set, {error} is not; set it, or unset all for a"
+                " debug key"
+            )
     store, (password, alias) = out.parent / "debug.keystore", DEBUG
     if not store.exists():
-        subprocess.run(["keytool", "-genkeypair", "-keystore", store, "-storepass", password, "-keypass", password, "-alias", alias,
-                        "-keyalg", "RSA", "-keysize", "2048", "-validity", "10000", "-dname", "CN=Android Debug,O=Android,C=US"],
-                       check=True, stderr=subprocess.DEVNULL)  # fmt: skip
+        subprocess.run(
+            [
+                "keytool",
+                "-genkeypair",
+                "-keystore",
+                store,
+                "-storepass",
+                password,
+                "-keypass",
+                password,
+                "-alias",
+                alias,
+                "-keyalg",
+                "RSA",
+                "-keysize",
+                "2048",
+                "-validity",
+                "10000",
+                "-dname",
+                "CN=Android Debug,O=Android,C=US",
+            ],
+            check=True,
+            stderr=subprocess.DEVNULL,
+        )
     return store, password, alias, "debug key"
 
 
 def sign(unsigned: Path, apk: Path, min_sdk: str, out: Path) -> None:
     """Schemes v2 and v3, which cover the whole file; v1 is for systems older than the minimum."""
     store, password, alias, _ = key(out)
-    subprocess.run(["apksigner", "sign", "--ks", store, "--ks-pass", "env:CLIMB_EDGE_SIGNING", "--ks-key-alias", alias, "--min-sdk-version", min_sdk,
-                    "--v1-signing-enabled", "false", "--v2-signing-enabled", "true", "--v3-signing-enabled", "true", "--out", apk, unsigned],
-                   check=True, env={**os.environ, "CLIMB_EDGE_SIGNING": password})  # fmt: skip
+    subprocess.run(
+        [
+            "apksigner",
+            "sign",
+            "--ks",
+            store,
+            "--ks-pass",
+            "env:CLIMB_EDGE_SIGNING",
+            "--ks-key-alias",
+            alias,
+            "--min-sdk-version",
+            min_sdk,
+            "--v1-signing-enabled",
+            "false",
+            "--v2-signing-enabled",
+            "true",
+            "--v3-signing-enabled",
+            "true",
+            "--out",
+            apk,
+            unsigned,
+        ],
+        check=True,
+        env={**os.environ, "CLIMB_EDGE_SIGNING": password},
+    )
 
 
 def _jar(source: Path, jar: Path) -> Path:
@@ -103,7 +170,9 @@ def _jar(source: Path, jar: Path) -> Path:
     jar.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(jar, "w") as archive:
         for path in sorted(source.rglob("*.class")):
-            archive.writestr(zipfile.ZipInfo(path.relative_to(source).as_posix()), path.read_bytes())
+            archive.writestr(
+                zipfile.ZipInfo(path.relative_to(source).as_posix()), path.read_bytes()
+            )
     return jar
 
 

@@ -46,7 +46,10 @@ def _badging(apk: Path, aapt2: Path, min_sdk: str) -> None:
     text = _said(aapt2, "dump", "badging", apk)
     asked = set(re.findall(r"uses-permission: name='([^']+)'", text))
     if asked != PERMISSIONS:
-        sys.exit(f"error: {apk}: expected the permissions {PERMISSIONS}, found {asked}; look at the manifest")
+        sys.exit(
+            f"error: {apk}: expected the permissions {PERMISSIONS}, found {asked}; look at the"
+            " manifest"
+        )
     for expected in (
         f"minSdkVersion:'{min_sdk}'",
         "launchable-activity:",
@@ -75,11 +78,15 @@ def _alignment(apk: Path) -> None:
             )
             if step > 1 and (entry.compress_type or at % step):
                 sys.exit(
-                    f"error: {apk}: {entry.filename} is compressed or not at a multiple of {step}; it could not be mapped"
+                    f"error: {apk}: {entry.filename} is compressed or not at a multiple of {step};"
+                    " it could not be mapped"
                 )
             models += entry.filename.endswith(".tflite")
     if models < 3:
-        sys.exit(f"error: {apk}: expected detector, landmarks and a refiner, found {models} models; run assets.py")
+        sys.exit(
+            f"error: {apk}: expected detector, landmarks and a refiner, found {models} models; run"
+            " assets.py"
+        )
 
 
 def _dex(apk: Path) -> list[str]:
@@ -90,7 +97,10 @@ def _dex(apk: Path) -> list[str]:
             path.write_bytes(archive.read(name))
             text = _said("dexdump", "-d", path)
             path.unlink()
-            said.append(f"{name}: {archive.getinfo(name).file_size} bytes, {text.count('Class descriptor')} classes")
+            said.append(
+                f"{name}: {archive.getinfo(name).file_size} bytes, {text.count('Class descriptor')}"
+                " classes"
+            )
             if name == "classes.dex" and "Lclimbedge/demo/MainActivity;" not in text:
                 sys.exit(f"error: {apk}: {name} lacks the Activity; look at tools/apk/rules.pro")
     return said
@@ -100,6 +110,7 @@ def _said(*command) -> str:
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     if done.returncode:
         sys.exit(
-            f"error: {Path(command[0]).name} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+            f"error: {Path(command[0]).name} ended with {done.returncode}:"
+            f" {done.stdout[-2000:]}{done.stderr[-2000:]}"
         )
     return done.stdout

@@ -1,6 +1,8 @@
-"""An unsigned APK, aligned as it is written: fixed order and dates, so that equal inputs give equal bytes.
+"""An unsigned APK, aligned as it is written: fixed order and dates, so that equal inputs give equal
+bytes.
 
-What aapt2 wrote keeps its compression. Native libraries are stored at 16 KB, other stored entries at 4 bytes.
+What aapt2 wrote keeps its compression. Native libraries are stored at 16 KB, other stored entries
+at 4 bytes.
 """
 
 from __future__ import annotations
@@ -27,16 +29,38 @@ def pack(apk: Path, resources: Path, dex: list[Path], jni: Path) -> None:
                 packer = zlib.compressobj(9, zlib.DEFLATED, -15)
                 body = packer.compress(data) + packer.flush()
             extra = b"" if method else _padding(name, at + 30 + len(encoded))
-            about = struct.pack("<HHHHIIIH", 0, method, 0, DATE, zlib.crc32(data), len(body), len(data), len(encoded))
+            about = struct.pack(
+                "<HHHHIIIH",
+                0,
+                method,
+                0,
+                DATE,
+                zlib.crc32(data),
+                len(body),
+                len(data),
+                len(encoded),
+            )
             out.write(
-                b"PK\3\4" + struct.pack("<H", 20) + about + struct.pack("<H", len(extra)) + encoded + extra + body
+                b"PK\3\4"
+                + struct.pack("<H", 20)
+                + about
+                + struct.pack("<H", len(extra))
+                + encoded
+                + extra
+                + body
             )
             directory.append(
-                b"PK\1\2" + struct.pack("<HH", 20, 20) + about + struct.pack("<HHHHII", 0, 0, 0, 0, 0, at) + encoded
+                b"PK\1\2"
+                + struct.pack("<HH", 20, 20)
+                + about
+                + struct.pack("<HHHHII", 0, 0, 0, 0, 0, at)
+                + encoded
             )
         start, listed = out.tell(), b"".join(directory)
         out.write(
-            listed + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, len(directory), len(directory), len(listed), start, 0)
+            listed
+            + b"PK\5\6"
+            + struct.pack("<HHHHIIH", 0, 0, len(directory), len(directory), len(listed), start, 0)
         )
 
 

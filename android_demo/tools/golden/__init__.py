@@ -1,1 +1,3 @@
-"""What Python computes, written for the Kotlin tests to repeat: `python -m golden OUT`, in android_demo/tools."""
+"""What Python computes, written for the Kotlin tests to repeat: `python -m golden OUT`, in
+android_demo/tools.
+"""

@@ -1,4 +1,6 @@
-"""`python -m golden OUT ASSETS`: every vector that the Kotlin tests compare with; ASSETS holds the app's own models."""
+"""`python -m golden OUT ASSETS`: every vector that the Kotlin tests compare with; ASSETS holds the
+app's own models.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ SOURCES = (
 
 def made_from(assets: Path) -> str:
     """Hash of all that decides the vectors."""
-    files = sorted(path for pattern in SOURCES for path in ROOT.glob(pattern)) + sorted(assets.rglob("*.tflite"))
+    files = sorted(path for pattern in SOURCES for path in ROOT.glob(pattern)) + sorted(
+        assets.rglob("*.tflite")
+    )
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

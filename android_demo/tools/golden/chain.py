@@ -1,8 +1,10 @@
-"""The whole chain on the demo clip: its frames as pixels, and what `climb_edge.tracking.track`, the command's own code, makes of them.
+"""The whole chain on the demo clip: its frames as pixels, and what `climb_edge.tracking.track`, the
+command's own code, makes of them.
 
-The estimator is hypersensitive on this clip: a level more or less in a thousandth of the pixels moves keypoints by up to
-hundreds of pixels, and what it tracks feeds back. So the region that Python looks at next is written down for every frame:
-the Kotlin tests compare theirs with it, and go on from Python's, so that rounding does not add up.
+The estimator is hypersensitive on this clip: a level more or less in a thousandth of the pixels
+moves keypoints by up to hundreds of pixels, and what it tracks feeds back. So the region that
+Python looks at next is written down for every frame: the Kotlin tests compare theirs with it, and
+go on from Python's, so that rounding does not add up.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ def write(out: Path) -> None:
             stream.write(np.ascontiguousarray(frame.image).tobytes())
     for number, refiner in enumerate(REFINERS):
         estimator = Watched("lite", threads=1)
-        track(frames, estimator, [load_refiner(refiner, threads=1)], folder / str(number), "demo.mp4")
+        track(
+            frames, estimator, [load_refiner(refiner, threads=1)], folder / str(number), "demo.mp4"
+        )
     height, width = frames[0].image.shape[:2]
     about = {
         "times": [f.time for f in frames],

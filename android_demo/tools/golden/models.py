@@ -1,4 +1,6 @@
-"""Small converted models of every kind that an app may meet, each with a contract, and all they give on the golden input."""
+"""Small converted models of every kind that an app may meet, each with a contract, and all they
+give on the golden input.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ from golden.vectors import Vectors
 from train.fitting import initial_weights
 from train.models import registry
 
-# model, form, recipe: each output, form, emission, type and way in at least once; those that need it come with peaks.
+# model, form, recipe: each output, form, emission, type and way in at least once; those that need
+# it come with peaks.
 MADE = (
     ("conv3d", "step-newest", "float32"),
     ("conv3d", "step-newest", "dynamic_int8"),
@@ -42,7 +45,9 @@ CALIBRATION = 6  # windows
 
 
 def write(out: Path, also: list[Path]) -> None:
-    """OUT/models/*.tflite, and OUT/models.bin with what each of them and each of `also` gives on the golden input."""
+    """OUT/models/*.tflite, and OUT/models.bin with what each of them and each of `also` gives on
+    the golden input.
+    """
     (out / "models").mkdir(parents=True, exist_ok=True)
     frames, trained, made = stream(), {}, []
     windows = [frames[i : i + WINDOW] for i in range(0, CALIBRATION * WINDOW, WINDOW)]
@@ -55,7 +60,9 @@ def write(out: Path, also: list[Path]) -> None:
             trained[name] = initial_weights.initial(described, "shipped" if shipped else "none")
         plain = build(described, trained[name], *form.split("-"), described.switches)
         chosen = RECIPES[recipe]
-        graph = replace(plain, content=Quantization(plain, windows).under(chosen, chosen.quantizers[0]))
+        graph = replace(
+            plain, content=Quantization(plain, windows).under(chosen, chosen.quantizers[0])
+        )
         path = out / "models" / f"{name}.{form}.{recipe}.tflite"
         write_model(path, graph.content, _contract(graph, chosen))
         made.append(path)
@@ -68,13 +75,24 @@ def write(out: Path, also: list[Path]) -> None:
 def _contract(graph: Graph, recipe: Recipe) -> dict:
     heatmaps, kept = graph.output == "heatmaps", [list(shape) for _, shape in graph.state]
     return {
-        "model": graph.model, "form": graph.form, "emits": graph.emits, "output": graph.output, "window": WINDOW,
-        "skeleton": list(KEYPOINTS), "state": [{"name": name, "shape": list(shape)} for name, shape in graph.state],
-        "peaks": graph.peaks, "inputs": [*input_shapes(graph.form, graph.peaks), *kept],
-        "outputs": [output_shape(graph.output, EMITS[graph.emits]), *kept], "io": recipe.io,
-        "normalisation": {"sum": MASS, "negatives": 0}, "decode": "dark" if heatmaps else None,
+        "model": graph.model,
+        "form": graph.form,
+        "emits": graph.emits,
+        "output": graph.output,
+        "window": WINDOW,
+        "skeleton": list(KEYPOINTS),
+        "state": [{"name": name, "shape": list(shape)} for name, shape in graph.state],
+        "peaks": graph.peaks,
+        "inputs": [*input_shapes(graph.form, graph.peaks), *kept],
+        "outputs": [output_shape(graph.output, EMITS[graph.emits]), *kept],
+        "io": recipe.io,
+        "normalisation": {"sum": MASS, "negatives": 0},
+        "decode": "dark" if heatmaps else None,
         "peak": float(np.float64(PEAK)) if heatmaps else None,
-        "box": {"rule": STICKY.name}, "fps": 30.0, "recipe": recipe.name, "runtime": Session.version(),
+        "box": {"rule": STICKY.name},
+        "fps": 30.0,
+        "recipe": recipe.name,
+        "runtime": Session.version(),
         "golden": golden_test(Session(graph.content, 1), recipe.golden_tolerance),
         "checks": {"verdict": "skipped", "reasons": ["made for tests"]},
-    }  # fmt: skip
+    }

@@ -1,4 +1,6 @@
-"""Single steps of the chain on made-up input: warp, decode, crop, filters, and colours of a camera's buffers."""
+"""Single steps of the chain on made-up input: warp, decode, crop, filters, and colours of a
+camera's buffers.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,25 @@ from climb_edge.runtime.golden import golden_frames, golden_peaks
 from golden.vectors import Vectors
 
 FILTERS = (
-    "mean:reach=1", "mean:reach=3", "median:reach=1", "median:reach=2", "gaussian:reach=3,sigma=1.0", "gaussian:reach=1,sigma=2.0",
-    "savitzky_golay:reach=2,order=2", "savitzky_golay:reach=1,order=1", "savitzky_golay:reach=4,order=3", "one_euro",
+    "mean:reach=1",
+    "mean:reach=3",
+    "median:reach=1",
+    "median:reach=2",
+    "gaussian:reach=3,sigma=1.0",
+    "gaussian:reach=1,sigma=2.0",
+    "savitzky_golay:reach=2,order=2",
+    "savitzky_golay:reach=1,order=1",
+    "savitzky_golay:reach=4,order=3",
+    "one_euro",
     "one_euro:min_cutoff=1.0,beta=0.0",
-)  # fmt: skip
+)
 YUV = ((64, 48), (33, 27), (1, 1), (2, 3))  # width, height; odd ones too
-TURNS = {0: None, 90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+TURNS = {
+    0: None,
+    90: cv2.ROTATE_90_CLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+}
 
 
 def write(out: Path) -> None:
@@ -57,7 +72,12 @@ def _crops(rng, vectors: Vectors) -> list[dict]:
     vectors.add("picture", image)
     cases = []
     for i in range(6):
-        x, y, side, angle = rng.uniform(0, 97), rng.uniform(0, 61), rng.uniform(10, 140), rng.uniform(-3, 3)
+        x, y, side, angle = (
+            rng.uniform(0, 97),
+            rng.uniform(0, 61),
+            rng.uniform(10, 140),
+            rng.uniform(-3, 3),
+        )
         border = cv2.BORDER_REPLICATE if i % 2 else cv2.BORDER_CONSTANT
         vectors.add(f"crop{i}", Region(x, y, side, angle).crop(image, 64, border))
         cases.append({"region": [x, y, side, angle], "replicate": bool(i % 2)})
@@ -95,7 +115,9 @@ def _filters(rng, vectors: Vectors) -> None:
 
 
 def _colours(rng, vectors: Vectors) -> list[dict]:
-    """Planes as a camera gives them, and the picture that OpenCV makes of them: full range, chroma of the nearest sample."""
+    """Planes as a camera gives them, and the picture that OpenCV makes of them: full range, chroma
+    of the nearest sample.
+    """
     cases = []
     for width, height in YUV:
         rows, columns = (height + 1) // 2, (width + 1) // 2

@@ -1,6 +1,8 @@
-"""A stream that breaks every rule once: jumps of the box, gaps, lost people, two people, faster sources, another camera.
+"""A stream that breaks every rule once: jumps of the box, gaps, lost people, two people, faster
+sources, another camera.
 
-Its estimator is made up: what it sees of a frame is written down, so that Kotlin's stream sees the same.
+Its estimator is made up: what it sees of a frame is written down, so that Kotlin's stream sees the
+same.
 """
 
 from __future__ import annotations
@@ -18,8 +20,14 @@ from climb_edge.tracking.track_file import as_results, line
 from golden.vectors import Vectors
 
 SPECS = (
-    "identity", "default", "one_euro", "gaussian:sigma=2.0", "median:emits=newest", "savitzky_golay", "mean:reach=2",
-)  # fmt: skip
+    "identity",
+    "default",
+    "one_euro",
+    "gaussian:sigma=2.0",
+    "median:emits=newest",
+    "savitzky_golay",
+    "mean:reach=2",
+)
 GRID = 64
 
 
@@ -44,7 +52,9 @@ def write(out: Path, models: list[Path]) -> None:
     bodies = {person: rng.uniform(-1, 1, (25, 2)) for person in range(3)}
     for index, (time, size, people) in enumerate(_script()):
         frames.append(Frame(index, time, np.zeros((size[1], size[0], 3), np.uint8)))
-        seen = [_observe(rng, bodies, index, person, place, spread) for person, place, spread in people]
+        seen = [
+            _observe(rng, bodies, index, person, place, spread) for person, place, spread in people
+        ]
         told.append(seen)
         for o in seen:
             vectors.add(f"native {index} {o.person}", o.native)
@@ -80,7 +90,8 @@ def _script():
         time += 1 / 30
     time += 0.4  # a gap
     for i in range(8):
-        yield time, wide, [(0, (380, 180), 60), (1, (150, 200), 40 + 6 * i)]  # a second one, who comes nearer
+        # a second one, who comes nearer
+        yield time, wide, [(0, (380, 180), 60), (1, (150, 200), 40 + 6 * i)]
         time += 1 / 30
     for i in range(3):
         yield time, wide, [(1, (150, 200), 82)] if i != 1 else []  # the first one lost, then both
@@ -107,7 +118,11 @@ def _observe(rng, bodies, index: int, person: int, place, spread: float) -> Obse
     cells = (points - affine[:, 2]) @ np.linalg.inv(affine[:, :2]).T
     grid = np.arange(GRID)
     native = np.exp(
-        -0.5 * (((grid[None, :, None] - cells[:, 0]) / 2.0) ** 2 + ((grid[:, None, None] - cells[:, 1]) / 1.7) ** 2)
+        -0.5
+        * (
+            ((grid[None, :, None] - cells[:, 0]) / 2.0) ** 2
+            + ((grid[:, None, None] - cells[:, 1]) / 1.7) ** 2
+        )
     )
     native = (native * rng.uniform(0.3, 1.0, 25)).astype(np.float32)
     native[..., index % 25] *= 0 if index % 7 == 3 else 1  # now and then a map is empty

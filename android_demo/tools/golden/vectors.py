@@ -1,4 +1,6 @@
-"""Arrays for a reader without NumPy: every array as little-endian float32 or bytes in one file, and an index in JSON."""
+"""Arrays for a reader without NumPy: every array as little-endian float32 or bytes in one file, and
+an index in JSON.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,11 @@ class Vectors:
     def add(self, name: str, array: np.ndarray) -> None:
         """An array of uint8 stays one; everything else becomes float32."""
         array = np.ascontiguousarray(array, None if array.dtype == np.uint8 else "<f4")
-        self._index[name] = {"at": self._at, "shape": list(array.shape), "bytes": array.dtype == np.uint8}
+        self._index[name] = {
+            "at": self._at,
+            "shape": list(array.shape),
+            "bytes": array.dtype == np.uint8,
+        }
         self._at += self._stream.write(array.tobytes())
 
     def close(self, **also) -> None:

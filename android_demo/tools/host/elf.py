@@ -1,9 +1,10 @@
 """An Android x86_64 library rewritten so that glibc's loader takes it.
 
-Only entries of the dynamic section and names of imported symbols change; code and data stay byte for byte what the APK
-ships. Version tables go (they name Android's libc), so do the needed libraries that glibc or the stand-in (bionic.c)
-replaces, and an import whose meaning differs gets an X as its first letter, under which the stand-in offers it. A search
-path of $ORIGIN is written over the name of a dropped library, so that no environment variable is needed.
+Only entries of the dynamic section and names of imported symbols change; code and data stay byte
+for byte what the APK ships. Version tables go (they name Android's libc), so do the needed
+libraries that glibc or the stand-in (bionic.c) replaces, and an import whose meaning differs gets
+an X as its first letter, under which the stand-in offers it. A search path of $ORIGIN is written
+over the name of a dropped library, so that no environment variable is needed.
 """
 
 from __future__ import annotations
@@ -12,9 +13,25 @@ import struct
 from dataclasses import dataclass, field
 
 REPLACED = (
-    "fflush", "fwrite", "fputs", "fputc", "fprintf", "vfprintf", "fileno", "getc", "putc", "ungetc",
-    "sysconf", "strerror_r", "dlsym", "dlerror", "strstr", "eglQueryString", "memalign", "posix_memalign",
-)  # fmt: skip
+    "fflush",
+    "fwrite",
+    "fputs",
+    "fputc",
+    "fprintf",
+    "vfprintf",
+    "fileno",
+    "getc",
+    "putc",
+    "ungetc",
+    "sysconf",
+    "strerror_r",
+    "dlsym",
+    "dlerror",
+    "strstr",
+    "eglQueryString",
+    "memalign",
+    "posix_memalign",
+)
 DROPPED = ("libc.so", "libm.so", "libdl.so", "libandroid.so")
 ORIGIN = b"$ORIGIN"  # as long as "libc.so"
 
@@ -45,7 +62,11 @@ def rewrite(content: bytes) -> Rewritten:
     segments = _segments(data)
 
     def at(address: int) -> int:
-        return next(address - s[3] + s[2] for s in segments if s[0] == PT_LOAD and s[3] <= address < s[3] + s[5])
+        return next(
+            address - s[3] + s[2]
+            for s in segments
+            if s[0] == PT_LOAD and s[3] <= address < s[3] + s[5]
+        )
 
     entries = _dynamic(data, segments)
     tags = {tag: value for _, tag, value in entries}
