@@ -92,8 +92,8 @@ export async function watched(page) {
       return bitmap;
     };
   });
-  await page.route("**/src/tracker.js", async route => {
-    const source = fs.readFileSync(`${web}/src/tracker.js`, "utf8"), from = "    const cropped = await";
+  await page.route("**/src/estimators/blazepose.js", async route => {
+    const source = fs.readFileSync(`${web}/src/estimators/blazepose.js`, "utf8"), from = "    const cropped = await";
     assert.equal(source.split(from).length, 2);
     const body = source.replace(from, `    (self.regions ??= []).push([frame.time, track.region.x, track.region.y, track.region.side, track.region.angle]);\n${from}`);
     await route.fulfill({body, contentType: "text/javascript", headers: {"Cross-Origin-Embedder-Policy": "require-corp"}});
@@ -115,7 +115,7 @@ export async function replay(page, refiner = "default") {
       }, i);
       fs.writeFileSync(`${folder}/${String(frame).padStart(6, "0")}.png`, Buffer.from(png, "base64"));
     }
-    const worker = page.workers().find(one => one.url().endsWith("/src/worker.js"));
+    const worker = page.workers().find(one => one.url().endsWith("/src/worker/worker.js"));
     fs.writeFileSync(`${folder}/regions.json`, JSON.stringify(await worker.evaluate(() => self.regions)));
     fs.writeFileSync(`${folder}/track.jsonl`, track);
     const done = spawnSync(python, [`${root}web_demo/tools/replay.py`, `${folder}/track.jsonl`, "--pictures", folder, "--refiner", refiner], {encoding: "utf8"});

@@ -2,19 +2,19 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {boxAffine, compose, invert, updateBox} from "../src/box.js";
-import {Clock, percentile} from "../src/clock.js";
-import {decode} from "../src/decode.js";
-import {anchors, merged} from "../src/detector.js";
-import {oneEuro, readFilter, smooth} from "../src/filters.js";
-import {goldenFrame, goldenPeaks} from "../src/golden.js";
-import {normalise, warp} from "../src/heatmaps.js";
-import {refineLandmarks} from "../src/landmarks.js";
-import {People} from "../src/people.js";
-import {crop, regionAround} from "../src/region.js";
-import {BONES, FROM_BLAZEPOSE33, KEYPOINTS} from "../src/skeleton.js";
-import {Steady} from "../src/steady.js";
-import {observed} from "../src/tracker.js";
+import {observed} from "../src/estimators/blazepose.js";
+import {anchors, merged} from "../src/estimators/detector.js";
+import {refineLandmarks} from "../src/estimators/landmarks.js";
+import {People} from "../src/estimators/people.js";
+import {crop, regionAround} from "../src/estimators/region.js";
+import {Steady} from "../src/estimators/steady.js";
+import {boxAffine, compose, invert, updateBox} from "../src/pose/box.js";
+import {decode} from "../src/pose/decode.js";
+import {normalise, warp} from "../src/pose/heatmaps.js";
+import {BONES, FROM_BLAZEPOSE33, KEYPOINTS} from "../src/pose/skeleton.js";
+import {oneEuro, readFilter, smooth} from "../src/refiners/filters.js";
+import {Clock, percentile} from "../src/runtime/clock.js";
+import {goldenFrame, goldenPeaks} from "../src/runtime/golden.js";
 import {inRows, near, vector} from "./vectors.mjs";
 
 test("the skeleton is Python's", () => {

@@ -61,8 +61,8 @@ test("a GPU that goes away: the page goes on with wasm", {timeout: 170000}, asyn
   // The worker's device is kept where the test can reach it, before the runtime asks for one.
   const spy = `const ask = GPUAdapter.prototype.requestDevice;
     GPUAdapter.prototype.requestDevice = async function (...options) { return self.device = await ask.apply(this, options); };\n`;
-  const before = page => page.route("**/src/worker.js", route => route.fulfill({
-    body: spy + fs.readFileSync(`${web}/src/worker.js`), contentType: "text/javascript", headers: {"Cross-Origin-Embedder-Policy": "require-corp"},
+  const before = page => page.route("**/src/worker/worker.js", route => route.fulfill({
+    body: spy + fs.readFileSync(`${web}/src/worker/worker.js`), contentType: "text/javascript", headers: {"Cross-Origin-Embedder-Policy": "require-corp"},
   }));
   const {page, errors, close} = await open(server.url, {flags: GPU, before});
   try {

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import test, {after, before} from "node:test";
-import {readModel, sha256} from "../src/contract.js";
-import {hash32} from "../src/golden.js";
-import {crc32, readEntry} from "../src/zip.js";
+import {sha256} from "../src/files/sha256.js";
+import {crc32, readEntry} from "../src/files/zip.js";
+import {readModel} from "../src/runtime/contract.js";
+import {hash32} from "../src/runtime/golden.js";
 import {heatmapModel, made, open, opened, plays, saved, serve, text, waitText, web} from "./browser.mjs";
 
 const model = new Uint8Array(fs.readFileSync(heatmapModel)); // one that gives maps: more of its contract can be wrong

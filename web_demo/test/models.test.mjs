@@ -17,7 +17,7 @@ before(async () => {
   // The page's own worker holds a runtime; this one is the test's, in a page of the same server without it.
   browser = await open(`${server.url}models.json`, {flags: GPU});
   await browser.page.evaluate(async () => {
-    const {loadRuntime} = await import("/src/session.js");
+    const {loadRuntime} = await import("/src/runtime/session.js");
     await loadRuntime(`${location.origin}/vendor/litert/wasm/`, false);
   });
 });
@@ -28,7 +28,7 @@ after(async () => {
 
 /** Sampled golden outputs of one refiner on one backend. */
 const refined = (path, backend, step, steps) => browser.page.evaluate(async ([path, backend, step, steps]) => {
-  const [{readModel}, {RefinerModel}, {goldenOutputs}] = await Promise.all(["contract", "session", "golden"].map(name => import(`/src/${name}.js`)));
+  const [{readModel}, {RefinerModel}, {goldenOutputs}] = await Promise.all(["contract", "session", "golden"].map(name => import(`/src/runtime/${name}.js`)));
   const bytes = new Uint8Array(await (await fetch(`/${path}`)).arrayBuffer());
   const model = await RefinerModel.open(path, await readModel(path, bytes), backend), values = [];
   let at = 0;
@@ -71,7 +71,7 @@ test("the estimator's models on wasm, the landmark model on WebGPU", {timeout: 1
   for (const [path, outputs] of Object.entries(estimators)) {
     for (const backend of path.includes("landmark") ? ["wasm", "webgpu"] : ["wasm"]) {
       const found = await browser.page.evaluate(async ([path, backend, outputs]) => {
-        const [{Session}, {hash32}] = await Promise.all(["session", "golden"].map(name => import(`/src/${name}.js`)));
+        const [{Session}, {hash32}] = await Promise.all(["session", "golden"].map(name => import(`/src/runtime/${name}.js`)));
         const session = await Session.open(path, new Uint8Array(await (await fetch(`/${path}`)).arrayBuffer()), backend);
         const size = session.inputs[0].shape.reduce((n, side) => n * side, 1);
         const run = await session.run([Float32Array.from({length: size}, (_, i) => hash32(i) % 256 / 255)]);
@@ -87,7 +87,7 @@ test("the estimator's models on wasm, the landmark model on WebGPU", {timeout: 1
 test("a graph that computes something else is not used, and the reason is said", async () => {
   const said = await browser.page.evaluate(async path => {
     const [{readModel}, {RefinerModel}, {goldenError}, {choose}] =
-      await Promise.all(["contract", "session", "golden", "backends"].map(name => import(`/src/${name}.js`)));
+      await Promise.all(["contract", "session", "golden", "backends"].map(name => import(`/src/runtime/${name}.js`)));
     const read = await readModel(path, new Uint8Array(await (await fetch(`/${path}`)).arrayBuffer()));
     const {tolerance, scale} = read.contract.golden;
     read.contract.golden.samples[7][2] += 0.1 * scale;

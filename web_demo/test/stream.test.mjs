@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {extent, transform} from "../src/box.js";
-import {Clock} from "../src/clock.js";
-import {decode} from "../src/decode.js";
-import {Identity, Smoother} from "../src/refiner.js";
-import {jsonLines, line} from "../src/results.js";
-import {Stream} from "../src/stream.js";
+import {extent, transform} from "../src/pose/box.js";
+import {decode} from "../src/pose/decode.js";
+import {Identity, Smoother} from "../src/refiners/refiner.js";
+import {Clock} from "../src/runtime/clock.js";
+import {Stream} from "../src/streaming/stream.js";
+import {jsonLines, line} from "../src/tracking/track_file.js";
 import {near, vector} from "./vectors.mjs";
 
 const {times, frames, results} = vector("stream");

@@ -1,10 +1,11 @@
 // The contract: what a .tflite file needs and promises, a ZIP entry behind the graph. What cannot be met is refused here.
 
-import {SIZE} from "./box.js";
-import {ClimbEdgeError} from "./errors.js";
-import {MASS} from "./heatmaps.js";
-import {K, KEYPOINTS} from "./skeleton.js";
-import {readEntry} from "./zip.js";
+import {ClimbEdgeError} from "../errors.js";
+import {sha256} from "../files/sha256.js";
+import {readEntry} from "../files/zip.js";
+import {SIZE} from "../pose/box.js";
+import {MASS} from "../pose/heatmaps.js";
+import {K, KEYPOINTS} from "../pose/skeleton.js";
 
 export const VERSION = 3;
 export const WINDOW = 5; // frames
@@ -40,15 +41,6 @@ export async function readModel(name, bytes) {
   }
   checkContract(name, contract);
   return {graph, contract};
-}
-
-/** Hex SHA-256. Browsers hash only for pages over https or from this machine. */
-export async function sha256(bytes) {
-  if (!globalThis.crypto?.subtle) {
-    throw new ClimbEdgeError("expected a page over https or from localhost, found plain http: files cannot be checked there; serve the page over https");
-  }
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, byte => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Throw ClimbEdgeError for a contract that this code cannot meet. */

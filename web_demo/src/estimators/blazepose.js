@@ -1,11 +1,11 @@
 // The BlazePose chain: detect a person once, then track from frame to frame. A picture in, observations out.
 
-import {compose, extent, overlap, transform} from "./box.js";
-import {decode} from "./decode.js";
+import {compose, extent, overlap, transform} from "../pose/box.js";
+import {decode} from "../pose/decode.js";
+import {FROM_BLAZEPOSE33, K} from "../pose/skeleton.js";
 import {COUNT, CROP_SIDE, GRID, cropFor, refineLandmarks} from "./landmarks.js";
 import {People} from "./people.js";
 import {cropAffine, regionAround} from "./region.js";
-import {FROM_BLAZEPOSE33, K} from "./skeleton.js";
 import {Steady} from "./steady.js";
 
 const MIN_SCORE = 0.5, SAME_PERSON = 0.1, OVERLAP = 0.4;

@@ -1,8 +1,8 @@
 // The numbers beside the picture.
 
-import {STAGES} from "./benchmark.js";
-import {percentile} from "./clock.js";
-import {states} from "./overlay.js";
+import {percentile} from "../runtime/clock.js";
+import {states} from "../tracking/overlay.js";
+import {STAGES} from "../worker/benchmark.js";
 
 const KEPT = 120; // frames
 const at = id => document.getElementById(id);

@@ -1,7 +1,7 @@
 // Decode: the maximum of each map (mean over ties), then one second-order step on its log (DARK, Zhang et al., CVPR 2020).
 
-import {PEAK} from "./heatmaps.js";
 import {SIZE} from "./box.js";
+import {PEAK} from "./heatmaps.js";
 import {K} from "./skeleton.js";
 
 const CENTRE = SIZE / 2; // where an empty map decodes to: the middle of the box

@@ -1,7 +1,7 @@
 // Who is who from frame to frame: by where each body was going, and by the tracker's own hold where that is close.
 
-import {extent, overlap} from "./box.js";
-import {K} from "./skeleton.js";
+import {extent, overlap} from "../pose/box.js";
+import {K} from "../pose/skeleton.js";
 
 const FORGET = 15, STAY = 0.15, NEAR = 0.5, INERTIA = 0.5; // frames, -, sides of the body's box, share of older frames
 

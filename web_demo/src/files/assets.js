@@ -1,9 +1,9 @@
 // Models from the page's own server: fetched once, checked against their listed hash, never from anywhere else.
 
-import {sha256} from "./contract.js";
-import {ClimbEdgeError} from "./errors.js";
+import {ClimbEdgeError} from "../errors.js";
+import {sha256} from "./sha256.js";
 
-const ROOT = new URL("../", import.meta.url);
+const ROOT = new URL("../../", import.meta.url);
 const held = new Map();
 
 /** The bytes of `path`; with a `hash`, only those. Throws ClimbEdgeError. */

@@ -1,16 +1,16 @@
 // One chain: estimator, refiner, stream. What it was opened with and why stands in `about`.
 
-import {choose} from "./backends.js";
-import {Clock} from "./clock.js";
-import {GOLDEN_STEPS, readModel} from "./contract.js";
-import {Detector} from "./detector.js";
-import {fetched} from "./files.js";
-import {goldenError, hash32} from "./golden.js";
-import {CROP_SIDE, LandmarkModel} from "./landmarks.js";
-import {GraphRefiner, Identity, Smoother} from "./refiner.js";
-import {RUNTIME, RefinerModel, Session, manyThreads} from "./session.js";
+import {Tracker} from "../estimators/blazepose.js";
+import {Detector} from "../estimators/detector.js";
+import {CROP_SIDE, LandmarkModel} from "../estimators/landmarks.js";
+import {fetched} from "../files/assets.js";
+import {GraphRefiner, Identity, Smoother} from "../refiners/refiner.js";
+import {choose} from "../runtime/backends.js";
+import {Clock} from "../runtime/clock.js";
+import {GOLDEN_STEPS, readModel} from "../runtime/contract.js";
+import {goldenError, hash32} from "../runtime/golden.js";
+import {RUNTIME, RefinerModel, Session, manyThreads} from "../runtime/session.js";
 import {Stream} from "./stream.js";
-import {Tracker} from "./tracker.js";
 
 const GPU_MAY_DIFFER = 0.01; // of the scale, whatever a contract allows: a GPU computes in float what int8 recipes round
 const MAY_DIFFER = 0.02; // of the scale: the landmark model on another backend than wasm; it is asked for half precision too

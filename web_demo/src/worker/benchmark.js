@@ -1,11 +1,11 @@
 // How long each part of a chain takes on this device: every refiner on every backend, in turns, a round of frames each.
 // Rows have the fields and stages of `climb-edge benchmark`.
 
-import {openChain, openEstimator} from "./chain.js";
-import {percentile} from "./clock.js";
-import {sentence} from "./errors.js";
-import {Overlay} from "./overlay.js";
-import {RUNTIME} from "./session.js";
+import {sentence} from "../errors.js";
+import {percentile} from "../runtime/clock.js";
+import {RUNTIME} from "../runtime/session.js";
+import {openChain, openEstimator} from "../streaming/chain.js";
+import {Overlay} from "../tracking/overlay.js";
 
 export const ROW = ["chain", "model", "estimator", "runtime", "backend", "stage", "median_ms", "p95_ms", "fps", "frames", "cpu_ms", "memory_mb"];
 const ESTIMATOR = ["detect", "crop", "landmarks", "observe"], AROUND = ["warp", "decode", "stream"];

@@ -1,6 +1,6 @@
 // Results as JSON Lines: a header, then one line per frame and person, the fields of `climb-edge track`.
 
-import {KEYPOINTS} from "./skeleton.js";
+import {KEYPOINTS} from "../pose/skeleton.js";
 
 export const SCHEMA = "climb-edge/track/1";
 

@@ -1,6 +1,6 @@
 // The page's end of the worker: a promise for every request. A worker that dies answers them all with its reason.
 
-import {ClimbEdgeError} from "./errors.js";
+import {ClimbEdgeError} from "../errors.js";
 
 export class Engine {
   #worker = null;
@@ -33,7 +33,7 @@ export class Engine {
   }
 
   #start() {
-    const worker = new Worker(new URL("worker.js", import.meta.url));
+    const worker = new Worker(new URL("../worker/worker.js", import.meta.url));
     worker.onmessage = ({data}) => {
       if (worker !== this.#worker) return;
       if (data.told !== undefined) this.told(data.told);

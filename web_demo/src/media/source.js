@@ -1,6 +1,6 @@
 // Where frames come from: a camera, or a file that plays. Each frame keeps its own time; the newest one wins.
 
-import {ClimbEdgeError} from "./errors.js";
+import {ClimbEdgeError} from "../errors.js";
 
 const LONGEST_WAIT = 15000; // ms until a file must have shown that it is a video
 const SEEK_WAIT = 5000, FIRST_WAIT = 200; // ms until a place in a file is found; in which its first frame may be told of

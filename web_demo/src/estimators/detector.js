@@ -1,6 +1,6 @@
 // BlazePose's detector: finds bodies in a whole picture.
 
-import {transform} from "./box.js";
+import {transform} from "../pose/box.js";
 import {crop, cropAffine, regionAround, wholePicture} from "./region.js";
 
 const SIDE = 224, MIN_SCORE = 0.5, OVERLAP = 0.3;

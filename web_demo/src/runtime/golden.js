@@ -1,10 +1,10 @@
 // The golden test: input made from integers, and what a graph made of it. A backend that computes something else is
 // refused before it is believed.
 
-import {SIZE} from "./box.js";
+import {SIZE} from "../pose/box.js";
+import {MASS} from "../pose/heatmaps.js";
+import {K} from "../pose/skeleton.js";
 import {GOLDEN_STEPS, WINDOW} from "./contract.js";
-import {MASS} from "./heatmaps.js";
-import {K} from "./skeleton.js";
 
 /** A 32-bit mix of integers (MurmurHash3's finaliser). */
 export function hash32(i) {

@@ -1,15 +1,15 @@
 // The page: choices in, pictures and numbers out. Everything that computes runs in the worker.
 
-import {csv} from "./benchmark.js";
+import {sentence} from "../errors.js";
+import {catalogue} from "../files/assets.js";
+import {Frames, openCamera, openFile, release} from "../media/source.js";
+import {Overlay} from "../tracking/overlay.js";
+import {Track, save} from "../tracking/track.js";
+import {csv} from "../worker/benchmark.js";
 import {Choices} from "./choices.js";
-import {catalogue} from "./files.js";
-import {sentence} from "./errors.js";
 import {install} from "./install.js";
-import {Overlay} from "./overlay.js";
 import {Panel} from "./panel.js";
 import {Engine} from "./remote.js";
-import {Frames, openCamera, openFile, release} from "./source.js";
-import {Track, save} from "./track.js";
 
 const at = id => document.getElementById(id);
 const WIDEST = 1280; // canvas pixels

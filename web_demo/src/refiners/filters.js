@@ -1,7 +1,7 @@
 // Classical temporal filters of 25 points over a window: mean, median, Gaussian, Savitzky-Golay; and One-Euro's step.
 // A point that is NaN is missing: it comes out as NaN and takes no part in its neighbours' values.
 
-import {ClimbEdgeError} from "./errors.js";
+import {ClimbEdgeError} from "../errors.js";
 
 // reach, sigma: frames; cutoffs: Hz; beta: Hz per (box side / second).
 export const DEFAULTS = {

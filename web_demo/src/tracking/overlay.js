@@ -1,6 +1,6 @@
 // Overlay: raw and refined keypoints on the frame that they belong to, with trails of hands and feet.
 
-import {BONES, K, SHOWN, TRAILED} from "./skeleton.js";
+import {BONES, K, SHOWN, TRAILED} from "../pose/skeleton.js";
 
 const TRAIL = 15; // frames
 const LEFT = "#ffaa28", RIGHT = "#3cbeff", MIDDLE = "#f0f0f0", RAW = "#c9ccd1", EDGE = "#1e1e1e";

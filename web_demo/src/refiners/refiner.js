@@ -1,12 +1,12 @@
 // Refiners: heatmaps of one person in, frame after frame; keypoints in cells out, those of the delayed frame first.
 // A refiner has name, delay, rate, contract and start(); a track has push(maps, seen) and moved(affine).
 
-import {SIZE, moveKeypoints} from "./box.js";
-import {WINDOW, delayOf, framesOut} from "./contract.js";
-import {toKeypoints} from "./decode.js";
+import {SIZE, moveKeypoints} from "../pose/box.js";
+import {toKeypoints} from "../pose/decode.js";
+import {K} from "../pose/skeleton.js";
+import {WINDOW, delayOf, framesOut} from "../runtime/contract.js";
 import {oneEuro, readFilter, smooth} from "./filters.js";
-import {K} from "./skeleton.js";
-import {Ring} from "./state/ring.js";
+import {Ring} from "./ring.js";
 
 const noClock = {run: (stage, work) => work()};
 

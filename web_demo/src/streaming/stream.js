@@ -4,12 +4,12 @@
 // maps are warped into the new one and pushed again, so that no state ever needs resampling. A source n times as fast as
 // the refiner was trained on is taken apart into n phases that are refined apart.
 
-import {SIZE, boxAffine, compose, invert, updateBox} from "./box.js";
-import {percentile} from "./clock.js";
-import {WINDOW} from "./contract.js";
-import {ClimbEdgeError} from "./errors.js";
-import {mapsOf} from "./heatmaps.js";
-import {Ring} from "./state/ring.js";
+import {ClimbEdgeError} from "../errors.js";
+import {SIZE, boxAffine, compose, invert, updateBox} from "../pose/box.js";
+import {mapsOf} from "../pose/heatmaps.js";
+import {Ring} from "../refiners/ring.js";
+import {percentile} from "../runtime/clock.js";
+import {WINDOW} from "../runtime/contract.js";
 
 const GAP = 0.25; // seconds without a frame after which the past no longer counts
 const RATE = 30; // frames a second, where a refiner does not say at which rate it was trained

@@ -1,6 +1,6 @@
 // What can be chosen and what is: refiners, filters, estimators, backends, and a refiner of the user's own.
 
-import {DEFAULTS} from "./filters.js";
+import {DEFAULTS} from "../refiners/filters.js";
 
 const at = id => document.getElementById(id);
 

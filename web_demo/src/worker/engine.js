@@ -1,11 +1,11 @@
 // Inside the worker: messages in, answers out, one at a time. Every request has an id and gets one answer.
 
+import {ClimbEdgeError, sentence} from "../errors.js";
+import {gpuDevice, loadRuntime} from "../runtime/session.js";
+import {openChain, openEstimator} from "../streaming/chain.js";
 import {benchmark} from "./benchmark.js";
-import {openChain, openEstimator} from "./chain.js";
-import {ClimbEdgeError, sentence} from "./errors.js";
-import {gpuDevice, loadRuntime} from "./session.js";
 
-const RUNTIME_FOLDER = new URL("../vendor/litert/wasm/", import.meta.url).href;
+const RUNTIME_FOLDER = new URL("../../vendor/litert/wasm/", import.meta.url).href;
 let runtime = null, chain = null, canvas = null;
 let estimator = {key: "", close() {}};
 let turn = Promise.resolve();

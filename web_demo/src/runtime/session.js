@@ -1,10 +1,10 @@
 // A graph on LiteRT.js: wasm (XNNPACK) on the processor, WebGPU on the graphics card. Tensors go by their names.
 
-import * as litert from "../vendor/litert/index.js";
+import * as litert from "../../vendor/litert/index.js";
+import {ClimbEdgeError} from "../errors.js";
+import {SIZE} from "../pose/box.js";
+import {K} from "../pose/skeleton.js";
 import {framesIn, inputNames, volume} from "./contract.js";
-import {ClimbEdgeError} from "./errors.js";
-import {SIZE} from "./box.js";
-import {K} from "./skeleton.js";
 
 export const RUNTIME = "@litertjs/core 2.5.3";
 export const BACKENDS = {

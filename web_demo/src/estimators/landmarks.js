@@ -1,7 +1,7 @@
 // BlazePose's landmark model: landmarks and heatmaps of one region.
 
-import {crop} from "./region.js";
 import {sigmoid} from "./detector.js";
+import {crop} from "./region.js";
 
 export const CROP_SIDE = 256, GRID = 64, COUNT = 39;
 const REACH = 3; // cells around a landmark, to either side

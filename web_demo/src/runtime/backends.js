@@ -1,7 +1,7 @@
 // Which backend computes a graph, and why. Each is checked on known input first; one that computes wrongly is not used.
 
+import {ClimbEdgeError, sentence} from "../errors.js";
 import {percentile} from "./clock.js";
-import {ClimbEdgeError, sentence} from "./errors.js";
 
 export const WANTED = ["auto", "wasm", "webgpu", "webgpu-half"];
 const NO_GPU = "this browser offers no WebGPU here";

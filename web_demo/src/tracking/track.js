@@ -1,6 +1,6 @@
 // The track so far: results for the file, and frames that wait for theirs.
 
-import {header, jsonLines} from "./results.js";
+import {header, jsonLines} from "./track_file.js";
 
 const MOST = 18000; // results: ten minutes of one person at 30 frames a second, about 20 MB
 

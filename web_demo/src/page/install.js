@@ -4,7 +4,7 @@
 export function install() {
   const workers = navigator.serviceWorker;
   if (!workers) return () => {};
-  workers.register(new URL("../service-worker.js", import.meta.url)).catch(() => {}); // without one the page works online
+  workers.register(new URL("../../service-worker.js", import.meta.url)).catch(() => {}); // without one the page works online
   workers.onmessage = ({data}) => {
     if (data.kept) document.body.dataset.offline = "ready";
   };
