@@ -1,83 +1,53 @@
-"""Command line of training: finetune (the default), pretrain, annotate, extract, import, fit-noise,
-study, tables, look, models.
-"""
+"""Command line of training: what each command prints."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import asdict
+from typing import Any
 
-from climb_edge.errors import ClimbEdgeError, run_command
+from climb_edge.command_line import run
 from climb_edge.files.atomic import write_json
-from train.cli import parse
+from train import api
+from train.cli import PROGRAM
+from train.commands import Annotate, Extract, FitNoise, Import, Look, Models, Study, Tables
+from train.config import Augmentation, Finetune, Pretrain
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    return run_command(lambda: _run(arguments), "--debug" in arguments)
+    return run(PROGRAM, _COMMANDS, arguments)
 
 
-def _run(arguments: list[str]) -> None:
-    options = parse(arguments)
-    _COMMANDS[options.command](options)
+def _finetune(options: Finetune) -> None:
+    _report(options, api.finetune(options))
 
 
-def _train(options: argparse.Namespace) -> None:
+def _pretrain(options: Pretrain) -> None:
+    _report(options, api.pretrain(options))
+
+
+def _report(options: Finetune | Pretrain, metrics: dict[str, Any]) -> None:
     from train.fitting.metrics import report
-    from train.fitting.run import train  # sets up quiet logging before TensorFlow loads
 
-    report(options.out, train(options))
+    report(options.out, metrics)
 
 
-def _annotate(options: argparse.Namespace) -> None:
-    from tqdm import tqdm
-
-    from climb_edge.files.clips import save_clips
-    from train.data.annotate import annotate
-    from train.data.sources import tell_skipped
-
-    with tqdm(unit="frame", desc="teacher") as bar:
-
-        def step(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        clips, skipped = annotate(options.videos, options.weights, step=step, strict=options.strict)
-    tell_skipped(skipped)
-    if not clips.visible.any():
-        raise ClimbEdgeError(
-            f"{', '.join(options.videos)}: the teacher saw nobody; nothing to train on, choose"
-            " another video"
-        )
-    save_clips(options.out, clips)
+def _annotate(options: Annotate) -> None:
+    clips = api.annotate(options)
     print(
         f"{clips.source}: {len(clips)} clips, {len(clips.keypoints)} frames,"
         f" {clips.visible.mean():.0%} of keypoints trusted\n{options.out}"
     )
 
 
-def _extract(options: argparse.Namespace) -> None:
-    from climb_edge.evaluation.videos import VideoFolder
-    from climb_edge.files.clips import load_clips
-    from train.data.sources import tell_skipped
-    from train.data.store import extract
-
-    clips = load_clips(options.clips)
-    seen = extract(
-        clips,
-        VideoFolder(options.videos),
-        (options.estimator, options.weights),
-        options.out,
-        options.jobs,
-        options.strict,
-    )
-    tell_skipped(seen.skipped)
-    print(f"{options.out}: {seen.clips} of {len(clips)} clips, {seen.frames} frames")
+def _extract(options: Extract) -> None:
+    seen = api.extract(options)
+    asked = seen.clips + len(seen.skipped)
+    print(f"{options.out}: {seen.clips} of {asked} clips, {seen.frames} frames")
 
 
-def _import(options: argparse.Namespace) -> None:
+def _import(options: Import) -> None:
     from train import layouts
     from train.data.sources import tell_skipped
     from train.data.store import from_heatmaps
@@ -94,7 +64,7 @@ def _import(options: argparse.Namespace) -> None:
     print(f"{options.out}: {found}")
 
 
-def _fit_noise(options: argparse.Namespace) -> None:
+def _fit_noise(options: FitNoise) -> None:
     from tqdm import tqdm
 
     from train.data.store import load_store
@@ -108,36 +78,30 @@ def _fit_noise(options: argparse.Namespace) -> None:
     print(options.out)
 
 
-def _study(options: argparse.Namespace) -> None:
-    from train.studies.grid import study
-
-    cells = study(options.config, options.out, options.jobs, options.only)
+def _study(options: Study) -> None:
+    cells = api.study(options)
     states = [c.state for c in cells]
     print(f"{options.out}: " + ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(states)))
     print(f"tables: python -m train tables {options.out} --out {options.out}/tables")
 
 
-def _tables(options: argparse.Namespace) -> None:
+def _tables(options: Tables) -> None:
     from train.studies.tables import write
 
     for path in write(options.runs, options.out):
         print(path)
 
 
-def _look(options: argparse.Namespace) -> None:
+def _look(options: Look) -> None:
     from train.studies.look import look
 
     print(look(options.runs, options.beside, options.plot), end="")
 
 
-def _models(options: argparse.Namespace) -> None:
+def _models(options: Models) -> None:
     if options.data:
         print(_paces(options))
         return
-    if options.preset:
-        raise ClimbEdgeError(
-            f"--preset {options.preset}: says how windows are trained on; name some with --data"
-        )
     from train.models.cost import described, table
 
     rows = described()
@@ -147,25 +111,31 @@ def _models(options: argparse.Namespace) -> None:
         print(options.json)
 
 
-def _paces(options: argparse.Namespace) -> str:
+def _paces(options: Models) -> str:
     """How fast windows are read and trained on: of every model, or as a preset trains its own."""
-    from train.data.augment import Augmentation
     from train.data.sources import open_source
     from train.fitting import speed
     from train.models import registry
 
-    preset = [f"--preset={options.preset}"] if options.preset else []
-    trained = parse(["finetune", f"--data={options.data}", "--out=.", *preset])
-    config = vars(options) | {"data": [options.data], "clips": 50, "seed": 0}
-    source = open_source(config | {"augmentation": asdict(Augmentation.of(vars(trained)))})
-    return speed.table(
-        speed.paces(source, [trained.model] if preset else registry.names(), trained.batch)
+    trained = Finetune.of(
+        {"data": options.data, "noise": options.noise, "preset": options.preset, "out": "."}
     )
+    models = [trained.model] if options.preset else registry.names()
+    source = open_source(
+        {
+            "data": [options.data],
+            "noise": options.noise,
+            "clips": 50,
+            "seed": 0,
+            "augmentation": asdict(trained.part(Augmentation)),
+        }
+    )
+    return speed.table(speed.paces(source, models, trained.batch))
 
 
 _COMMANDS = {
-    "finetune": _train,
-    "pretrain": _train,
+    "finetune": _finetune,
+    "pretrain": _pretrain,
     "annotate": _annotate,
     "extract": _extract,
     "import": _import,

@@ -13,9 +13,9 @@ from climb_edge.evaluation.pck import Score, drop
 from climb_edge.pose.layout import WINDOW
 from climb_edge.refiners.tflite import TFLiteRefiner
 from convert.checks.testset import TestSet
+from train.config import Recipe
 from train.data.recorded import RecordedWindows
 from train.data.splits import Split
-from train.fitting.loop import Recipe
 from train.fitting.scoring import Judge
 
 

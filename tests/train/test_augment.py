@@ -15,7 +15,8 @@ from climb_edge.pose.boxes import compose, transform
 from climb_edge.pose.decode import decode
 from climb_edge.pose.render import SIZE
 from climb_edge.pose.skeleton import INDEX, MIRROR, K
-from train.data.augment import Augmentation, Change
+from train.config import Augmentation
+from train.data.augment import Change, draw
 from train.data.recorded import RecordedWindows
 from train.data.rendered import RenderedWindows
 from train.data.sources import unchanged
@@ -37,7 +38,7 @@ every_box = pytest.mark.parametrize("box", ["sticky", "frame"])
 
 def drawn(augmentation: Augmentation, epoch: int, index: int, seed: int = 0) -> Change:
     """The change of a window, as its source draws it."""
-    return augmentation.draw(np.random.default_rng((seed, epoch, index, 1)))
+    return draw(augmentation, np.random.default_rng((seed, epoch, index, 1)))
 
 
 def some(source) -> list[int]:
@@ -51,13 +52,13 @@ def some(source) -> list[int]:
 def test_nothing_is_changed_by_default():
     assert not Augmentation()
     assert all([ROTATE, SCALE, MIRRORED, REVERSED, ALL])
-    assert Augmentation().draw(np.random.default_rng(0)) == Change()
+    assert draw(Augmentation(), np.random.default_rng(0)) == Change()
     np.testing.assert_array_equal(Change().cells, [[1, 0, 0], [0, 1, 0]])
 
 
 def test_changes_are_as_wide_as_asked_for():
     rng = np.random.default_rng(0)
-    changes = [ALL.draw(rng) for _ in range(2000)]
+    changes = [draw(ALL, rng) for _ in range(2000)]
     angles, scales = np.rad2deg([c.angle for c in changes]), np.log([c.scale for c in changes])
     for values, reach in ((angles, 45), (scales, 0.3)):
         assert np.abs(values).max() < reach
@@ -65,7 +66,7 @@ def test_changes_are_as_wide_as_asked_for():
         assert abs(values.mean()) < 0.05 * reach
     for share in (np.mean([c.mirrored for c in changes]), np.mean([c.reversed for c in changes])):
         assert share == pytest.approx(0.5, abs=0.04)
-    assert not any(c.mirrored or c.reversed for c in (ROTATE.draw(rng) for _ in range(50)))
+    assert not any(c.mirrored or c.reversed for c in (draw(ROTATE, rng) for _ in range(50)))
 
 
 def test_boxes_are_shifted_and_keypoints_hidden_as_often_as_asked_for():

@@ -20,7 +20,8 @@ from climb_edge.pose.decode import decode
 from climb_edge.pose.render import PEAK, SIZE
 from train.__main__ import main
 from train.backend import keras
-from train.data.augment import Augmentation, Change
+from train.config import Augmentation
+from train.data.augment import Change, draw
 from train.data.inputs import Maps, Points, given_to, inputs_named
 from train.data.pipeline import dataset, made, order
 from train.data.recorded import RecordedWindows
@@ -133,7 +134,7 @@ def test_windows_read_together_are_those_read_alone(recorded, tmp_path, augmenta
         np.testing.assert_allclose(seen, np.where(np.isnan(seen), seen, alone.cells), atol=1e-3)
         frames = source.clips.offsets[source.clip[index]] + source.position[index] + np.arange(5)
         change = (
-            augmentation.draw(np.random.default_rng((0, 2, int(index), 1)))
+            draw(augmentation, np.random.default_rng((0, 2, int(index), 1)))
             if augmentation
             else Change()
         )

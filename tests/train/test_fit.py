@@ -20,13 +20,13 @@ from climb_edge.files.clips import load_clips, save_clips
 from climb_edge.pose.decode import decode
 from train.__main__ import main
 from train.cli import parse
-from train.data.augment import Augmentation
+from train.config import Augmentation, Recipe
 from train.data.rendered import RenderedWindows
 from train.data.sources import batch
 from train.data.splits import split
 from train.data.windows import targets
 from train.fitting import initial_weights, run
-from train.fitting.loop import Recipe, _Progress, fit, freeze, optimizer
+from train.fitting.loop import _Progress, fit, freeze, optimizer
 from train.fitting.losses import LOSSES, cross_entropy, masked, mse
 from train.fitting.run_folder import Run
 from train.fitting.scoring import Judge

@@ -14,10 +14,11 @@ from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import CENTRE, render
 from climb_edge.pose.skeleton import LEFT_HIP, LEFT_SHOULDER, MIRROR, RIGHT_HIP, RIGHT_SHOULDER
 from train.backend import keras
+from train.config import Recipe
 from train.data.recorded import RecordedWindows
 from train.data.rendered import RenderedWindows
 from train.data.splits import split
-from train.fitting.loop import Recipe, fit, with_truth
+from train.fitting.loop import fit, with_truth
 from train.fitting.run_folder import Run
 from train.layers.float import decoded
 from train.models import registry

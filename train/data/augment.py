@@ -7,8 +7,7 @@ anew: nothing is ever resampled twice.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -16,58 +15,9 @@ import numpy as np
 from climb_edge.pose.boxes import SIZE
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.skeleton import MIRROR, K
+from train.config import Augmentation
 
 _STRAIGHT, _FORWARD = np.arange(K), np.arange(WINDOW)
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How far windows are changed; nothing by default. The study tried a rotation of 45 degrees for
-    DeciWatch.
-    """
-
-    rotate: float = 0.0  # degrees, uniform on either side
-    scale: float = 0.0  # box side times exp(uniform on either side)
-    mirror: bool = False  # in every second window, left and right exchanged
-    reverse: bool = False  # in every second window, last frame first
-    shift: float = 0.0  # box moved by a normal share of its side, right and down
-    # chance that a keypoint is hidden for the whole window, and again that it is for a frame
-    drop: float = 0.0
-    deform: float = (
-        # simulated: keypoints, true ones too, displaced for the window by up to a normal share of
-        # the torso
-        0.0
-    )
-    hasten: int = 1  # simulated: up to so many times as fast
-
-    @classmethod
-    def of(cls, options: Mapping) -> Augmentation:
-        """The one that a command line or a config asks for."""
-        return cls(*(options[f.name] for f in fields(cls)))
-
-    def __bool__(self) -> bool:
-        return self != Augmentation()
-
-    def draw(self, rng: np.random.Generator) -> Change:
-        """The change of one window."""
-        # few calls: a small model waits for them
-        angle, scale, mirrored, reversed_ = rng.random(4).tolist()
-        right, down = (self.shift * rng.standard_normal(2)).tolist()
-        unseen = rng.random((1 + WINDOW, K)) < self.drop
-        faster, displaced = 1, np.zeros((K, 2))
-        if self.deform or self.hasten > 1:
-            displaced = rng.standard_normal((K, 2)) * rng.uniform(0, self.deform)
-            faster = int(rng.integers(1, self.hasten + 1))
-        return Change(
-            math.radians(self.rotate) * (2 * angle - 1),
-            math.exp(self.scale * (2 * scale - 1)),
-            self.mirror and mirrored < 0.5,
-            self.reverse and reversed_ < 0.5,
-            (right, down),
-            faster,
-            unseen[:1] | unseen[1:],
-            displaced,
-        )
 
 
 @dataclass(frozen=True)
@@ -115,10 +65,32 @@ class Change:
         return np.array([[x, y, SIZE / 2 * (1 - x - y) + SIZE * moved] for (x, y), moved in rows])
 
 
+def draw(augmentation: Augmentation, rng: np.random.Generator) -> Change:
+    """The change of one window."""
+    # few calls: a small model waits for them
+    angle, scale, mirrored, reversed_ = rng.random(4).tolist()
+    right, down = (augmentation.shift * rng.standard_normal(2)).tolist()
+    unseen = rng.random((1 + WINDOW, K)) < augmentation.drop
+    faster, displaced = 1, np.zeros((K, 2))
+    if augmentation.deform or augmentation.hasten > 1:
+        displaced = rng.standard_normal((K, 2)) * rng.uniform(0, augmentation.deform)
+        faster = int(rng.integers(1, augmentation.hasten + 1))
+    return Change(
+        math.radians(augmentation.rotate) * (2 * angle - 1),
+        math.exp(augmentation.scale * (2 * scale - 1)),
+        augmentation.mirror and mirrored < 0.5,
+        augmentation.reverse and reversed_ < 0.5,
+        (right, down),
+        faster,
+        unseen[:1] | unseen[1:],
+        displaced,
+    )
+
+
 def _change(augmentation: Augmentation, seed: int, epoch: int, index: int) -> Change:
     """Drawn apart from the noise, so that the same window has the same noise with and without
     augmentation.
     """
     # as (seed, epoch, index, 1), in half the time
     key = np.array([seed, epoch, index, 1], np.uint32)
-    return augmentation.draw(np.random.default_rng(key))
+    return draw(augmentation, np.random.default_rng(key))

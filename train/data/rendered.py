@@ -12,7 +12,8 @@ from climb_edge.files.clips import ClipSet
 from climb_edge.pose.boxes import STICKY, STUDY, pose_box
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import SIZE, to_cells
-from train.data.augment import Augmentation, Change, _change
+from train.config import Augmentation
+from train.data.augment import Change, _change
 from train.data.windows import Window
 from train.noise.simulators import Noise
 

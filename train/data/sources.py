@@ -16,7 +16,7 @@ from tqdm import tqdm
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.evaluation.videos import VideoFolder, seen_in
 from climb_edge.files.clips import ClipSet, join_clips, load_clips, select_clips
-from train.data.augment import Augmentation
+from train.config import Augmentation
 from train.data.recorded import RecordedWindows
 from train.data.rendered import RenderedWindows
 from train.data.store import load_store

@@ -8,7 +8,6 @@ import contextlib
 import signal
 import threading
 import time
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 
@@ -19,6 +18,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.evaluation.pck import ALPHAS
 from climb_edge.files.clips import ClipSet
 from train.backend import keras
+from train.config import Recipe
 from train.data.inputs import Points, given_to, inputs_named
 from train.data.pipeline import dataset
 from train.data.sources import Source, batch
@@ -28,36 +28,6 @@ from train.fitting.losses import LOSSES, displaced, masked, target_of, taught
 from train.fitting.run_folder import Run
 from train.fitting.scoring import Judge
 from train.layers.aware import aware
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The study's training by default: Adam, batch 16, x 0.1 after 5 epochs without a lower loss,
-    stop after 10.
-    """
-
-    learning_rate: float = 1e-3
-    batch: int = 16
-    epochs: int = 50
-    steps: int | None = None  # batches an epoch; None: all training windows once
-    plateau: int = 5
-    stop: int = 10
-    select: str = "0.2"  # PCK threshold by which the best epoch is chosen
-    seed: int = 0
-    validation: int = 1000  # windows at most that every epoch is judged by
-    test: int | None = None  # windows at most that the figures at the end are taken of; None: all
-    loss: str = "cross_entropy"
-    target_sigma: float = 2.0  # cells; the study's is 1
-    whole: bool = False  # truth in whole cells, as the study's
-    weight_decay: float = 0.0
-    # or one-cycle: a cosine down from the rate, after a rise over a tenth of all steps
-    schedule: str = "plateau"
-    clip_norm: float = 0.0  # of all gradients together; 0: they are not clipped
-    # momentum of the moving average of the weights that is judged and saved; 0: the weights
-    average: float = 0.0
-    # of keypoint models: what a squared displacement, in torso diameters, costs beside the loss
-    hold: float = 0.0
-    freeze: bool = False  # train the last layer alone
 
 
 class Trained(keras.Model):

@@ -10,9 +10,9 @@ import numpy as np
 
 from climb_edge.pose.motion import acceleration, lag_ms
 from climb_edge.streaming.stream import RATE
+from train.config import Recipe
 from train.data.sources import Source
 from train.data.splits import Split
-from train.fitting.loop import Recipe
 from train.fitting.run_folder import Run
 from train.fitting.scoring import DECODES, Judge, Measured
 

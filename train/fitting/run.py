@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import math
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from train.backend import keras
-from train.data.augment import Augmentation
+from train.config import Augmentation, Recipe, Training
 from train.data.sources import Source, open_source
 from train.data.splits import RULES, Split, digest, split
 from train.fitting import initial_weights, tfmot
 from train.fitting.callbacks import calibration
-from train.fitting.loop import Recipe, Trained, fit
+from train.fitting.loop import Trained, fit
 from train.fitting.losses import FOR
 from train.fitting.metrics import _metrics
 from train.fitting.run_folder import Run
 from train.layers.aware import check_aware, quantization_aware
 from train.models import registry
 
-_AT_LEAST = {
-    "epochs": 0,
-    "batch": 1,
-    "clips": 1,
-    "steps": 1,
-    "plateau": 1,
-    "stop": 1,
-    "validation": 1,
-    "test": 1,
-    "weight_decay": 0,
-    "clip_norm": 0,
-    "hold": 0,
-    "distil": 0,
-    "hasten": 1,
-}
 
-
-def train(options: argparse.Namespace) -> dict:
+def train(options: Training) -> dict:
     """Run, or resume, what the options say; returns the metrics. Raises ClimbEdgeError for what
     cannot be run.
     """
@@ -93,58 +76,21 @@ def train(options: argparse.Namespace) -> dict:
     return metrics
 
 
-def _check(options: argparse.Namespace) -> None:
-    for name, least in _AT_LEAST.items():
-        value = getattr(options, name)
-        if value is not None and not (value >= least and math.isfinite(value)):
-            raise ClimbEdgeError(f"--{name.replace('_', '-')} {value}: expected at least {least}")
-    for name, low, high in (
-        ("target_sigma", 0.5, 5),
-        ("seed", 0, 2**32 - 1),
-        ("rotate", 0, 180),
-        ("scale", 0, 1),
-        ("shift", 0, 0.5),
-        ("drop", 0, 0.9),
-        ("deform", 0, 2),
-        ("average", 0, 0.9999),
-        ("learning_rate", 1e-12, 10),
-    ):
-        if not low <= getattr(options, name) <= high:
-            raise ClimbEdgeError(
-                f"--{name.replace('_', '-')} {getattr(options, name)}: expected {low} to {high}"
-            )
-    if options.distil and not options.qat:
-        raise ClimbEdgeError(
-            f"--distil {options.distil}: the float weights teach a quantization-aware run; add"
-            " --qat int8"
-        )
+def _check(options: Training) -> None:
+    """What only Keras and the models know of options that go together."""
+    backend = keras.backend.backend()
     # elsewhere a compiled step would not see it end
-    if options.distil and keras.backend.backend() != "tensorflow":
+    if options.distil and backend != "tensorflow":
         raise ClimbEdgeError(
-            f"--distil {options.distil}: needs Keras on TensorFlow; found {keras.backend.backend()}"
+            f"--distil {options.distil}: needs Keras on TensorFlow; found {backend}"
         )
-    if options.shrink and options.qat != "tfmot":
-        raise ClimbEdgeError(
-            f"--shrink {options.shrink}: tensorflow-model-optimization does it; add --qat tfmot, or"
-            " leave it out"
-        )
-    if options.qat:
-        described = registry.get(options.model)
-        check_aware(described) if options.qat == "int8" else tfmot.check(described, options)
-        if options.init in ("none", "identity"):
-            raise ClimbEdgeError(
-                f"--init {options.init}: --qat {options.qat} goes on from a trained float model;"
-                " name its run, or shipped"
-            )
-        for given, needed in (("precision", "float32"), ("freeze", False), ("distribute", "none")):
-            if getattr(options, given) != needed:
-                raise ClimbEdgeError(
-                    f"--{given} {getattr(options, given)}: --qat {options.qat} expected {needed};"
-                    f" leave --{given} out"
-                )
+    if options.qat == "int8":
+        check_aware(registry.get(options.model))
+    elif options.qat == "tfmot":
+        tfmot.check(registry.get(options.model), options)
 
 
-def _config(options: argparse.Namespace) -> dict:
+def _config(options: Training) -> dict:
     """What defines a run: a run of another config in the same folder is refused."""
     kept = (
         "command",
@@ -160,17 +106,19 @@ def _config(options: argparse.Namespace) -> dict:
         "precision",
         "group",
     )
-    config = {name: getattr(options, name) for name in kept}
+    config: dict[str, Any] = {name: getattr(options, name) for name in kept}
+    config["group"] = list(options.group)
+    config["weights"] = options.weights and str(options.weights)
     config["data"] = [d if d == "generated" else str(Path(d).resolve()) for d in options.data]
     config["videos"] = options.videos and str(Path(options.videos).resolve())
     for name in ("noise", "split"):
         if Path(config[name]).is_file():
             config[name] = str(Path(config[name]).resolve())
-    config["augmentation"] = asdict(Augmentation.of(vars(options)))
+    config["augmentation"] = asdict(options.part(Augmentation))
     return config
 
 
-def _recipe(options: argparse.Namespace, described) -> Recipe:
+def _recipe(options: Training, described) -> Recipe:
     fitting = FOR[described.output]
     loss = {
         None: getattr(described, "loss", fitting[0]),
@@ -186,11 +134,10 @@ def _recipe(options: argparse.Namespace, described) -> Recipe:
             f"--hold {options.hold}: {described.name} reads {described.reads}; expected a model"
             " that reads keypoints"
         )
-    names = [name for name in Recipe.__dataclass_fields__ if name != "loss"]
-    return Recipe(loss=loss, **{name: getattr(options, name) for name in names})
+    return replace(options.part(Recipe), loss=loss)
 
 
-def _split(options: argparse.Namespace, run: Run, source: Source) -> Split:
+def _split(options: Training, run: Run, source: Source) -> Split:
     """The run's own split where there is one, else that of another run's file, else a new one;
     always written.
     """
@@ -205,7 +152,7 @@ def _split(options: argparse.Namespace, run: Run, source: Source) -> Split:
 
 
 @contextlib.contextmanager
-def _arithmetic(options: argparse.Namespace):
+def _arithmetic(options: Training):
     """The precision and the devices of a run; weights are single precision whatever the arithmetic
     is.
     """

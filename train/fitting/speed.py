@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from train.backend import keras
+from train.config import Recipe
 from train.data.inputs import given_to, inputs_named
 from train.data.pipeline import dataset, made
 from train.data.sources import Source
-from train.fitting.loop import Recipe, Trained
+from train.fitting.loop import Trained
 from train.fitting.losses import FOR
 from train.models import registry
 

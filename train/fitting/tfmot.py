@@ -20,7 +20,8 @@ from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import SIZE
 from climb_edge.pose.skeleton import K
 from train.backend import keras
-from train.fitting.loop import Recipe, Trained
+from train.config import Recipe
+from train.fitting.loop import Trained
 from train.layers.float import step_inputs
 
 MODEL, FORM = "conv3d", ("step", "newest")

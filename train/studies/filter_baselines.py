@@ -10,9 +10,9 @@ from pathlib import Path
 
 from climb_edge.refiners.filters import GRIDS, Filter
 from climb_edge.streaming.stream import RATE
+from train.config import Recipe
 from train.data.sources import open_source
 from train.data.splits import Split
-from train.fitting.loop import Recipe
 from train.fitting.metrics import figures, heading, through
 from train.fitting.run_folder import Run
 from train.fitting.scoring import Judge, Measured

@@ -22,13 +22,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from climb_edge.command_line import as_arguments
 from climb_edge.errors import ClimbEdgeError, GateFailed
 from climb_edge.files.atomic import write_json
-from train.cli import as_arguments, load_config
+from train.config import Finetune, Pretrain, load_config
 from train.studies.filter_baselines import filter_run
 
 SCHEMA = "climb-edge/study/1"
-PHASES = ("pretrain", "finetune")
+CONFIGS = {"pretrain": Pretrain, "finetune": Finetune}
+PHASES = tuple(CONFIGS)
 _KEYS = ("models", "setups", "seeds", *PHASES, "override", "not_run")
 
 
@@ -119,6 +121,11 @@ def _checked(name: str, config: dict) -> dict:
                 f'config {name}: [override."{prefix}"]: expected {", ".join(PHASES)} or seeds,'
                 f" found {tables!r}"
             )
+    told = {f"[{phase}]": (phase, config.get(phase, {})) for phase in PHASES}
+    for prefix, tables in config.get("override", {}).items():
+        told |= {f'[override."{prefix}"] {p}': (p, tables.get(p, {})) for p in PHASES}
+    for where, (phase, table) in told.items():
+        CONFIGS[phase].values(table, f"config {name}: {where}")
     setups = [str(s) for s in config["setups"]]
     return {"override": {}, "not_run": {}} | config | {"setups": setups}
 

@@ -21,9 +21,9 @@ from climb_edge.evaluation.pck import ALPHAS, Score, drop, torso
 from climb_edge.pose.layout import WINDOW
 from climb_edge.refiners.filters import GRIDS
 from climb_edge.streaming.stream import RATE
+from train.config import Recipe
 from train.data.sources import open_source
 from train.data.splits import Split
-from train.fitting.loop import Recipe
 from train.fitting.metrics import through
 from train.fitting.run_folder import Run
 from train.fitting.scoring import Judge, Measured
