@@ -1,5 +1,6 @@
 package climbedge.core
 
+import climbedge.core.runtime.TfLiteSession
 import java.io.File
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
