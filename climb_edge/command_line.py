@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from climb_edge import __version__
-from climb_edge.config import Config, dashed, kinds_of, note_renamed, options_of, required
-from climb_edge.errors import run_command
+from climb_edge.errors import ClimbEdgeError, run_command
+from climb_edge.options import (
+    Config,
+    dashed,
+    kinds_of,
+    note_renamed,
+    options_of,
+    required,
+    shown_default,
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """One that raises ClimbEdgeError: a wrong option is one sentence, as every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ClimbEdgeError(f"{self.prog}: {message}; `{self.prog} --help` shows what there is")
 
 
 @dataclass(frozen=True)
@@ -25,7 +41,7 @@ class Program:
 
     def parser(self) -> argparse.ArgumentParser:
         """The command line's grammar."""
-        top = argparse.ArgumentParser(
+        top = _Parser(
             self.name,
             description=self.description,
             epilog=self.examples,
@@ -46,15 +62,27 @@ class Program:
             _add_options(sub, config)
         return top
 
-    def parse(self, arguments: Sequence[str]) -> tuple[type[Config], dict[str, Any], bool]:
-        """(the command's config class, the options that were given, whether --debug was)."""
+    def parse(self, arguments: Sequence[str]) -> Config:
+        """The config of a command line. Raises ClimbEdgeError, with the nearest name, for an option
+        that there is not.
+        """
         words, names = list(arguments), {config.command: config for config in self.commands}
         if self.default and words and words[0] not in (*names, "-h", "--help", "--version"):
             words.insert(0, self.default)
         if words and words[0] in names:
             words = _modernised(words, names[words[0]])
-        given = vars(self.parser().parse_args(words))
-        return names[given.pop("command")], given, given.pop("debug")
+        parsed, unknown = self.parser().parse_known_args(words)
+        given = vars(parsed)
+        config = names[given.pop("command")]
+        given.pop("debug")
+        if unknown:
+            flags = [f"--{dashed(name)}" for name in kinds_of(config)]
+            near = difflib.get_close_matches(unknown[0].partition("=")[0], flags, n=1, cutoff=0.0)
+            raise ClimbEdgeError(
+                f"{self.name} {config.command}: {unknown[0]}: no such option; did you mean"
+                f" {near[0]}?"
+            )
+        return config.of(given)
 
     def _examples_of(self, command: str) -> str:
         """The lines of the examples that show `command`; those that name none are the default's."""
@@ -75,8 +103,12 @@ def run(
 ) -> int:
     """Run the command that `arguments` (else this process's) name; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    config, given, debug = program.parse(words)
-    return run_command(lambda: handlers[config.command](config.of(given)), debug)
+
+    def command() -> int | None:
+        config = program.parse(words)
+        return handlers[config.command](config)
+
+    return run_command(command, "--debug" in words)
 
 
 def _add_options(parser: argparse.ArgumentParser, cls: type[Config]) -> None:
@@ -103,8 +135,9 @@ def _add_options(parser: argparse.ArgumentParser, cls: type[Config]) -> None:
 
 def _shown(own: Field) -> str:
     """The default as help shows it."""
-    quiet = own.default is MISSING or own.default in (None, (), False)
-    return "" if quiet else f" (default: {own.default})"
+    if own.default is MISSING or own.default in (None, (), False):
+        return ""
+    return f" (default: {shown_default(own)})"
 
 
 def _modernised(words: list[str], cls: type[Config]) -> list[str]:

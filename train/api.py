@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from climb_edge.config import configured
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.options import configured
 from train.commands import Annotate, Extract, Study
 from train.config import Finetune, Pretrain
 

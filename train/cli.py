@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from climb_edge.command_line import Program
-from climb_edge.config import Config
 from train.commands import Annotate, Extract, FitNoise, Import, Look, Models, Study, Tables
 from train.config import Finetune, Pretrain
 
@@ -35,9 +32,3 @@ PROGRAM = Program(
     (Finetune, Pretrain, Annotate, Extract, Import, FitNoise, Study, Look, Tables, Models),
     default="finetune",
 )
-
-
-def parse(arguments: Sequence[str]) -> Config:
-    """The config of a command line; `finetune` where no command is named."""
-    config, given, _ = PROGRAM.parse(arguments)
-    return config.of(given)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from climb_edge.config import Config, again, option
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.options import Config, again, option
 from train.config import EstimatorOptions
 
 

@@ -11,9 +11,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from climb_edge.config import Config, again, option
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import existing_file
+from climb_edge.options import Config, again, option
 
 LOSSES = ("cross_entropy", "mse", "coordinate_mse", "coordinate_mae", "soft_pck", "study")
 THRESHOLDS = ("0.05", "0.1", "0.2")

@@ -239,7 +239,7 @@ def command(options) -> None:
     source = str(existing_file(options.source or locate("demo.mp4"), "a video"))
     chains = contenders(
         source,
-        options.refiner or ["default"],
+        options.refiner,
         options.mediapipe,
         estimator=options.estimator,
         weights=options.weights and str(options.weights),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from climb_edge.errors import ClimbEdgeError, GateFailed
+from climb_edge.errors import GateFailed
 from climb_edge.estimators.base import Estimator
 from climb_edge.estimators.load import load_estimator
 from climb_edge.estimators.recording import cached_recording
@@ -111,12 +111,8 @@ def command(options) -> None:
     """`climb-edge benchmark --soak` with its parsed options."""
     from tqdm import tqdm
 
-    if len(options.refiner or ()) > 1:
-        raise ClimbEdgeError(
-            f"--soak: expected one --refiner, found {len(options.refiner)}; soak them one by one"
-        )
     source = existing_file(options.source or locate("demo.mp4"), "a video")
-    refiner = load_refiner((options.refiner or ["default"])[0], options.threads, options.device)
+    refiner = load_refiner(options.refiner[0], options.threads, options.device)
     estimator = load_estimator(options.estimator, options.weights, threads=options.threads)
     with tqdm(total=options.soak, unit="frame", desc="soak", mininterval=1) as bar:
         parts = soak(source, estimator, refiner, options.soak, options.recorded, bar.update)

@@ -9,16 +9,19 @@ from __future__ import annotations
 import csv
 import inspect
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.files.atomic import whole_file, write_text
+from climb_edge.files.atomic import whole_file, write_json, write_text
+from climb_edge.media.picture import write_picture
 from climb_edge.pose.boxes import extent
 from climb_edge.pose.skeleton import BONES, KEYPOINTS, SHOWN, K
 from climb_edge.streaming.result import Result
+from climb_edge.tracking import climbing
+from climb_edge.tracking.track import Tracked
 from climb_edge.tracking.track_file import as_results
 
 COLUMNS = (
@@ -144,6 +147,27 @@ def _annotation(result: Result, width: int, height: int) -> dict:
         "area": round((x1 - x0) * (y1 - y0), 3),
         "score": round(score, 4),
     }
+
+
+def write_also(done: Tracked, forms: Sequence[str], out: Path, source: str) -> Iterator[Path]:
+    """Write a track in the forms "csv", "coco" and "climbing" as far as they are asked for; yields
+    their paths. Nothing is written of a source without a frame.
+    """
+    if done.size is None:
+        return
+    if "csv" in forms:
+        write_csv(out / "track.csv", done.results)
+        yield out / "track.csv"
+    if "coco" in forms:
+        write_coco(out / "track.coco.json", done.results, done.size, source)
+        yield out / "track.coco.json"
+    if "climbing" in forms:
+        found, image = climbing.summaries(done.results, done.size), done.last
+        for summary in found:
+            image = climbing.draw(image, summary)
+        write_json(out / "climbing.json", [summary.as_dict() for summary in found])
+        write_picture(out / "climbing.jpg", image)
+        yield from (out / "climbing.json", out / "climbing.jpg")
 
 
 def as_supervision(results: Iterable[Result | dict]):

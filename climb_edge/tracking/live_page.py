@@ -22,7 +22,8 @@ from importlib.resources import files
 from urllib.parse import urlsplit
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.tracking.track import Moment, jpeg
+from climb_edge.media.picture import jpeg
+from climb_edge.tracking.track import Moment
 
 ADDRESS = "127.0.0.1"
 # of this machine; the port may be another's, the end of a tunnel

@@ -1,4 +1,4 @@
-"""`track`: a video or camera through estimator and refiner, to a track and an overlay video."""
+"""Frames through estimator and refiners, to track files and an overlay video."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from climb_edge.estimators.base import Estimator, Shared
 from climb_edge.files.atomic import whole_file
 from climb_edge.media.frame import Frame
+from climb_edge.media.picture import write_picture
 from climb_edge.media.video import VideoWriter
 from climb_edge.refiners.base import Refiner
 from climb_edge.streaming.result import Result
@@ -34,6 +34,13 @@ class Tracked:
     with_person: int
     results: list[Result]
     last: np.ndarray | None  # the last frame, RGB (H, W, 3); None without one
+    refiners: tuple[Refiner, ...] = ()
+    also: tuple[Path, ...] = ()  # what was written for other tools
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the last frame; None without one."""
+        return None if self.last is None else (self.last.shape[1], self.last.shape[0])
 
 
 @dataclass(frozen=True)
@@ -46,18 +53,6 @@ class Moment:
     state: str  # "PERSON: STATE" of everybody seen, or "lost"
     milliseconds: float  # that the newest frame took in estimator and refiner
     dropped: int  # frames so far
-
-
-def jpeg(image: np.ndarray) -> bytes:
-    """RGB (H, W, 3) as the bytes of a JPEG."""
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
-
-
-def write_picture(path: Path, image: np.ndarray) -> None:
-    """RGB (H, W, 3) as a JPEG, whole or not at all."""
-    with whole_file(path) as temporary:
-        temporary.write_bytes(jpeg(image))
 
 
 def track(
@@ -81,68 +76,100 @@ def track(
     OUT/overlay.jpg. Each file is whole or absent, except that Ctrl-C ends the input early and keeps
     everything up to there.
     """
-    out = Path(out)
-    paths, shared = _paths(out, refiners), Shared(estimator)
-    streams, overlay = (
-        [Stream(shared, refiner) for refiner in refiners],
-        Overlay(*(r.name for r in refiners)),
-    )
-    # frames that a delayed result may still belong to
-    pending: dict[int, tuple[Frame, list[list[Result]]]] = {}
-    everything: list[list[Result]] = [[] for _ in refiners]
-    pictures = [] if picture_at is None else [picture_at]
+    out, interrupted = Path(out), None
+    paths = _paths(out, refiners)
     with ExitStack() as opened:
-        lines = [opened.enter_context(whole_file(path)) for path in paths]
+        files = [opened.enter_context(whole_file(path)) for path in paths]
         video = opened.enter_context(VideoWriter(out / "overlay.mp4", fps))
-
-        def settle(found: list[list[Result]]) -> None:
-            """Draw the frames that these results, a list per refiner, complete."""
-            for which, results in enumerate(found):
-                everything[which].extend(results)
-                for result in results:
-                    pending[result.frame][1][which].append(result)
-            for index in [i for i in pending if i <= min(stream.settled for stream in streams)]:
-                frame, own = pending.pop(index)
-                if not all(own):  # Ctrl-C came in the middle of it
-                    continue
-                drawn = overlay.draw(frame.image, *own)
-                video.write(drawn, frame.time)
-                watch(Moment(drawn, index, frame.time, states(own[0]), 1000 * took, dropped))
-                if pictures and frame.time >= pictures[0]:
-                    write_picture(out / "overlay.jpg", drawn)
-                    pictures.clear()
-
-        count, dropped, took, interrupted, last = 0, 0, 0.0, None, None
+        lanes = _Lanes(estimator, refiners, video, out / "overlay.jpg", picture_at, watch)
         try:
             for frame in frames:
-                pending[frame.index] = (frame, [[] for _ in refiners])
-                begin = time.perf_counter()
-                found = [stream.push(frame) for stream in streams]
-                took = time.perf_counter() - begin
-                count, last = count + 1, frame.image
-                dropped = frame.index + 1 - count
-                settle(found)
+                lanes.push(frame)
                 step()
         except KeyboardInterrupt as stop:
             interrupted = stop
-        settle([stream.flush() for stream in streams])
-        size = None if last is None else (last.shape[1], last.shape[0])
-        for path, refiner, results in zip(lines, refiners, everything, strict=True):
-            write_lines(path, header(refiner, estimator.name, source, size, dropped), results)
+        lanes.flush()
+        done = lanes.tracked(out / "overlay.mp4", paths)
+        for file, refiner, results in zip(files, refiners, lanes.results, strict=True):
+            first = header(refiner, estimator.name, source, done.size, done.dropped)
+            write_lines(file, first, results)
     if interrupted:
         raise interrupted
-    seen = {r.frame for r in everything[0] if r.person is not None}
-    return Tracked(out / "overlay.mp4", paths, count, dropped, len(seen), everything[0], last)
+    return done
+
+
+class _Lanes:
+    """The same frames through several refiners. A frame waits here until all of them have given
+    their results for it; then it is drawn.
+    """
+
+    def __init__(
+        self,
+        estimator: Estimator,
+        refiners: Sequence[Refiner],
+        video: VideoWriter,
+        picture: Path,
+        picture_at: float | None,
+        watch: Callable[[Moment], object],
+    ):
+        shared = Shared(estimator)
+        self.refiners, self.streams = refiners, [Stream(shared, r) for r in refiners]
+        self.results: list[list[Result]] = [[] for _ in refiners]
+        self._waiting: dict[int, tuple[Frame, list[list[Result]]]] = {}
+        self._overlay, self._video = Overlay(*(r.name for r in refiners)), video
+        self._picture, self._picture_at, self._watch = picture, picture_at, watch
+        self._count, self._dropped, self._seconds = 0, 0, 0.0
+        self._last: np.ndarray | None = None
+
+    def push(self, frame: Frame) -> None:
+        """The next frame."""
+        self._waiting[frame.index] = (frame, [[] for _ in self.streams])
+        begin = time.perf_counter()
+        found = [stream.push(frame) for stream in self.streams]
+        self._seconds = time.perf_counter() - begin
+        self._count, self._last = self._count + 1, frame.image
+        self._dropped = frame.index + 1 - self._count
+        self._settle(found)
+
+    def flush(self) -> None:
+        """No frame comes any more."""
+        self._settle([stream.flush() for stream in self.streams])
+
+    def tracked(self, overlay: Path, paths: list[Path]) -> Tracked:
+        """What came of it."""
+        first = self.results[0]
+        seen = len({r.frame for r in first if r.person is not None})
+        counts = (self._count, self._dropped, seen)
+        return Tracked(overlay, paths, *counts, first, self._last, tuple(self.refiners))
+
+    def _settle(self, found: list[list[Result]]) -> None:
+        """Draw the frames that these results, a list per refiner, complete."""
+        for lane, results in enumerate(found):
+            self.results[lane].extend(results)
+            for result in results:
+                self._waiting[result.frame][1][lane].append(result)
+        settled = min(stream.settled for stream in self.streams)
+        for index in [i for i in self._waiting if i <= settled]:
+            frame, own = self._waiting.pop(index)
+            if all(own):  # else Ctrl-C came in the middle of it
+                self._draw(frame, own)
+
+    def _draw(self, frame: Frame, own: list[list[Result]]) -> None:
+        drawn = self._overlay.draw(frame.image, *own)
+        self._video.write(drawn, frame.time)
+        milliseconds, state = 1000 * self._seconds, states(own[0])
+        self._watch(Moment(drawn, frame.index, frame.time, state, milliseconds, self._dropped))
+        if self._picture_at is not None and frame.time >= self._picture_at:
+            write_picture(self._picture, drawn)
+            self._picture_at = None
 
 
 def _paths(out: Path, refiners: Sequence[Refiner]) -> list[Path]:
     """track.jsonl for the first refiner, track-NAME.jsonl for the others; a number where two would
     share a name.
     """
-    names = [
-        "track",
-        *("track-" + re.sub(r"[^\w.]+", "-", r.name).removesuffix(".tflite") for r in refiners[1:]),
-    ]
+    others = (re.sub(r"[^\w.]+", "-", r.name).removesuffix(".tflite") for r in refiners[1:])
+    names = ["track", *(f"track-{name}" for name in others)]
     return [
         out / f"{name}{f'-{i}' if name in names[:i] else ''}.jsonl" for i, name in enumerate(names)
     ]

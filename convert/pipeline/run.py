@@ -41,7 +41,6 @@ from train.models.cost import count_macs
 from train.noise.library import get
 from train.synthesis.motion import generated_clips
 
-DEFAULT_FORMS = ("step-newest", "window-all")
 GENERATED_CLIPS, GENERATED_SEED = 60, 20_000  # never a seed that training draws from by default
 # generated windows of a clip; of a model of more MACs a window, fewer
 PER_CLIP, PER_CLIP_HEAVY, HEAVY = 8, 4, 5e9

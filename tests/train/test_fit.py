@@ -19,7 +19,7 @@ from climb_edge.files.atomic import write_json
 from climb_edge.files.clips import load_clips, save_clips
 from climb_edge.pose.decode import decode
 from train.__main__ import main
-from train.cli import parse
+from train.cli import PROGRAM
 from train.config import Augmentation, Recipe
 from train.data.rendered import RenderedWindows
 from train.data.sources import batch
@@ -649,7 +649,9 @@ def test_a_mirrored_run_does_what_a_plain_one_does(tmp_path, tiny, plain, device
     ],
 )
 def test_the_loss_is_one_of_the_models_output(tiny, model, asked, loss):
-    options = parse(["pretrain", *tiny, *(["--loss", asked] if asked else []), "--out", "OUT"])
+    options = PROGRAM.parse(
+        ["pretrain", *tiny, *(["--loss", asked] if asked else []), "--out", "OUT"]
+    )
     assert run._recipe(options, registry.get(model)).loss == loss
 
 

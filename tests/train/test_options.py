@@ -11,7 +11,7 @@ from climb_edge.__main__ import main as edge
 from climb_edge.errors import ClimbEdgeError
 from convert.__main__ import main as convert
 from train.__main__ import main
-from train.cli import parse
+from train.cli import PROGRAM
 from train.config import load_config
 from train.studies import grid
 
@@ -62,7 +62,7 @@ def test_every_commands_help_has_an_example_of_it(program, run, capsys):
 
 
 def test_no_command_is_finetune_and_commands_have_their_own_defaults():
-    fine, pre = parse(DATA), parse(["pretrain", *DATA])
+    fine, pre = PROGRAM.parse(DATA), PROGRAM.parse(["pretrain", *DATA])
     assert (fine.command, fine.init, fine.learning_rate, fine.select) == (
         "finetune",
         "shipped",
@@ -87,8 +87,8 @@ def test_a_preset_fills_in_what_is_not_given_and_nothing_else(preset):
         ' "deciwatch"\n'
     )
     plain, filled = (
-        given(parse(["pretrain", *DATA])),
-        given(parse(["pretrain", "--preset", path, *DATA])),
+        given(PROGRAM.parse(["pretrain", *DATA])),
+        given(PROGRAM.parse(["pretrain", "--preset", path, *DATA])),
     )
     changed = {name: value for name, value in filled.items() if value != plain[name]}
     assert changed == {
@@ -108,21 +108,21 @@ def test_what_is_given_wins_over_the_preset_also_where_it_is_the_default(preset,
     )
     own = ["--learning-rate", "0.25", "--no-whole", "--box", "sticky", "--target-s", "2.0"]
     chosen = ["--preset", path]
-    options = parse(["pretrain", *(chosen + own if first else own + chosen), *DATA])
+    options = PROGRAM.parse(["pretrain", *(chosen + own if first else own + chosen), *DATA])
     assert (options.learning_rate, options.whole, options.box) == (0.25, False, "sticky")
     assert (options.target_sigma, options.epochs) == (2.0, 3)
 
 
 def test_a_preset_is_of_one_command(preset):
     path = preset("[pretrain]\nepochs = 3\n[finetune]\nepochs = 4\n")
-    assert parse(["pretrain", "--preset", path, *DATA]).epochs == 3
-    assert parse(["--preset", path, *DATA]).epochs == 4
-    assert parse(["--preset", preset("[pretrain]\nepochs = 3\n"), *DATA]).epochs == 50
+    assert PROGRAM.parse(["pretrain", "--preset", path, *DATA]).epochs == 3
+    assert PROGRAM.parse(["--preset", path, *DATA]).epochs == 4
+    assert PROGRAM.parse(["--preset", preset("[pretrain]\nepochs = 3\n"), *DATA]).epochs == 50
 
 
 def test_a_preset_does_not_stay_for_the_next_call(preset):
-    parse(["pretrain", "--preset", preset("[pretrain]\nepochs = 3\n"), *DATA])
-    assert parse(["pretrain", *DATA]).epochs == 50
+    PROGRAM.parse(["pretrain", "--preset", preset("[pretrain]\nepochs = 3\n"), *DATA])
+    assert PROGRAM.parse(["pretrain", *DATA]).epochs == 50
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,10 @@ def test_a_preset_does_not_stay_for_the_next_call(preset):
     [(n, c) for n in PRESETS for c in ("pretrain", "finetune") if c in load_config(n)],
 )
 def test_every_built_in_preset_sets_options_of_the_command(name, command):
-    options, plain = parse([command, "--preset", name, *DATA]), parse([command, *DATA])
+    options, plain = (
+        PROGRAM.parse([command, "--preset", name, *DATA]),
+        PROGRAM.parse([command, *DATA]),
+    )
     values = load_config(name)[command]
     assert values
     for key, value in values.items():
@@ -144,7 +147,9 @@ def test_the_built_in_presets_are_the_studys():
         ("mission", 1e-6, "mission", "0.2"),
         ("final", 1e-4, "final", "0.05"),
     ):
-        pre, options = (parse([c, "--preset", name, *DATA]) for c in ("pretrain", "finetune"))
+        pre, options = (
+            PROGRAM.parse([c, "--preset", name, *DATA]) for c in ("pretrain", "finetune")
+        )
         assert (pre.learning_rate, pre.split, pre.select) == (1e-3, "by-window", "0.2")
         assert (options.learning_rate, options.split, options.select) == (fine, split, select)
         for each in (pre, options):
@@ -168,7 +173,7 @@ def test_every_built_in_study_has_cells_whose_options_are_understood(name, tmp_p
         for setup in config["setups"]:
             for phase in phases:
                 cell = grid.Cell(model, setup, 0, phases)
-                options = parse(grid.arguments(cell, phase, config, tmp_path))
+                options = PROGRAM.parse(grid.arguments(cell, phase, config, tmp_path))
                 assert (options.command, options.model, options.noise) == (phase, model, setup)
                 for key, value in config[phase].items():
                     if key not in ("data", "group") and key not in str(config["override"]):

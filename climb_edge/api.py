@@ -1,0 +1,114 @@
+"""Tracking and evaluation from Python: commands of `climb-edge` as functions.
+
+Every function takes a config, or that config's options by name, as the command line has them:
+dashes are underscores, what may be repeated is a list. All raise ClimbEdgeError for what cannot be
+done, with a message that names the option or file, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from climb_edge.config import Evaluate, Track
+from climb_edge.options import configured
+
+if TYPE_CHECKING:
+    from climb_edge.media.frame import Frame
+    from climb_edge.tracking.track import Moment, Tracked
+
+
+def track(config: Track | None = None, **options: Any) -> Tracked:
+    """Track a video or a camera; write overlay.mp4 and track.jsonl.
+
+        done = climb_edge.track(source="climb.mp4", out="track")
+        done.results[0].refined  # (25, 3): x, y in image pixels and a score
+
+    Ctrl-C ends a camera; what was seen is kept. Raises ClimbEdgeError for what is no video.
+    """
+    from tqdm import tqdm
+
+    from climb_edge.estimators.load import load_estimator
+    from climb_edge.media.live import Newest
+    from climb_edge.media.video import read_camera, read_video, video_info
+    from climb_edge.refiners.load import load_refiner
+    from climb_edge.tracking.exports import write_also
+    from climb_edge.tracking.track import track
+
+    chosen = configured(Track, config, options)
+    live = chosen.camera is not None or chosen.live
+    info = video_info(chosen.source) if chosen.camera is None else None
+    with ExitStack() as opened:
+        # first: a port that is taken shows before models are loaded
+        page = opened.enter_context(_page(chosen)) if chosen.page is not None else None
+        names = chosen.compare or (chosen.refiner,)
+        refiners = [load_refiner(name, chosen.threads, chosen.device) for name in names]
+        estimator = load_estimator(chosen.estimator, chosen.weights, chosen.people, chosen.threads)
+        frames = read_video(chosen.source) if info else read_camera(chosen.camera)
+        if live:
+            frames = opened.enter_context(Newest(frames, paced=chosen.camera is None))
+        if chosen.seconds is not None:
+            frames = _until(frames, chosen.seconds)
+        total = None if live else info.frames or None
+        bar = opened.enter_context(tqdm(total=total, unit="frame", desc="track"))
+
+        def watch(moment: Moment) -> None:
+            if live:
+                bar.set_postfix(dropped=moment.dropped, refresh=False)
+            if page:
+                page.show(moment)
+
+        fps = info.fps if info and info.fps else 30.0
+        where = (chosen.folder, chosen.source, fps)
+        done = track(frames, estimator, refiners, *where, bar.update, chosen.picture, watch)
+    return replace(done, also=tuple(write_also(done, chosen.also, chosen.folder, chosen.source)))
+
+
+def _page(chosen: Track):
+    """The open live page, its address printed."""
+    from climb_edge.tracking.live_page import Page
+
+    page = Page(chosen.page, Path(chosen.source).name)
+    print(f"live page: {page.url}", flush=True)
+    return page
+
+
+def _until(frames: Iterable[Frame], seconds: float) -> Iterator[Frame]:
+    for frame in frames:
+        if frame.time > seconds:
+            return
+        yield frame
+
+
+def evaluate(config: Evaluate | None = None, **options: Any) -> list[dict[str, Any]]:
+    """PCK of estimator and refiners against a clip set's truth; a dict of metrics per refiner.
+
+        found = climb_edge.evaluate(clips="clips.npz", videos="videos", refiner=["default"])
+        found[0]["pck"]["pooled"]["0.1"]  # (value, low, high)
+
+    With `out` the metrics are written there as well: the dict of one refiner, a list of several.
+    """
+    from tqdm import tqdm
+
+    from climb_edge.estimators.load import load_estimator
+    from climb_edge.evaluation.evaluate import evaluate
+    from climb_edge.evaluation.videos import VideoFolder, recordings
+    from climb_edge.files.atomic import write_json
+    from climb_edge.files.clips import load_clips
+    from climb_edge.pose.boxes import RULES
+    from climb_edge.refiners.load import load_refiner
+
+    chosen = configured(Evaluate, config, options)
+    clips = load_clips(chosen.clips).first(chosen.limit)
+    refiners = [load_refiner(r, chosen.threads, chosen.device) for r in chosen.refiner]
+    estimator = load_estimator(chosen.estimator, chosen.weights, threads=chosen.threads)
+    with tqdm(total=len(clips), unit="clip", desc=f"estimator {chosen.estimator}") as bar:
+        sources = recordings(clips, VideoFolder(chosen.videos), estimator, bar.update)
+    with tqdm(total=len(clips) * len(refiners), unit="clip", desc="refiners") as bar:
+        metrics = [evaluate(clips, sources, r, RULES[chosen.box], bar.update) for r in refiners]
+    if chosen.out:
+        write_json(chosen.out, metrics[0] if len(metrics) == 1 else metrics)
+    return metrics
