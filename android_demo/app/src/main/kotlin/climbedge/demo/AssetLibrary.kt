@@ -2,7 +2,7 @@ package climbedge.demo
 
 import android.content.res.AssetManager
 import climbedge.core.ClimbEdgeError
-import climbedge.core.Library
+import climbedge.core.files.Library
 import java.io.IOException
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel

@@ -1,14 +1,14 @@
 package climbedge.demo
 
 import android.os.Build
-import climbedge.core.Backends
-import climbedge.core.Benchmark
-import climbedge.core.Chain
-import climbedge.core.Choice
 import climbedge.core.ClimbEdgeError
-import climbedge.core.Frame
-import climbedge.core.Library
-import climbedge.core.Wish
+import climbedge.core.benchmark.Benchmark
+import climbedge.core.files.Library
+import climbedge.core.media.Frame
+import climbedge.core.runtime.Backends
+import climbedge.core.runtime.Wish
+import climbedge.core.streaming.Chain
+import climbedge.core.streaming.Choice
 import java.io.File
 
 /**

@@ -12,7 +12,7 @@ import android.hardware.camera2.CaptureRequest
 import android.media.ImageReader
 import android.os.Handler
 import android.os.HandlerThread
-import climbedge.core.Frame
+import climbedge.core.media.Frame
 
 /**
  * A camera, by camera2: YUV buffers, the newest only, stamped by the sensor. Everything of it happens on one thread of its

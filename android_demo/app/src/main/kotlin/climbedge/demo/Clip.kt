@@ -1,6 +1,6 @@
 package climbedge.demo
 
-import climbedge.core.Picture
+import climbedge.core.media.Picture
 
 /** A recorded film: plays once, from its beginning. */
 fun interface Clip {

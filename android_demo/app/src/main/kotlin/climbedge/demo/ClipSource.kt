@@ -1,6 +1,6 @@
 package climbedge.demo
 
-import climbedge.core.Frame
+import climbedge.core.media.Frame
 
 /** A clip again and again at its own speed, as if a camera saw it; the clock goes on from round to round. */
 class ClipSource(private val clip: Clip, private val sink: Sink) : Source {

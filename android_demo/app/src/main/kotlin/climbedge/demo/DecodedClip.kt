@@ -3,8 +3,8 @@ package climbedge.demo
 import android.media.MediaCodec
 import android.media.MediaExtractor
 import android.media.MediaFormat
-import climbedge.core.Colours
-import climbedge.core.Picture
+import climbedge.core.media.Colours
+import climbedge.core.media.Picture
 import java.io.IOException
 
 /** A film by the phone's own decoder; [open] points an extractor at it. */

@@ -2,9 +2,9 @@ package climbedge.demo
 
 import android.media.Image
 import android.media.MediaFormat
-import climbedge.core.Colours
-import climbedge.core.Plane
-import climbedge.core.Yuv
+import climbedge.core.media.Colours
+import climbedge.core.media.Plane
+import climbedge.core.media.Yuv
 
 /** Android's YUV_420_888 buffers, from a camera or a decoder, as the core reads them: no copy. */
 object ImageYuv {

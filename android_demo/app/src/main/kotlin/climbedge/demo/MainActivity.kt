@@ -13,12 +13,12 @@ import android.net.Uri
 import android.os.Bundle
 import android.view.Display
 import android.view.Surface
-import climbedge.core.Choice
-import climbedge.core.Engine
-import climbedge.core.Frame
-import climbedge.core.Library
-import climbedge.core.Shown
-import climbedge.core.Wish
+import climbedge.core.files.Library
+import climbedge.core.media.Frame
+import climbedge.core.runtime.Wish
+import climbedge.core.streaming.Choice
+import climbedge.core.streaming.Engine
+import climbedge.core.streaming.Shown
 import java.io.File
 
 /**

@@ -8,9 +8,9 @@ import android.graphics.Matrix
 import android.graphics.Paint
 import android.util.AttributeSet
 import android.view.View
-import climbedge.core.Result
-import climbedge.core.Shown
-import climbedge.core.Skeleton
+import climbedge.core.pose.Skeleton
+import climbedge.core.streaming.Result
+import climbedge.core.streaming.Shown
 
 /** Which keypoints are drawn, in the order of the list on the screen. */
 enum class Look { BOTH, RAW, REFINED }

@@ -8,10 +8,10 @@ import android.widget.Button
 import android.widget.Spinner
 import android.widget.Switch
 import android.widget.TextView
-import climbedge.core.Choice
-import climbedge.core.Stats
-import climbedge.core.Status
-import climbedge.core.Wish
+import climbedge.core.runtime.Wish
+import climbedge.core.streaming.Choice
+import climbedge.core.streaming.Stats
+import climbedge.core.streaming.Status
 
 /** The choices on the screen, and the figures above them. */
 class Panel(private val activity: Activity, private val models: List<String>, private var settings: Settings, private val listener: Listener) {

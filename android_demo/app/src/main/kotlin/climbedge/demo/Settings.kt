@@ -1,8 +1,8 @@
 package climbedge.demo
 
 import android.os.Bundle
-import climbedge.core.Choice
-import climbedge.core.Wish
+import climbedge.core.runtime.Wish
+import climbedge.core.streaming.Choice
 
 /** Where pictures come from, in the order of the list on the screen. */
 enum class From { BACK, FRONT, DEMO, PHONE }

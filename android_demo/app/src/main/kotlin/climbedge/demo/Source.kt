@@ -1,6 +1,6 @@
 package climbedge.demo
 
-import climbedge.core.Frame
+import climbedge.core.media.Frame
 import java.io.Closeable
 
 /** Where frames come from; they begin to flow when it is made and end when it is closed. */

@@ -1,8 +1,8 @@
 package climbedge.demo
 
 import climbedge.core.Recent
-import climbedge.core.Result
-import climbedge.core.Skeleton
+import climbedge.core.pose.Skeleton
+import climbedge.core.streaming.Result
 
 /** Where hands and feet of everybody seen were in the last frames. */
 class Trails {

@@ -1,8 +1,8 @@
 package climbedge.demo
 
-import climbedge.core.Json
-import climbedge.core.Library
-import climbedge.core.Picture
+import climbedge.core.files.Json
+import climbedge.core.files.Library
+import climbedge.core.media.Picture
 import java.io.File
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer

@@ -1,10 +1,19 @@
 package climbedge.core
 
+import climbedge.core.estimators.BlazePose
+import climbedge.core.files.Json
+import climbedge.core.media.Picture
+import climbedge.core.pose.Affine
+import climbedge.core.pose.Maps
+import climbedge.core.runtime.Backend
+import climbedge.core.runtime.ModelFile
+import climbedge.core.runtime.TfLiteSession
 import java.io.File
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.channels.FileChannel
+import org.junit.Assert.assertTrue
 
 /** What Python wrote for these tests (tools/golden), and the app's own models. */
 object TestData {
@@ -88,4 +97,9 @@ fun apart(expected: FloatArray, found: FloatArray): Double {
     return expected.indices.maxOf {
         if (expected[it].isNaN() || found[it].isNaN()) { if (expected[it].isNaN() == found[it].isNaN()) 0.0 else 1e9 } else Math.abs(expected[it] - found[it]).toDouble()
     }
+}
+
+fun near(what: String, expected: FloatArray, found: FloatArray, most: Double) {
+    val apart = apart(expected, found)
+    assertTrue("$what: $apart away, at most $most", apart <= most)
 }

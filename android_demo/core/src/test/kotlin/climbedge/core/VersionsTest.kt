@@ -1,12 +1,12 @@
 package climbedge.core
 
+import climbedge.core.runtime.TfLiteSession
 import java.io.File
 import org.junit.Assert.assertEquals
-import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
 import org.junit.Test
 
-/** Gradle and Maven build with the same versions, and the core knows nothing of Android. */
+/** Gradle and Maven build with the same versions. */
 class VersionsTest {
     private val root = File(System.getProperty("root.dir"))
 
@@ -19,11 +19,5 @@ class VersionsTest {
             assertEquals(gradle, expected, Regex("(?m)^$gradle = \"(.*)\"").find(toml)!!.groupValues[1])
         }
         assertTrue(TfLiteSession.RUNTIME.endsWith(Regex("<tflite.version>(.*?)<").find(pom)!!.groupValues[1]))
-    }
-
-    @Test fun theCoreImportsNothingOfAndroid() {
-        val sources = root.resolve("core/src/main").walk().filter { it.extension == "kt" }.toList()
-        assertTrue(sources.size > 20)
-        for (file in sources) assertFalse(file.name, Regex("(?m)^import android|\\bandroid\\.[a-z]+\\.").containsMatchIn(file.readText()))
     }
 }
