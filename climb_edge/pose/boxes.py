@@ -60,12 +60,14 @@ class BoxRule:
     outer: float = OUTER
     shrunk: float = SHRUNK
 
+    @property
+    def square(self) -> bool:
+        return self.name != "frame"
+
     def update(self, box: np.ndarray | None, points: np.ndarray) -> np.ndarray:
         """The box (4,) to use for a pose of (25, 2) points, given the box held so far (or None)."""
-        if self.name == "frame":
-            return pose_box(points, self.grow, square=False)
-        if box is None or self._must_move(box, points):
-            return pose_box(points, self.grow)
+        if self.name == "frame" or box is None or self._must_move(box, points):
+            return pose_box(points, self.grow, self.square)
         return box
 
     def _must_move(self, box: np.ndarray, points: np.ndarray) -> bool:
