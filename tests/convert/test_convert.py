@@ -220,7 +220,7 @@ def test_what_a_gate_refuses_is_forced_with_a_mark_that_runtimes_repeat(
     ]
     assert main([str(trained), "--out", str(tmp_path), *quick, "--recipe", "dynamic_int8"]) == 1
     (path,) = (tmp_path / "models").glob("*.tflite")
-    assert read_model(path)[1]["checks"]["verdict"] == "fail"
+    assert read_model(path)[1].checks.verdict == "fail"
     with pytest.warns(UserWarning, match="the checks of its conversion say 'fail'.*float graph's"):
         TFLiteRefiner(path)
 
