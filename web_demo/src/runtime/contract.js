@@ -11,7 +11,8 @@ export const VERSION = 3;
 export const WINDOW = 5; // frames
 export const GOLDEN_STEPS = 8;
 const ENTRY = "contract.json";
-const MAX_FILE = 256 << 20, MAX_STATE = 16 << 20; // bytes of a file, values of one state tensor
+export const MAX_FILE = 256 << 20, MAX_STATE = 16 << 20; // bytes of a file, values of one state tensor
+export const MAX_TENSORS = 64; // of the state
 export const EMITS = {all: WINDOW, newest: 1, centre: 1}; // frames of a run
 export const FORMS = {window: ["all", "newest", "centre"], step: ["newest", "centre"]};
 export const OUTPUTS = ["heatmaps", "keypoints"];
@@ -105,7 +106,7 @@ const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const isNumber = value => typeof value === "number" && Number.isFinite(value);
 const isShape = shape => Array.isArray(shape) && shape.length === 4 && shape[0] === 1
   && shape.every(n => Number.isInteger(n) && n > 0) && volume(shape) <= MAX_STATE;
-const isState = state => Array.isArray(state) && state.length <= 64
+const isState = state => Array.isArray(state) && state.length <= MAX_TENSORS
   && state.every(tensor => isShape(tensor?.shape) && typeof tensor.name === "string");
 
 function isGolden(golden, size) {
