@@ -63,22 +63,22 @@ def _benchmark(options: Benchmark) -> None:
 
 
 def _inspect(options: Inspect) -> None:
-    from climb_edge.runtime.contract import read_model
     from climb_edge.runtime.golden import check_graph
+    from climb_edge.runtime.model_file import read_model
     from climb_edge.runtime.session import Session
 
     graph, contract = read_model(options.model)
     error = check_graph(options.model, Session(graph, 1, source=options.model), contract)
-    shown = {k: v for k, v in contract.items() if k != "golden"}
-    shown["golden"] = {k: v for k, v in contract["golden"].items() if k != "samples"}
+    shown = contract.to_json()
+    del shown["golden"]["samples"]
     print(json.dumps(shown, indent=1))
     print(
         f"{len(graph)} bytes of graph, hash right; golden test on {Session.version()}: {error:.2g}"
-        f" of the scale away, {contract['golden']['tolerance']:g} allowed"
+        f" of the scale away, {contract.golden.tolerance:g} allowed"
     )
-    if error > contract["golden"]["tolerance"]:
+    if error > contract.golden.tolerance:
         raise ClimbEdgeError(
-            f"{options.model}: this runtime computes it wrongly; use {contract.get('runtime')}"
+            f"{options.model}: this runtime computes it wrongly; use {contract.runtime}"
         )
 
 

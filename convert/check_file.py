@@ -13,7 +13,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import existing_file
 from climb_edge.refiners.tflite import TFLiteRefiner
 from climb_edge.runtime.apart import run_apart
-from climb_edge.runtime.contract import ENTRY
+from climb_edge.runtime.model_file import ENTRY
 from climb_edge.runtime.session import Session
 from convert.checks.graph_checks import delegated, lint, share_apart
 from convert.checks.speed import in_turns, thread_counts

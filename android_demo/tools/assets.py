@@ -14,7 +14,7 @@ from pathlib import Path
 from climb_edge.errors import run_command
 from climb_edge.files.assets import locate, sha256_of
 from climb_edge.refiners.tflite import default_path
-from climb_edge.runtime.contract import read_model
+from climb_edge.runtime.model_file import read_model
 from convert.pipeline.bundle import notices, verify
 
 ESTIMATOR = ("pose_detection.tflite", "pose_landmark_lite.tflite")
@@ -36,8 +36,8 @@ def main() -> None:
     for name in refiners:
         _, contract = read_model(out / "refiners" / name)
         print(
-            f"asset refiners/{name}: {contract['model']}, {contract['recipe']}, contract"
-            f" {contract['sha256']}"
+            f"asset refiners/{name}: {contract.model}, {contract.recipe}, contract"
+            f" {contract.sha256}"
         )
     for name in ESTIMATOR:
         print(f"asset estimator/{name}: sha256 {sha256_of(out / 'estimator' / name)}")

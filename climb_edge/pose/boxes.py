@@ -15,6 +15,7 @@ SIZE = 56  # cells per side of a heatmap
 GROW = 0.25  # how much longer than the pose's extent the box's side is
 OUTER = 0.08  # a keypoint in this outer share of the box moves the box
 SHRUNK = 0.5  # a pose smaller than this share of the box's side moves the box
+LEAST = 4.0  # pixels a side, so that a pose seen edge-on still spans a grid
 
 
 def extent(points: np.ndarray) -> np.ndarray:
@@ -31,10 +32,10 @@ def extent(points: np.ndarray) -> np.ndarray:
 def pose_box(points: np.ndarray, grow: float = GROW, square: bool = True) -> np.ndarray:
     """Box (4,) around (..., 2) points in pixels: their extent, squared, each side longer by `grow`.
 
-    At least 4 pixels a side, so that a pose seen edge-on still spans a grid.
+    At least LEAST pixels a side, before it grows.
     """
     x0, y0, x1, y1 = extent(points)
-    width, height = max(x1 - x0, 4.0), max(y1 - y0, 4.0)
+    width, height = max(x1 - x0, LEAST), max(y1 - y0, LEAST)
     if square:
         width = height = max(width, height)
     half = np.array([width, height]) * (1 + grow) / 2
@@ -60,12 +61,14 @@ class BoxRule:
     outer: float = OUTER
     shrunk: float = SHRUNK
 
+    @property
+    def square(self) -> bool:
+        return self.name != "frame"
+
     def update(self, box: np.ndarray | None, points: np.ndarray) -> np.ndarray:
         """The box (4,) to use for a pose of (25, 2) points, given the box held so far (or None)."""
-        if self.name == "frame":
-            return pose_box(points, self.grow, square=False)
-        if box is None or self._must_move(box, points):
-            return pose_box(points, self.grow)
+        if self.name == "frame" or box is None or self._must_move(box, points):
+            return pose_box(points, self.grow, self.square)
         return box
 
     def _must_move(self, box: np.ndarray, points: np.ndarray) -> bool:

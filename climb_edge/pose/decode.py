@@ -10,6 +10,10 @@ import numpy as np
 from climb_edge.pose.boxes import SIZE
 from climb_edge.pose.render import CENTRE, MASS, _profile, cast
 
+FLOOR = 1e-10  # values are at least this under the logarithm
+LEAST_DETERMINANT = 1e-12  # of the second derivatives: what is flatter is no peak
+CLAMP = 1.0  # cells; the longest second-order step along an axis
+
 
 def decode(heatmaps, subpixel: bool = True, ops=np):
     """Place and height of each map's maximum: (..., R, C, K) -> cells (..., K, 2) = (x, y), peaks
@@ -110,16 +114,16 @@ def _step(near, inside, ops):
     """-H^-1 g of the log of the nine values (..., 9) around a maximum, row by row; 0 where H is not
     a peak's.
     """
-    near = ops.log(ops.maximum(near, 1e-10))
+    near = ops.log(ops.maximum(near, FLOOR))
     nw, n, ne, w, c, e, sw, s, se = (near[..., i] for i in range(9))
     gx, gy = (e - w) / 2, (s - n) / 2
     hxx, hyy, hxy = e - 2 * c + w, s - 2 * c + n, (se - sw - ne + nw) / 4
     determinant = hxx * hyy - hxy * hxy
-    peaked = inside & (hxx < 0) & (determinant > 1e-12)
+    peaked = inside & (hxx < 0) & (determinant > LEAST_DETERMINANT)
     safe = ops.where(peaked, determinant, 1.0)
     step_x = ops.where(peaked, (hxy * gy - hyy * gx) / safe, 0.0)
     step_y = ops.where(peaked, (hxy * gx - hxx * gy) / safe, 0.0)
-    return ops.clip(step_x, -1.0, 1.0), ops.clip(step_y, -1.0, 1.0)
+    return ops.clip(step_x, -CLAMP, CLAMP), ops.clip(step_y, -CLAMP, CLAMP)
 
 
 def both_decodes(emitted: np.ndarray) -> np.ndarray:

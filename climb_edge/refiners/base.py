@@ -17,6 +17,7 @@ from climb_edge.pose.decode import decode
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import PEAK, SIZE
 from climb_edge.pose.skeleton import K
+from climb_edge.runtime.contract import Contract
 
 
 class Track(ABC):
@@ -52,7 +53,7 @@ class Refiner(Protocol):
     name: str
     delay: int
     rate: float | None
-    contract: dict | None
+    contract: Contract | None
     runtime: str
     backend: str
     reason: str

@@ -13,8 +13,8 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.layout import WINDOW, to_frames, to_inputs
 from climb_edge.refiners.base import MAPS, Track, WindowTrack, expect_maps, peaks_of, to_keypoints
 from climb_edge.runtime.backend import open_session
-from climb_edge.runtime.contract import read_model
 from climb_edge.runtime.golden import check_graph
+from climb_edge.runtime.model_file import read_model
 
 
 class TFLiteRefiner:
@@ -33,33 +33,27 @@ class TFLiteRefiner:
         checks did not pass.
         """
         graph, self.contract = read_model(path)
-        checks = self.contract["checks"]
-        if checks["verdict"] != "pass" and not quiet:
-            why = "; ".join(map(str, checks.get("reasons") or ["no reason is given"]))[:300]
+        checks, golden = self.contract.checks, self.contract.golden
+        if checks.verdict != "pass" and not quiet:
+            why = "; ".join(checks.reasons or ("no reason is given",))[:300]
             warnings.warn(
-                f"{path}: the checks of its conversion say {checks['verdict']!r}: {why}",
+                f"{path}: the checks of its conversion say {checks.verdict!r}: {why}",
                 stacklevel=2,
             )
         self.name = Path(path).name
-        self._session = session = open_session(
-            graph, self.contract["golden"], device, threads, path
-        )
+        self._session = session = open_session(graph, golden, device, threads, path)
         self.runtime, self.backend, self.reason = session.runtime, session.backend, session.reason
-        error, tolerance = (
-            check_graph(path, session, self.contract),
-            self.contract["golden"]["tolerance"],
-        )
-        if not error <= tolerance:
+        error = check_graph(path, session, self.contract)
+        if not error <= golden.tolerance:
             raise ClimbEdgeError(
                 f"{path}: on the golden input this runtime ({self.runtime}) is {error:.2g} of the"
-                f" scale away, at most {tolerance:g} is allowed; use {self.contract.get('runtime')}"
+                f" scale away, at most {golden.tolerance:g} is allowed; use {self.contract.runtime}"
                 " or another recipe"
             )
-        self.delay = 0 if self.contract["emits"] == "newest" else WINDOW // 2
-        self.rate = self.contract.get("fps")
+        self.delay, self.rate = self.contract.delay, self.contract.fps
 
     def start(self) -> Track:
-        return (_StepTrack if self.contract["form"] == "step" else _WholeTrack)(self)
+        return (_StepTrack if self.contract.stepping else _WholeTrack)(self)
 
     def run(
         self,
@@ -74,28 +68,23 @@ class TFLiteRefiner:
         them does without. Emits heatmaps (T, 56, 56, 25) or keypoints (T, 25, 3), as the contract
         says. Raises ClimbEdgeError where peaks are missing.
         """
-        stepping = self.contract["form"] == "step"
-        expect_maps(self.name, heatmaps, MAPS if stepping else (WINDOW, *MAPS))
+        expect_maps(self.name, heatmaps, MAPS if self.contract.stepping else (WINDOW, *MAPS))
         if state is None:
-            state = [np.zeros(tensor["shape"], np.float32) for tensor in self.contract["state"]]
-        asked = self.contract.get("peaks", False)
+            state = [np.zeros(tensor.shape, np.float32) for tensor in self.contract.state]
+        asked = self.contract.peaks
         if asked and peaks is None:
             raise ClimbEdgeError(
                 f"{self.name}: asks for the heights of the estimator's maps; pass them as `peaks`"
             )
         emitted, *state = self._session.run(*to_inputs(heatmaps, peaks if asked else None), *state)
-        return to_frames(emitted) if self.contract["output"] == "heatmaps" else emitted[0], state
+        return to_frames(emitted) if self.contract.heatmaps else emitted[0], state
 
     def keypoints(self, emitted: np.ndarray) -> np.ndarray:
         """What `run` emits -> keypoints (T, 25, 3): those of the delayed frame and, where there are
         any, later ones.
         """
         emitted = emitted[WINDOW // 2 :] if len(emitted) == WINDOW else emitted
-        return (
-            to_keypoints(emitted, self.contract["peak"])
-            if self.contract["output"] == "heatmaps"
-            else emitted
-        )
+        return to_keypoints(emitted, self.contract.peak) if self.contract.heatmaps else emitted
 
 
 class _WholeTrack(WindowTrack):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
-import json
 import os
 import statistics
 import threading
@@ -24,6 +23,7 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.runtime import isolated
+from climb_edge.runtime.contract_sections import GoldenTest
 from climb_edge.runtime.golden import golden_runs
 from climb_edge.runtime.gpu_session import Gpu
 from climb_edge.runtime.session import RUNTIMES, Session
@@ -51,7 +51,7 @@ class Trial:
 
 def open_session(
     graph: bytes,
-    golden: dict | None,
+    golden: GoldenTest | None,
     device: str = "cpu",
     threads: int | None = None,
     source: str | Path | None = None,
@@ -74,7 +74,7 @@ def open_session(
 
 
 def _choose(
-    session: Session, graph: bytes, device: str, golden: dict | None
+    session: Session, graph: bytes, device: str, golden: GoldenTest | None
 ) -> tuple[Gpu | None, str, str]:
     """(the GPU or None for the CPU, its backend, the reason) of a session just loaded on
     the CPU.
@@ -98,7 +98,7 @@ def _choose(
     return None, "", f"{prefix}GPU refused: {trial.refused}"
 
 
-def try_apart(session: Session, graph: bytes, golden: dict | None) -> Trial:
+def try_apart(session: Session, graph: bytes, golden: GoldenTest | None) -> Trial:
     """Try `graph` on the GPU in a child process and compare it with `golden`, a contract's golden
     test.
     """
@@ -108,7 +108,7 @@ def try_apart(session: Session, graph: bytes, golden: dict | None) -> Trial:
         return Trial("the graph has no golden test to check it by")
     if any(d["dtype"] is not np.float32 for d in (*session.inputs, *session.outputs)):
         return Trial("its inputs or outputs are integers")
-    key = hashlib.sha256(graph + json.dumps(golden, sort_keys=True).encode()).hexdigest()
+    key = hashlib.sha256(graph + repr(golden).encode()).hexdigest()
     if key not in _passed:
         runs, chained = golden_runs(session)
         try:
@@ -123,18 +123,18 @@ def try_apart(session: Session, graph: bytes, golden: dict | None) -> Trial:
     return _passed[key]
 
 
-def _judge(found: isolated.GpuResult, golden: dict) -> Trial:
+def _judge(found: isolated.GpuResult, golden: GoldenTest) -> Trial:
     if found.status != "ran":
         return Trial(f"{found.status}: {found.reason}", found.backend)
     outputs = np.stack([run[0].ravel() for run in found.outputs])
-    steps, places, values = zip(*golden["samples"], strict=True)
+    steps, places, values = zip(*golden.samples, strict=True)
     if max(places) >= outputs.shape[1]:
         return Trial("the golden test is another graph's", found.backend)
-    error = np.abs(outputs[steps, places] - np.array(values)).max() / max(golden["scale"], 1e-9)
-    if not error <= golden["tolerance"]:  # also refuses nan
+    error = np.abs(outputs[steps, places] - np.array(values)).max() / max(golden.scale, 1e-9)
+    if not error <= golden.tolerance:  # also refuses nan
         return Trial(
             f"on the golden input {found.backend} is {error:.2g} of the scale away, at most"
-            f" {golden['tolerance']:g} is allowed",
+            f" {golden.tolerance:g} is allowed",
             found.backend,
         )
     return Trial("", found.backend, _median(found.seconds))

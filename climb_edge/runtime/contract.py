@@ -1,217 +1,237 @@
-"""The contract: what a .tflite file needs and promises, carried inside the file.
+"""The contract of a .tflite file: what the file needs, what it promises, where it comes from.
 
-`contract.json` is an uncompressed ZIP entry appended to the graph, the convention of TFLite's
-associated files: runtimes ignore it, `unzip -p model.tflite contract.json` prints it. Its hash
-covers the graph's bytes in front of it.
+`Contract.from_json` refuses what this code cannot meet. A file may lack the keys whose fields have
+a default, and `to_json` leaves out those that are None. Keys that this code does not know are kept
+at the top level (`additional`) and passed over inside the sections.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import math
-import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, get_type_hints
 
-import numpy as np
-
-from climb_edge.errors import DAMAGED, ClimbEdgeError
-from climb_edge.files.atomic import existing_file, whole_file
-from climb_edge.pose.layout import EMITS, input_shapes, output_shape
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.files.plain import from_plain, to_plain
+from climb_edge.pose.layout import EMITS, WINDOW, input_shapes, output_shape
 from climb_edge.pose.render import MASS
 from climb_edge.pose.skeleton import KEYPOINTS, K
+from climb_edge.runtime.contract_sections import (
+    Box,
+    Calibration,
+    Checks,
+    GoldenTest,
+    StateTensor,
+    TrainingData,
+)
 
-ENTRY = "contract.json"
 VERSION = 3
-# bytes; the largest refiner file is far smaller, and a hostile one is not read into memory
-MAX_FILE = 256 << 20
-MAX_STATE = 16 << 20  # values in one tensor of the state
 FORMS = {"window": ("all", "newest", "centre"), "step": ("newest", "centre")}
 OUTPUTS = ("heatmaps", "keypoints")
 IO = ("float32", "int8")  # types of what goes in and comes out
-GOLDEN_STEPS = 8
+MAX_TENSORS = 64  # of the state
+NORMALISATION = {"sum": MASS, "negatives": 0}
+# Keys that follow from others or never change.
+DERIVED = ("version", "window", "skeleton", "inputs", "outputs", "normalisation", "decode")
+# Keys whose null says something: keypoints need no decode, no rate is known, data is simulated.
+NULLABLE = ("decode", "peak", "fps", "calibration", "estimator")
 
 
-def append_contract(graph: bytes, contract: dict) -> bytes:
-    """The graph's bytes with the contract behind them, its SHA-256 filled in."""
-    contract = {"version": VERSION, **contract, "sha256": hashlib.sha256(graph).hexdigest()}
-    stream = io.BytesIO(graph)
-    with zipfile.ZipFile(stream, "a", zipfile.ZIP_STORED) as archive:
-        # the same bytes on every day
-        entry = zipfile.ZipInfo(ENTRY, date_time=(1980, 1, 1, 0, 0, 0))
-        archive.writestr(entry, json.dumps(contract, indent=1))
-    return stream.getvalue()
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """What a .tflite needs and promises. What follows from other fields is a property.
 
-
-def write_model(path: str | Path, graph: bytes, contract: dict) -> None:
-    """Write graph and contract as one file, whole or not at all, and read it back."""
-    with whole_file(path) as temporary:
-        temporary.write_bytes(append_contract(graph, contract))
-        read_model(temporary)
-
-
-def read_model(path: str | Path) -> tuple[bytes, dict]:
-    """(graph bytes, contract) of a file, checked. Raises ClimbEdgeError with the reason it must not
-    be run.
+    `peak` is the height of a map whose score is 1, `fps` the rate of the frames trained on. `peaks`
+    None is of a file from before graphs could ask for them: it does not. `sha256` is that of the
+    graph's bytes, None until the contract is appended to them.
     """
-    path = existing_file(path, "a .tflite file with a contract")
-    if path.stat().st_size > MAX_FILE:
-        raise ClimbEdgeError(
-            f"{path}: {path.stat().st_size} bytes is no refiner (at most {MAX_FILE}); pass what"
-            " `python -m convert` wrote"
-        )
-    content = path.read_bytes()
-    if content[4:8] != b"TFL3":
-        raise ClimbEdgeError(
-            f"{path}: expected a TFLite file, found another kind of file; pass what `python -m"
-            " convert` wrote"
-        )
-    again = "convert the run again, or copy the file again"
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entry = archive.getinfo(ENTRY)
-            if entry.file_size > len(content):
-                raise ClimbEdgeError(
-                    f"{path}: its contract claims {entry.file_size} bytes, more than the file"
-                    f" holds; {again}"
-                )
-            contract = json.loads(archive.read(entry))
-            graph = content[: entry.header_offset]
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise ClimbEdgeError(
-            f"{path}: holds no readable contract ({error}): it is truncated or was not made by"
-            f" `python -m convert`; {again}"
-        ) from error
-    except DAMAGED as error:
-        raise ClimbEdgeError(f"{path}: its contract is damaged ({error}); {again}") from error
-    if not isinstance(contract, dict) or contract.get("version") != VERSION:
-        raise ClimbEdgeError(
-            f"{path}: expected a contract of version {VERSION}, found another; use the release that"
-            " wrote it, or convert again"
-        )
-    found = hashlib.sha256(graph).hexdigest()
-    if contract.get("sha256") != found:
-        raise ClimbEdgeError(
-            f"{path}: the graph's SHA-256 is {found[:12]}..., its contract says"
-            f" {str(contract.get('sha256'))[:12]}...: the file was changed; {again}"
-        )
-    check_contract(path, contract)
-    return graph, contract
+
+    form: str
+    emits: str
+    output: str
+    io: str
+    golden: GoldenTest
+    checks: Checks
+    state: tuple[StateTensor, ...] = ()
+    peaks: bool | None = False
+    peak: float | None = None
+    fps: float | None = None
+    model: str | None = None
+    switches: dict[str, Any] | None = None
+    layout: str | None = None
+    box: Box | None = None
+    recipe: str | None = None
+    quantizer: str | None = None
+    left_in_float: tuple[str, ...] | None = None
+    calibration: Calibration | None = None
+    runtime: str | None = None
+    training_data: TrainingData | None = None
+    estimator: str | None = None
+    tools: dict[str, str] | None = None
+    additional: dict[str, Any] = field(default_factory=dict)
+    sha256: str | None = None
+
+    @property
+    def stepping(self) -> bool:
+        return self.form == "step"
+
+    @property
+    def heatmaps(self) -> bool:
+        return self.output == "heatmaps"
+
+    @property
+    def decode(self) -> str | None:
+        return "dark" if self.heatmaps else None
+
+    @property
+    def delay(self) -> int:
+        """Frames between the newest one and the one whose keypoints come out."""
+        return 0 if self.emits == "newest" else WINDOW // 2
+
+    @property
+    def inputs(self) -> list[list[int]]:
+        """Shapes of what enters the graph."""
+        return [*input_shapes(self.form, bool(self.peaks)), *_shapes(self.state)]
+
+    @property
+    def outputs(self) -> list[list[int]]:
+        """Shapes of what leaves the graph."""
+        return [output_shape(self.output, EMITS[self.emits]), *_shapes(self.state)]
+
+    @classmethod
+    def from_json(cls, json: Any, path: str | Path) -> Contract:
+        """The contract that stands in `path`. Raises ClimbEdgeError where it cannot be met."""
+        if not isinstance(json, dict) or json.get("version") != VERSION:
+            raise ClimbEdgeError(
+                f"{path}: expected a contract of version {VERSION}, found another; use the release"
+                " that wrote it, or convert again"
+            )
+        return _Reader(path, json).read()
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object of `contract.json`, its keys in the order in which they are written."""
+        found = {
+            "version": VERSION,
+            "model": self.model,
+            "switches": self.switches,
+            "form": self.form,
+            "emits": self.emits,
+            "output": self.output,
+            "window": WINDOW,
+            "skeleton": list(KEYPOINTS),
+            "state": self.state,
+            "peaks": self.peaks,
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "io": self.io,
+            "layout": self.layout,
+            "normalisation": NORMALISATION,
+            "decode": self.decode,
+            "peak": self.peak,
+            "box": self.box,
+            "fps": self.fps,
+            "recipe": self.recipe,
+            "quantizer": self.quantizer,
+            "left_in_float": self.left_in_float,
+            "calibration": self.calibration,
+            "runtime": self.runtime,
+            "golden": self.golden,
+            "training_data": self.training_data,
+            "estimator": self.estimator,
+            "tools": self.tools,
+            "checks": self.checks,
+            **self.additional,
+            "sha256": self.sha256,
+        }
+        kept = {k: v for k, v in found.items() if v is not None or k in NULLABLE}
+        return {key: to_plain(value) for key, value in kept.items()}
 
 
-def check_contract(path: str | Path, contract: dict) -> None:
-    """Raise ClimbEdgeError for a contract that this code cannot meet."""
+class _Reader:
+    """A contract's JSON, checked key by key; the first that cannot be met is refused by name."""
 
-    def need(key: str, met: bool, expected: str) -> None:
+    def __init__(self, path: str | Path, json: dict):
+        self.path, self.json, self.kinds = path, json, get_type_hints(Contract)
+
+    def read(self) -> Contract:
+        json, need, typed = self.json, self._need, self._typed
+        order = json.get("skeleton") == list(KEYPOINTS)
+        need("skeleton", order, f"the {K} keypoints of its own order")
+        form, emits, output = json.get("form"), json.get("emits"), json.get("output")
+        need("form", form in list(FORMS), f"one of {', '.join(FORMS)}")
+        need("emits", emits in FORMS[form], f"one of {', '.join(FORMS[form])} in the {form} form")
+        need("output", output in OUTPUTS, f"one of {', '.join(OUTPUTS)}")
+        maps = output == "heatmaps"
+        decode = "dark" if maps else None
+        need("decode", json.get("decode") == decode, "dark for heatmaps, null for keypoints")
+        normalised = json.get("normalisation") == NORMALISATION
+        need("normalisation", normalised, f"heatmaps that sum to {MASS}")
+        state = typed(
+            "state",
+            "named 4-D tensors of the step form",
+            lambda found: (
+                found is not None
+                and len(found) <= MAX_TENSORS
+                and all(tensor.fits for tensor in found)
+                and bool(found) <= (form == "step")
+            ),
+        )
+        need("peaks", type(json.get("peaks", False)) is bool, "true or false")
+        entering = input_shapes(form, json.get("peaks", False))
+        inputs = [*entering, *_shapes(state)]
+        need("inputs", json.get("inputs") == inputs, f"{entering} and the state")
+        leaving = output_shape(output, EMITS[emits])
+        outputs = [leaving, *_shapes(state)]
+        need("outputs", json.get("outputs") == outputs, f"{leaving} and the state")
+        need("io", json.get("io") in IO, f"one of {', '.join(IO)}")
+        verdict = "the verdict of the checks"
+        checks = typed("checks", verdict, lambda found: found is not None)
+        peak = json.get("peak")
+        known = isinstance(peak, float) and 0 < peak <= MASS if maps else peak is None
+        need("peak", known, f"a full-score peak of 0 to {MASS} for heatmaps, null for keypoints")
+        rate = "frames a second of 1 to 1000, or null"
+        fps = typed("fps", rate, lambda found: found is None or 1 <= found <= 1000)
+        golden = typed(
+            "golden",
+            "samples of a golden test to repeat",
+            lambda found: found is not None and found.fits(math.prod(leaving)),
+        )
+        need("window", json.get("window", WINDOW) == WINDOW, f"windows of {WINDOW} frames")
+        held = {
+            "form": form,
+            "emits": emits,
+            "output": output,
+            "io": json["io"],
+            "state": state,
+            "peaks": json.get("peaks"),
+            "peak": peak,
+            "fps": fps,
+            "golden": golden,
+            "checks": checks,
+            "additional": {
+                k: v for k, v in json.items() if k not in self.kinds and k not in DERIVED
+            },
+        }
+        return Contract(**held, **{key: typed(key) for key in self.kinds if key not in held})
+
+    def _need(self, key: str, met: bool, expected: str) -> None:
         if not met:
             raise ClimbEdgeError(
-                f"{path}: its contract asks for {key} = {str(contract.get(key))[:60]!r}, this code"
-                f" has {expected}; use the release that wrote it"
+                f"{self.path}: its contract asks for {key} = {str(self.json.get(key))[:60]!r}, this"
+                f" code has {expected}; use the release that wrote it"
             )
 
-    need(
-        "skeleton",
-        contract.get("skeleton") == list(KEYPOINTS),
-        f"the {K} keypoints of its own order",
-    )
-    need("form", contract.get("form") in FORMS, f"one of {', '.join(FORMS)}")
-    emits = FORMS[contract["form"]]
-    need(
-        "emits",
-        contract.get("emits") in emits,
-        f"one of {', '.join(emits)} in the {contract['form']} form",
-    )
-    need("output", contract.get("output") in OUTPUTS, f"one of {', '.join(OUTPUTS)}")
-    heatmaps = contract["output"] == "heatmaps"
-    need(
-        "decode",
-        contract.get("decode") == ("dark" if heatmaps else None),
-        "dark for heatmaps, null for keypoints",
-    )
-    need(
-        "normalisation",
-        contract.get("normalisation") == {"sum": MASS, "negatives": 0},
-        f"heatmaps that sum to {MASS}",
-    )
-    state = contract.get("state")
-    need(
-        "state",
-        _is_state(state) and bool(state) <= (contract["form"] == "step"),
-        "named 4-D tensors of the step form",
-    )
-    kept = [tensor["shape"] for tensor in state]
-    need("peaks", contract.get("peaks", False) in (True, False), "true or false")
-    entering = input_shapes(contract["form"], contract.get("peaks", False))
-    need("inputs", contract.get("inputs") == [*entering, *kept], f"{entering} and the state")
-    leaving = output_shape(contract["output"], EMITS[contract["emits"]])
-    need("outputs", contract.get("outputs") == [leaving, *kept], f"{leaving} and the state")
-    need("io", contract.get("io") in IO, f"one of {', '.join(IO)}")
-    checks = contract.get("checks")
-    need(
-        "checks",
-        isinstance(checks, dict) and isinstance(checks.get("verdict"), str),
-        "the verdict of the checks",
-    )
-    peak = contract.get("peak")
-    known = isinstance(peak, float) and 0 < peak <= MASS if heatmaps else peak is None
-    need("peak", known, f"a full-score peak of 0 to {MASS} for heatmaps, null for keypoints")
-    fps = contract.get("fps")
-    need(
-        "fps",
-        fps is None or (type(fps) in (int, float) and 1 <= fps <= 1000),
-        "frames a second of 1 to 1000, or null",
-    )
-    need(
-        "golden",
-        _is_golden(contract.get("golden"), int(np.prod(leaving))),
-        "samples of a golden test to repeat",
-    )
+    def _typed(self, key: str, expected: str = "", met: Callable = lambda found: True) -> Any:
+        """The value of a key by the type of its field, None where it is absent or null."""
+        try:
+            found = from_plain(self.kinds[key] | None, self.json.get(key))
+        except ValueError as error:
+            return self._need(key, False, expected or str(error))
+        self._need(key, met(found), expected)
+        return found
 
 
-def _is_state(state) -> bool:
-    """Whether `state` lists tensors {name, shape (1, R, C, N)} of a size that a phone could hold,
-    none like peaks.
-    """
-
-    def tensor(value) -> bool:
-        shape = value.get("shape") if isinstance(value, dict) else None
-        return (
-            isinstance(shape, list)
-            and len(shape) == 4
-            and all(type(n) is int and n > 0 for n in shape)
-            and shape[0] == 1
-            and math.prod(shape) <= MAX_STATE
-            and isinstance(value.get("name"), str)
-        )
-
-    return isinstance(state, list) and len(state) <= 64 and all(map(tensor, state))
-
-
-def _is_golden(golden, size: int) -> bool:
-    """Whether `golden` is a golden test of a graph with `size` outputs, as `golden_test`
-    writes it.
-    """
-
-    def number(value, kinds=(int, float)) -> bool:
-        return isinstance(value, kinds) and not isinstance(value, bool) and bool(np.isfinite(value))
-
-    def sample(row) -> bool:
-        return (
-            isinstance(row, list)
-            and len(row) == 3
-            and number(row[0], int)
-            and number(row[1], int)
-            and number(row[2])
-            and 0 <= row[0] < GOLDEN_STEPS
-            and 0 <= row[1] < size
-        )
-
-    return (
-        isinstance(golden, dict)
-        and number(golden.get("tolerance"))
-        and number(golden.get("scale"))
-        and isinstance(golden.get("samples"), list)
-        and bool(golden["samples"])
-        and all(map(sample, golden["samples"]))
-    )
+def _shapes(state: tuple[StateTensor, ...]) -> list[list[int]]:
+    return [list(tensor.shape) for tensor in state]

@@ -14,7 +14,8 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.layout import WINDOW, asks_for_peaks, to_inputs
 from climb_edge.pose.render import MASS, SIZE
 from climb_edge.pose.skeleton import K
-from climb_edge.runtime.contract import GOLDEN_STEPS
+from climb_edge.runtime.contract import Contract
+from climb_edge.runtime.contract_sections import GOLDEN_STEPS, GoldenTest
 from climb_edge.runtime.session import Session
 
 GOLDEN_SAMPLES = 64
@@ -79,7 +80,7 @@ def golden_outputs(session: Session) -> np.ndarray:
     return np.stack(outputs)
 
 
-def golden_test(session: Session, tolerance: float) -> dict:
+def golden_test(session: Session, tolerance: float) -> GoldenTest:
     """The golden test of a graph: 64 of its larger outputs by step and index, their values, sum and
     maximum of all.
     """
@@ -92,37 +93,39 @@ def golden_test(session: Session, tolerance: float) -> dict:
     large = np.flatnonzero(np.abs(outputs).ravel() >= 0.1 * scale)
     picked = large[hash32(np.arange(GOLDEN_SAMPLES)) % len(large)]
     steps, indices = np.divmod(picked, outputs.shape[1])
-    return {
-        "steps": GOLDEN_STEPS,
-        "tolerance": tolerance,
-        "scale": scale,
-        "samples": [
-            [int(s), int(i), float(outputs[s, i])] for s, i in zip(steps, indices, strict=True)
-        ],
-        "sum": float(outputs.sum(dtype=np.float64)),
-        "max": float(outputs.max()),
-    }
+    return GoldenTest(
+        tolerance=tolerance,
+        scale=scale,
+        samples=tuple(
+            (int(s), int(i), float(outputs[s, i])) for s, i in zip(steps, indices, strict=True)
+        ),
+        sum=float(outputs.sum(dtype=np.float64)),
+        max=float(outputs.max()),
+    )
 
 
-def golden_error(session: Session, golden: dict) -> float:
+def golden_error(session: Session, golden: GoldenTest) -> float:
     """Largest difference of this runtime from the golden samples, as a share of their scale."""
     outputs = golden_outputs(session)
-    apart = [abs(float(outputs[s, i]) - value) for s, i, value in golden["samples"]]
+    apart = [abs(float(outputs[s, i]) - value) for s, i, value in golden.samples]
     # NaN where one is: Python's max would pass over it
-    return float(np.max(apart)) / max(golden["scale"], 1e-9)
+    return float(np.max(apart)) / max(golden.scale, 1e-9)
 
 
-def check_graph(path: str | Path, session: Session, contract: dict) -> float:
+def check_graph(path: str | Path, session: Session, contract: Contract) -> float:
     """Distance of this runtime from the golden test, as a share of its scale.
 
     Raises ClimbEdgeError when the graph has not the inputs and outputs that its contract promises.
     """
-    for key, details in (("inputs", session.inputs), ("outputs", session.outputs)):
+    for key, promised, details in (
+        ("inputs", contract.inputs, session.inputs),
+        ("outputs", contract.outputs, session.outputs),
+    ):
         found = [d["shape"].tolist() for d in details]
         kinds = {np.dtype(d["dtype"]).name for d in details}
-        if found != contract[key] or kinds != {contract["io"]}:
+        if found != promised or kinds != {contract.io}:
             raise ClimbEdgeError(
-                f"{path}: its contract promises {contract['io']} {key} {contract[key]}, its graph"
+                f"{path}: its contract promises {contract.io} {key} {promised}, its graph"
                 f" has {', '.join(sorted(kinds))} {found}; convert the run again"
             )
-    return golden_error(session, contract["golden"])
+    return golden_error(session, contract.golden)

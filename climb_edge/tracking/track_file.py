@@ -36,7 +36,7 @@ def header(
         "dropped": dropped,
         "estimator": estimator,
         "refiner": refiner.name,
-        "contract": refiner.contract,
+        "contract": refiner.contract and refiner.contract.to_json(),
         "runtime": refiner.runtime,
         "backend": refiner.backend,
         "reason": refiner.reason,

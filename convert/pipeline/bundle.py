@@ -22,7 +22,8 @@ from climb_edge.files.atomic import existing_file, write_json, write_text
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import MASS, SIZE
 from climb_edge.pose.skeleton import BONES, KEYPOINTS, MIRROR
-from climb_edge.runtime.contract import read_model
+from climb_edge.runtime.contract import Contract
+from climb_edge.runtime.model_file import read_model
 
 SCHEMA = "climb-edge/bundle/1"
 MANIFEST = "manifest.json"
@@ -144,9 +145,9 @@ def _fill(new: Path, models: list[Path], report: dict, estimator: str, weights: 
         graph, contract = read_model(model)
         refiner = _refiner(f"refiners/{model.stem}", len(graph), contract)
         shutil.copyfile(model, add(refiner["path"], "refiner"))
-        write_json(add(refiner["contract"], "contract"), contract)
+        write_json(add(refiner["contract"], "contract"), contract.to_json())
         refiners.append(refiner)
-        runtimes.add(str(contract.get("runtime")))
+        runtimes.add(str(contract.runtime))
     for name in ("pose_detection.tflite", f"pose_landmark_{estimator}.tflite"):
         shutil.copyfile(locate(name, weights), add(f"estimator/{name}", "estimator"))
     for path in notices():
@@ -178,14 +179,19 @@ def _fill(new: Path, models: list[Path], report: dict, estimator: str, weights: 
     write_json(new / MANIFEST, manifest)
 
 
-def _refiner(stem: str, graph_bytes: int, contract: dict) -> dict:
+def _refiner(stem: str, graph_bytes: int, contract: Contract) -> dict:
     return {
         "path": f"{stem}.tflite",
         "contract": f"{stem}.json",
         "graph_bytes": graph_bytes,
-        **{key: contract.get(key) for key in ("model", "form", "emits", "output", "io", "recipe")},
-        "verdict": contract["checks"]["verdict"],
-        "reasons": contract["checks"].get("reasons") or [],
+        "model": contract.model,
+        "form": contract.form,
+        "emits": contract.emits,
+        "output": contract.output,
+        "io": contract.io,
+        "recipe": contract.recipe,
+        "verdict": contract.checks.verdict,
+        "reasons": list(contract.checks.reasons or ()),
     }
 
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from climb_edge import __version__
 from climb_edge.pose.boxes import STICKY
-from climb_edge.pose.layout import EMITS, WINDOW, input_shapes, output_shape
-from climb_edge.pose.render import MASS, PEAK
-from climb_edge.pose.skeleton import KEYPOINTS
+from climb_edge.pose.render import PEAK
+from climb_edge.runtime.contract import Contract
+from climb_edge.runtime.contract_sections import Box, Calibration, Checks, StateTensor, TrainingData
 from climb_edge.runtime.golden import golden_test
 from climb_edge.runtime.session import Session
 from train.data.sources import Source
@@ -37,67 +37,57 @@ TOOLS = ("keras", "tensorflow", "ai-edge-quantizer", "ai-edge-litert", "numpy")
 
 def contract_of(
     made: Made, config: dict, source: Source, estimator: str | None, calibration: np.ndarray
-) -> dict:
+) -> Contract:
     """The contract of a file; `calibration` holds the training windows its ranges were taken from.
 
     Raises ClimbEdgeError when the graph gives no finite values on the golden input.
     """
     graph, recipe = made.graph, made.recipe
-    heatmaps, kept = graph.output == "heatmaps", [list(shape) for _, shape in graph.state]
-    checks = {c.name: c.verdict for c in made.checks}
-    return {
-        "model": graph.model,
-        "switches": config.get("switches", {}),
-        "form": graph.form,
-        "emits": graph.emits,
-        "output": graph.output,
-        "window": WINDOW,
-        "skeleton": list(KEYPOINTS),
-        "state": [{"name": name, "shape": list(shape)} for name, shape in graph.state],
-        "peaks": graph.peaks,
-        "inputs": [*input_shapes(graph.form, graph.peaks), *kept],
-        "outputs": [output_shape(graph.output, EMITS[graph.emits]), *kept],
-        "io": recipe.io,
-        "layout": LAYOUT + (INTEGERS if recipe.io == "int8" else ""),
-        "normalisation": {"sum": MASS, "negatives": 0},
-        "decode": "dark" if heatmaps else None,
-        "peak": PEAK / config["recipe"]["target_sigma"] ** 2 if heatmaps else None,
-        "box": {
-            "rule": STICKY.name,
-            "grow": STICKY.grow,
-            "outer": STICKY.outer,
-            "shrunk": STICKY.shrunk,
-            "square": True,
-        },
-        "fps": source.rate,
-        "recipe": recipe.name,
-        "quantizer": recipe.quantizers[0],
-        "left_in_float": list(made.mixed.floats) if made.mixed else [],
-        "calibration": (
-            {
-                "windows": len(calibration),
-                "of": "training windows, drawn by the run's seed",
-                "sha256": hashlib.sha256(np.asarray(calibration, np.int64).tobytes()).hexdigest(),
-            }
-            if len(calibration)
-            else None
+    heatmaps = graph.output == "heatmaps"
+    return Contract(
+        model=graph.model,
+        switches=config.get("switches", {}),
+        form=graph.form,
+        emits=graph.emits,
+        output=graph.output,
+        state=tuple(StateTensor(name, tuple(shape)) for name, shape in graph.state),
+        peaks=graph.peaks,
+        io=recipe.io,
+        layout=LAYOUT + (INTEGERS if recipe.io == "int8" else ""),
+        peak=PEAK / config["recipe"]["target_sigma"] ** 2 if heatmaps else None,
+        box=Box.of(STICKY),
+        fps=source.rate,
+        recipe=recipe.name,
+        quantizer=recipe.quantizers[0],
+        left_in_float=tuple(made.mixed.floats) if made.mixed else (),
+        calibration=_calibration(calibration) if len(calibration) else None,
+        runtime=Session.version(),
+        golden=golden_test(Session(graph.content, 1), recipe.golden_tolerance),
+        training_data=TrainingData(
+            source=source.clips.source,
+            truth=source.clips.truth,
+            sha256=digest(source),
+            init=config["init"],
         ),
-        "runtime": Session.version(),
-        "golden": golden_test(Session(graph.content, 1), recipe.golden_tolerance),
-        "training_data": {
-            "source": source.clips.source,
-            "truth": source.clips.truth,
-            "sha256": digest(source),
-            "init": config["init"],
-        },
-        "estimator": estimator,
-        "tools": {
+        estimator=estimator,
+        tools={
             "climb-edge": __version__,
             "python": platform.python_version(),
-            **{t: _version(t) for t in TOOLS},
+            **{tool: _version(tool) for tool in TOOLS},
         },
-        "checks": {"verdict": made.verdict, "reasons": made.reasons, "each": checks},
-    }
+        checks=Checks(
+            made.verdict, tuple(made.reasons), {check.name: check.verdict for check in made.checks}
+        ),
+    )
+
+
+def _calibration(windows: np.ndarray) -> Calibration:
+    indices = np.asarray(windows, np.int64).tobytes()
+    return Calibration(
+        windows=len(windows),
+        of="training windows, drawn by the run's seed",
+        sha256=hashlib.sha256(indices).hexdigest(),
+    )
 
 
 def _version(tool: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.layout import WINDOW
 from climb_edge.refiners.tflite import TFLiteRefiner
-from climb_edge.runtime.contract import append_contract, write_model
+from climb_edge.runtime.model_file import append_contract, write_model
 from climb_edge.runtime.session import Session
 from convert.checks import graph_checks
 from convert.checks.improvement import claims

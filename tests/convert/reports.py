@@ -10,7 +10,7 @@ import numpy as np
 
 from climb_edge.evaluation.pck import ALPHAS
 from climb_edge.pose.skeleton import KEYPOINTS
-from climb_edge.runtime.contract import read_model
+from climb_edge.runtime.model_file import read_model
 from climb_edge.runtime.session import Session
 from convert.checks.verdict import worst_of
 from convert.reports.build import build, skipped
@@ -242,7 +242,7 @@ def measured_report() -> dict:
     from train.synthesis.motion import generated_clips
 
     content, contract = read_model(CONV3D)
-    state = tuple((s["name"], tuple(s["shape"])) for s in contract["state"])
+    state = tuple((tensor.name, tensor.shape) for tensor in contract.state)
     graph, recipe = (
         Graph("conv3d", "step", "newest", "heatmaps", 0, state, content),
         RECIPES["float16"],

@@ -13,8 +13,8 @@ from edge.scene import CONV3D
 
 from climb_edge.runtime import apart
 from climb_edge.runtime.apart import run_apart, why_not_second
-from climb_edge.runtime.contract import read_model
 from climb_edge.runtime.golden import golden_frames
+from climb_edge.runtime.model_file import read_model
 from climb_edge.runtime.session import Session
 
 FIRST, SECOND = Session.version(), "tflite-runtime 2.14.0"
@@ -46,7 +46,7 @@ def refiner(steps: int) -> tuple[bytes, list[list[np.ndarray]]]:
     """A step graph and a chain of runs from a state of noise."""
     graph, contract = read_model(CONV3D)
     rng = np.random.default_rng(0)
-    state = [rng.uniform(0, 9, tensor["shape"]).astype(np.float32) for tensor in contract["state"]]
+    state = [rng.uniform(0, 9, tensor.shape).astype(np.float32) for tensor in contract.state]
     first, *rest = (
         frame[None] + rng.uniform(0, 1, frame.shape).astype(np.float32)
         for frame in golden_frames(steps)

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from climb_edge.pose.render import to_pixels
 from climb_edge.pose.skeleton import KEYPOINTS
 from climb_edge.refiners.base import to_keypoints
 from climb_edge.refiners.tflite import TFLiteRefiner
-from climb_edge.runtime.contract import append_contract, read_model
+from climb_edge.runtime.contract_sections import Checks
 from climb_edge.runtime.golden import golden_frames
+from climb_edge.runtime.model_file import append_contract, read_model
 from convert.pipeline import bundle as made
 
 NAME = "conv3d.step-newest.float16"
@@ -55,7 +57,7 @@ def variant(folder: Path, name: str, **changes) -> Path:
     """A refiner under another contract."""
     graph, contract = read_model(CONV3D)
     path = folder / f"{name}.tflite"
-    path.write_bytes(append_contract(graph, contract | changes))
+    path.write_bytes(append_contract(graph, replace(contract, **changes)))
     return path
 
 
@@ -96,10 +98,10 @@ def test_everything_is_there_with_its_hash(folder, model, weights_folder):
         == (weights_folder / "pose_landmark_full.tflite").read_bytes()
     )
     graph, contract = read_model(model)
-    assert json.loads(held[f"refiners/{NAME}.json"]) == contract
+    assert json.loads(held[f"refiners/{NAME}.json"]) == contract.to_json()
     assert json.loads(held["report.json"]) == REPORT | {"files": [{"max_error": None}]}
     assert (manifest["schema"], manifest["estimator"]) == ("climb-edge/bundle/1", "blazepose-full")
-    assert manifest["minimum_runtime"]["python"] == contract["runtime"]
+    assert manifest["minimum_runtime"]["python"] == contract.runtime
     for chosen in manifest["recommended"].values():
         assert (chosen["path"], chosen["verdict"]) == (f"refiners/{NAME}.tflite", "pass")
         assert chosen["graph_bytes"] == len(graph)
@@ -122,8 +124,8 @@ def test_the_same_input_gives_the_same_bytes(tmp_path, write, model):
 
 
 def test_what_passed_is_recommended(tmp_path, write, model):
-    failed = {"verdict": "fail", "reasons": ["PCK@0.05 fell by 3 points"]}
-    for checks, cpu in (({"verdict": "pass", "reasons": []}, "int8"), (failed, NAME)):
+    failed = Checks("fail", ("PCK@0.05 fell by 3 points",))
+    for checks, cpu in ((Checks("pass"), "int8"), (failed, NAME)):
         models = [model, variant(tmp_path, "int8", recipe="dynamic_int8", checks=checks)]
         folder = write(tmp_path / "bundle", models)
         chosen, page = manifest_of(folder)["recommended"], (folder / "README.md").read_text()
@@ -351,7 +353,7 @@ def test_the_pages_javascript_gives_what_python_gives(folder):
     maps[:, [10, 30], [20, 50], 4] = 1
     recorded = []
     for frames in (golden_frames(8), golden_frames(8), maps):
-        state = [np.zeros(refiner.contract["state"][0]["shape"], np.float32)]
+        state = [np.zeros(refiner.contract.state[0].shape, np.float32)]
         for frame in frames:
             entered = [frame, *state]
             emitted, state = refiner.run(frame, state)
@@ -360,7 +362,7 @@ def test_the_pages_javascript_gives_what_python_gives(folder):
     maps.tofile(here / "maps.f32")
     runtime = here / "node_modules/@litertjs/core"
     runtime.mkdir(parents=True)
-    sizes = [int(np.prod(shape)) for shape in refiner.contract["inputs"]]
+    sizes = [int(np.prod(shape)) for shape in refiner.contract.inputs]
     (runtime / "index.mjs").write_text(RUNTIME.replace("SIZES", json.dumps(sizes)))
     (runtime / "package.json").write_text('{"name": "@litertjs/core", "main": "index.mjs"}')
     (here / "block.mjs").write_text(block(folder, "js"))
@@ -380,7 +382,7 @@ def test_the_pages_javascript_gives_what_python_gives(folder):
         assert (row is None) == (wanted is None)
         for here, there in (
             (row, wanted),
-            (raw, to_keypoints(frame, refiner.contract["peak"])[None]),
+            (raw, to_keypoints(frame, refiner.contract.peak)[None]),
         ):
             if here is not None:
                 pixels = to_pixels(there[0, :, :2], np.array([10, 20, 310, 420]))

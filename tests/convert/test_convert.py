@@ -13,8 +13,8 @@ from sabotage import spoiled
 
 from climb_edge.evaluation.pck import Score, drop, worst_keypoint
 from climb_edge.refiners.tflite import TFLiteRefiner
-from climb_edge.runtime.contract import read_model
 from climb_edge.runtime.isolated import why_not
+from climb_edge.runtime.model_file import read_model
 from convert.__main__ import main
 from convert.checks.parity import Compared, gate, parity
 from convert.checks.speed import naive
@@ -113,11 +113,11 @@ def test_convert_writes_files_that_prove_themselves(trained, tmp_path, capsys, m
         assert path.exists() == file["written"] == (file["verdict"] == "pass")
         if path.exists():
             graph, contract = read_model(path)
-            kept = contract["sha256"], contract["recipe"], contract["quantizer"], len(graph)
+            kept = contract.sha256, contract.recipe, contract.quantizer, len(graph)
             assert kept == (file["sha256"], file["recipe"], file["quantizer"], file["bytes"])
             assert (
-                contract["fps"] == 30
-                and contract["checks"]["verdict"] == "pass"
+                contract.fps == 30
+                and contract.checks.verdict == "pass"
                 and (app / "refiners" / file["file"]).is_file()
             )
             TFLiteRefiner(path)
@@ -220,7 +220,7 @@ def test_what_a_gate_refuses_is_forced_with_a_mark_that_runtimes_repeat(
     ]
     assert main([str(trained), "--out", str(tmp_path), *quick, "--recipe", "dynamic_int8"]) == 1
     (path,) = (tmp_path / "models").glob("*.tflite")
-    assert read_model(path)[1]["checks"]["verdict"] == "fail"
+    assert read_model(path)[1].checks.verdict == "fail"
     with pytest.warns(UserWarning, match="the checks of its conversion say 'fail'.*float graph's"):
         TFLiteRefiner(path)
 
@@ -279,9 +279,9 @@ from convert.checks.verdict import Check
 from convert.pipeline.conversion import Made
 from convert.graphs.build import Graph
 from convert.quantization.recipes import RECIPES
-from climb_edge.runtime.contract import read_model
+from climb_edge.runtime.model_file import read_model
 graph, contract = read_model({str(path)!r})
-state = tuple((t["name"], tuple(t["shape"])) for t in contract["state"])
+state = tuple((tensor.name, tensor.shape) for tensor in contract.state)
 made = Made(RECIPES["float16"], Graph("conv3d", "step", "newest", "heatmaps", 0, state, graph), [Check("lint")])
 conversion.GENERATED_CLIPS = conversion.TEST_WINDOWS = 1
 run = conversion.open_run({str(trained)!r}, ("step-newest",))

@@ -4,6 +4,9 @@ files, clip sets.
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,9 @@ from climb_edge.pose.boxes import box_affine, invert, pose_box, transform
 from climb_edge.pose.render import PEAK, render
 from climb_edge.pose.skeleton import INDEX, K
 from climb_edge.refiners.base import WindowTrack, to_keypoints
-from climb_edge.runtime.contract import append_contract
+from climb_edge.runtime.contract import Contract
+from climb_edge.runtime.contract_sections import Checks
+from climb_edge.runtime.model_file import ENTRY, read_model
 
 BLANK = NO_PICTURE
 # A refiner of another kind than the package's own: heatmaps come out, nothing but heatmaps goes in.
@@ -232,35 +237,30 @@ def window_graph(emits: str, size: int = 56) -> bytes:
     return bytes(builder.Output())
 
 
-def window_contract(emits: str, **changes) -> dict:
+def window_contract(emits: str) -> Contract:
     """The contract of `window_graph`, its golden test taken on this runtime."""
-    from climb_edge.pose.skeleton import KEYPOINTS
     from climb_edge.runtime.golden import golden_test
     from climb_edge.runtime.session import Session
 
-    return {
-        "model": "identity",
-        "form": "window",
-        "emits": emits,
-        "output": "heatmaps",
-        "state": [],
-        "skeleton": list(KEYPOINTS),
-        "decode": "dark",
-        "peak": PEAK,
-        "inputs": [[1, 56, 56, 125]],
-        "outputs": [[1, 56, 56, 125 if emits == "all" else 25]],
-        "normalisation": {"sum": 255.0, "negatives": 0},
-        "runtime": Session.version(),
-        "io": "float32",
-        "checks": {"verdict": "pass", "reasons": []},
-        "golden": golden_test(Session(window_graph(emits), 1), 1e-5),
-        **changes,
-    }
+    return Contract(
+        model="identity",
+        form="window",
+        emits=emits,
+        output="heatmaps",
+        io="float32",
+        peak=PEAK,
+        runtime=Session.version(),
+        golden=golden_test(Session(window_graph(emits), 1), 1e-5),
+        checks=Checks("pass", ()),
+    )
 
 
 def shipped(**changes) -> bytes:
-    """A refiner's file with another contract, signed as its maker would have."""
-    from climb_edge.runtime.contract import read_model
-
+    """A refiner's file with another contract.json, whatever stands in it: its graph and hash are
+    right.
+    """
     graph, contract = read_model(CONV3D)
-    return append_contract(graph, {**contract, **changes})
+    stream = io.BytesIO(graph)
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_STORED) as archive:
+        archive.writestr(ENTRY, json.dumps(contract.to_json() | changes))
+    return stream.getvalue()

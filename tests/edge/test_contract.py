@@ -1,9 +1,11 @@
 """The contract: written, printed, read, refused; and the golden input that any language repeats."""
 
 import contextlib
+import hashlib
 import json
 import subprocess
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +14,8 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.layout import to_channels, to_frames
 from climb_edge.pose.skeleton import KEYPOINTS
 from climb_edge.refiners.tflite import TFLiteRefiner, default_path
-from climb_edge.runtime.contract import append_contract, read_model, write_model
 from climb_edge.runtime.golden import golden_error, golden_frames, golden_test, hash32
+from climb_edge.runtime.model_file import append_contract, read_model, write_model
 from climb_edge.runtime.session import Session
 from edge.scene import shipped, window_contract, window_graph
 
@@ -24,7 +26,7 @@ def test_what_is_appended_is_read_and_the_graph_stays_in_front(tmp_path):
     content = (tmp_path / "m.tflite").read_bytes()
     assert content.startswith(graph)
     read, found = read_model(tmp_path / "m.tflite")
-    assert read == graph and found["emits"] == "newest" and found["skeleton"] == list(KEYPOINTS)
+    assert read == graph and found == replace(contract, sha256=hashlib.sha256(graph).hexdigest())
     assert append_contract(graph, contract) == content  # the same bytes on every day
     assert [f.name for f in tmp_path.iterdir()] == ["m.tflite"]
     np.testing.assert_array_equal(
@@ -36,7 +38,7 @@ def test_unzip_prints_the_contract():
     done = subprocess.run(
         ["unzip", "-p", str(default_path()), "contract.json"], capture_output=True, timeout=20
     )
-    assert json.loads(done.stdout) == read_model(default_path())[1]
+    assert json.loads(done.stdout) == read_model(default_path())[1].to_json()
     with zipfile.ZipFile(default_path()) as archive:
         assert archive.getinfo("contract.json").compress_type == zipfile.ZIP_STORED
 
@@ -84,13 +86,13 @@ def test_a_window_enters_frame_by_frame():
 def test_the_golden_test_holds_here_and_finds_another_graph():
     graph, contract = read_model(default_path())
     session = Session(graph, 1)
-    assert golden_error(session, contract["golden"]) <= contract["golden"]["tolerance"]
+    assert golden_error(session, contract.golden) <= contract.golden.tolerance
     own = golden_test(session, 0.1)
-    assert len(own["samples"]) == 64 and golden_error(session, own) == 0
-    assert min(abs(v) for _, _, v in own["samples"]) >= 0.1 * own["scale"]
+    assert len(own.samples) == 64 and golden_error(session, own) == 0
+    assert min(abs(v) for _, _, v in own.samples) >= 0.1 * own.scale
     assert (
-        golden_error(Session(window_graph("newest"), 1), contract["golden"])
-        > contract["golden"]["tolerance"]
+        golden_error(Session(window_graph("newest"), 1), contract.golden)
+        > contract.golden.tolerance
     )
 
 
@@ -148,7 +150,7 @@ def test_a_graph_that_is_not_what_its_contract_promises_is_refused(tmp_path):
 def test_a_graph_that_computes_something_else_is_refused(tmp_path):
     path = tmp_path / "m.tflite"
     path.write_bytes(
-        append_contract(window_graph("newest"), {**window_contract("centre"), "emits": "newest"})
+        append_contract(window_graph("newest"), replace(window_contract("centre"), emits="newest"))
     )
     with pytest.raises(ClimbEdgeError, match="golden input"):
         TFLiteRefiner(path, 1)

@@ -19,9 +19,9 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.layout import to_inputs
 from climb_edge.refiners.tflite import default_path
 from climb_edge.runtime import gpu_child, isolated
-from climb_edge.runtime.contract import read_model
 from climb_edge.runtime.golden import golden_frames, golden_peaks
 from climb_edge.runtime.isolated import run_on_gpu
+from climb_edge.runtime.model_file import read_model
 from climb_edge.runtime.session import Session
 from climb_edge.runtime.vulkan import fetch_software_vulkan, software_vulkan, vulkan_folder
 
@@ -195,7 +195,7 @@ def child(monkeypatch):
 @pytest.mark.network
 def test_the_shipped_refiner_runs_whole_on_the_gpu(vulkan, litter):
     graph, contract = read_model(default_path())
-    state = [np.ones(tensor["shape"], np.float32) for tensor in contract["state"]]
+    state = [np.ones(tensor.shape, np.float32) for tensor in contract.state]
     runs = [
         [*to_inputs(*seen), *state] for seen in zip(golden_frames(2), golden_peaks(2), strict=True)
     ]

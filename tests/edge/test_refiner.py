@@ -12,7 +12,7 @@ from climb_edge.pose.render import PEAK, render, to_cells, to_pixels
 from climb_edge.refiners.base import Identity, to_keypoints
 from climb_edge.refiners.load import load_refiner
 from climb_edge.refiners.tflite import TFLiteRefiner
-from climb_edge.runtime.contract import append_contract
+from climb_edge.runtime.model_file import append_contract
 from climb_edge.streaming.phase import window_of
 from edge.scene import observe, standing, through, window_contract, window_graph
 
@@ -114,7 +114,7 @@ def test_a_frame_of_nan_is_gone_when_the_window_has_passed_it(window):
 
 
 def test_a_refiner_that_asks_for_peaks_says_so_where_there_are_none(window):
-    assert load_refiner("default", 1).contract["peaks"]
+    assert load_refiner("default", 1).contract.peaks
     with pytest.raises(
         ClimbEdgeError, match="asks for the heights of the estimator's maps; pass them as `peaks`"
     ):

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,9 @@ from climb_edge.refiners.load import load_refiner
 from climb_edge.refiners.tflite import TFLiteRefiner, default_path
 from climb_edge.runtime import backend, isolated
 from climb_edge.runtime.backend import open_session
-from climb_edge.runtime.contract import append_contract, read_model
+from climb_edge.runtime.contract_sections import GoldenTest
 from climb_edge.runtime.golden import golden_frames, golden_peaks, golden_test
+from climb_edge.runtime.model_file import append_contract, read_model
 from climb_edge.runtime.session import RUNTIME_VARIABLE, Session, choose_runtime
 from edge.scene import CONV3D, window_graph
 from edge.test_gpu import SHAPE, graph_of
@@ -31,11 +33,16 @@ DRIVER_NAMED = isolated._named_driver()
 
 
 @pytest.fixture
-def shipped(monkeypatch) -> tuple[bytes, dict]:
+def shipped(monkeypatch) -> tuple[bytes, GoldenTest]:
     """The shipped graph and its golden test; nothing is remembered of earlier trials."""
     monkeypatch.setattr(backend, "_passed", {})
     graph, contract = read_model(default_path())
-    return graph, contract["golden"]
+    return graph, contract.golden
+
+
+def tampered(golden: GoldenTest) -> GoldenTest:
+    """A golden test that no runtime passes: every value 10 % larger."""
+    return replace(golden, samples=tuple((s, i, 1.1 * value) for s, i, value in golden.samples))
 
 
 def in_interpreter(python, code: str, *flags: str, **environment) -> str:
@@ -258,8 +265,7 @@ def test_auto_takes_the_faster_one_and_tells_both_times(vulkan, shipped):
 @pytest.mark.network
 def test_a_gpu_with_other_numbers_than_the_golden_ones_is_not_used(vulkan, shipped):
     graph, golden = shipped
-    tampered = golden | {"samples": [[s, i, 1.1 * value] for s, i, value in golden["samples"]]}
-    session = open_session(graph, tampered, "gpu", 1)
+    session = open_session(graph, tampered(golden), "gpu", 1)
     assert session.backend == CPU and session.reason.startswith(
         "GPU refused: on the golden input WebGPU, "
     )
@@ -333,10 +339,8 @@ def test_a_graph_of_other_inputs_than_a_refiners_is_refused_not_raised(vulkan, s
 
 def test_a_file_computed_wrongly_is_refused_on_the_cpu_too(shipped, tmp_path):
     graph, contract = read_model(default_path())
-    golden = contract["golden"] | {
-        "samples": [[s, i, 1.1 * value] for s, i, value in contract["golden"]["samples"]]
-    }
-    (tmp_path / "m.tflite").write_bytes(append_contract(graph, contract | {"golden": golden}))
+    wrong = replace(contract, golden=tampered(contract.golden))
+    (tmp_path / "m.tflite").write_bytes(append_contract(graph, wrong))
     with pytest.raises(
         ClimbEdgeError, match=r"on the golden input this runtime \(ai-edge-litert 2"
     ):

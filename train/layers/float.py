@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from climb_edge.pose.decode import CLAMP, FLOOR, LEAST_DETERMINANT
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import CENTRE, SIZE
 from climb_edge.pose.skeleton import K
@@ -160,7 +161,7 @@ def _second_order_step(maps, x, y, ties, columns, rows):
     hxx, hyy = near[1, 0] - 2 * near[0, 0] + near[-1, 0], near[0, 1] - 2 * near[0, 0] + near[0, -1]
     hxy = (near[1, 1] - near[-1, 1] - near[1, -1] + near[-1, -1]) * 0.25
     determinant = hxx * hyy - hxy * hxy
-    peaked = ops.cast(ops.greater(determinant, 1e-12), "float32") * ops.cast(
+    peaked = ops.cast(ops.greater(determinant, LEAST_DETERMINANT), "float32") * ops.cast(
         ops.less(hxx, 0.0), "float32"
     )
     inside = (
@@ -171,11 +172,11 @@ def _second_order_step(maps, x, y, ties, columns, rows):
     )
     counts = peaked * inside * ops.relu(2 - ties) / (determinant * peaked + (1 - peaked))
     step_x, step_y = (hxy * gy - hyy * gx) * counts, (hxy * gx - hxx * gy) * counts
-    return ops.clip(step_x, -1.0, 1.0), ops.clip(step_y, -1.0, 1.0)
+    return ops.clip(step_x, -CLAMP, CLAMP), ops.clip(step_y, -CLAMP, CLAMP)
 
 
 def _log(x):
-    """Logarithm of what is at least 1e-10. In half precision that is 0, and its logarithm no
+    """Logarithm of what is at least FLOOR. In half precision that is 0, and its logarithm no
     number; its root is not 0.
     """
-    return 2 * ops.log(ops.maximum(ops.sqrt(ops.relu(x)), 1e-5))
+    return 2 * ops.log(ops.maximum(ops.sqrt(ops.relu(x)), FLOOR**0.5))

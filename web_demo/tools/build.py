@@ -22,7 +22,8 @@ from climb_edge.errors import ClimbEdgeError, run_command
 from climb_edge.estimators.blazepose import VARIANTS
 from climb_edge.files.assets import ASSETS, locate
 from climb_edge.refiners.tflite import default_path
-from climb_edge.runtime.contract import IO, read_model
+from climb_edge.runtime.contract import IO
+from climb_edge.runtime.model_file import read_model
 
 HERE = Path(__file__).resolve().parent.parent
 PAGE = (
@@ -121,16 +122,21 @@ def _refiners(new: Path, folder: Path | None) -> list[dict]:
         *(sorted(folder.glob("*.tflite")) if folder and folder.is_dir() else []),
     ]:
         _, contract = read_model(path)
-        if contract["io"] != IO[0]:
+        if contract.io != IO[0]:
             print(
-                f"{path}: left out: {contract['io']} tensors, which a browser's runtime does not"
-                " take",
+                f"{path}: left out: {contract.io} tensors, which a browser's runtime does not take",
                 file=sys.stderr,
             )
             continue
-        told = {key: contract[key] for key in ("model", "form", "emits", "recipe")}
         found.append(
-            {"name": path.name, "path": _copied(path, new / "models" / path.name, new), **told}
+            {
+                "name": path.name,
+                "path": _copied(path, new / "models" / path.name, new),
+                "model": contract.model,
+                "form": contract.form,
+                "emits": contract.emits,
+                "recipe": contract.recipe,
+            }
         )
     return found
 

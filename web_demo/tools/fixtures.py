@@ -22,8 +22,8 @@ import numpy as np
 
 from climb_edge.files.assets import locate
 from climb_edge.media.video import VideoWriter, read_video
-from climb_edge.runtime.contract import read_model
 from climb_edge.runtime.golden import golden_outputs, hash32
+from climb_edge.runtime.model_file import read_model
 from climb_edge.runtime.session import Session
 
 SIZE = (640, 360)

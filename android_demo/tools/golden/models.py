@@ -8,16 +8,15 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from climb_edge.pose.boxes import STICKY
-from climb_edge.pose.layout import EMITS, WINDOW, input_shapes, output_shape
-from climb_edge.pose.render import MASS, PEAK
-from climb_edge.pose.skeleton import KEYPOINTS
-from climb_edge.runtime.contract import write_model
+from climb_edge.pose.layout import WINDOW
+from climb_edge.pose.render import PEAK
+from climb_edge.runtime.contract import Contract
+from climb_edge.runtime.contract_sections import Box, Checks, StateTensor
 from climb_edge.runtime.golden import golden_outputs, golden_test
+from climb_edge.runtime.model_file import write_model
 from climb_edge.runtime.session import Session
 from convert.graphs.build import Graph, build
 from convert.model_table import stream
@@ -72,27 +71,20 @@ def write(out: Path, also: list[Path]) -> None:
     vectors.close(models=[path.name for path in [*also, *made]])
 
 
-def _contract(graph: Graph, recipe: Recipe) -> dict:
-    heatmaps, kept = graph.output == "heatmaps", [list(shape) for _, shape in graph.state]
-    return {
-        "model": graph.model,
-        "form": graph.form,
-        "emits": graph.emits,
-        "output": graph.output,
-        "window": WINDOW,
-        "skeleton": list(KEYPOINTS),
-        "state": [{"name": name, "shape": list(shape)} for name, shape in graph.state],
-        "peaks": graph.peaks,
-        "inputs": [*input_shapes(graph.form, graph.peaks), *kept],
-        "outputs": [output_shape(graph.output, EMITS[graph.emits]), *kept],
-        "io": recipe.io,
-        "normalisation": {"sum": MASS, "negatives": 0},
-        "decode": "dark" if heatmaps else None,
-        "peak": float(np.float64(PEAK)) if heatmaps else None,
-        "box": {"rule": STICKY.name},
-        "fps": 30.0,
-        "recipe": recipe.name,
-        "runtime": Session.version(),
-        "golden": golden_test(Session(graph.content, 1), recipe.golden_tolerance),
-        "checks": {"verdict": "skipped", "reasons": ["made for tests"]},
-    }
+def _contract(graph: Graph, recipe: Recipe) -> Contract:
+    return Contract(
+        model=graph.model,
+        form=graph.form,
+        emits=graph.emits,
+        output=graph.output,
+        state=tuple(StateTensor(name, tuple(shape)) for name, shape in graph.state),
+        peaks=graph.peaks,
+        io=recipe.io,
+        peak=PEAK if graph.output == "heatmaps" else None,
+        box=Box.of(STICKY),
+        fps=30.0,
+        recipe=recipe.name,
+        runtime=Session.version(),
+        golden=golden_test(Session(graph.content, 1), recipe.golden_tolerance),
+        checks=Checks("skipped", ("made for tests",)),
+    )

@@ -3,6 +3,7 @@
 
 export const SIZE = 56; // cells per side of a heatmap
 export const STICKY = {grow: 0.25, outer: 0.08, shrunk: 0.5};
+export const LEAST = 4; // pixels a side, so that a pose seen edge-on still spans a grid
 
 /** Smallest box around the finite points x, y, ... of `points`, `stride` numbers each; NaN where there is none. */
 export function extent(points, stride = 2) {
@@ -15,10 +16,10 @@ export function extent(points, stride = 2) {
   return x0 <= x1 ? [x0, y0, x1, y1] : [NaN, NaN, NaN, NaN];
 }
 
-/** The pose's extent, squared, longer by `grow`; at least 4 pixels, so that a pose seen edge-on still spans a grid. */
+/** The pose's extent, squared, longer by `grow`. */
 export function poseBox(points, stride = 2, grow = STICKY.grow) {
   const [x0, y0, x1, y1] = extent(points, stride);
-  const half = Math.max(x1 - x0, y1 - y0, 4) * (1 + grow) / 2, x = (x0 + x1) / 2, y = (y0 + y1) / 2;
+  const half = Math.max(x1 - x0, y1 - y0, LEAST) * (1 + grow) / 2, x = (x0 + x1) / 2, y = (y0 + y1) / 2;
   return [x - half, y - half, x + half, y + half];
 }
 

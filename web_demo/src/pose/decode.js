@@ -4,7 +4,10 @@ import {SIZE} from "./box.js";
 import {PEAK} from "./heatmaps.js";
 import {K} from "./skeleton.js";
 
-const CENTRE = SIZE / 2; // where an empty map decodes to: the middle of the box
+export const CENTRE = SIZE / 2; // where an empty map decodes to: the middle of the box
+export const FLOOR = 1e-10; // values are at least this under the logarithm
+export const LEAST_DETERMINANT = 1e-12; // of the second derivatives: what is flatter is no peak
+export const CLAMP = 1; // cells; the longest step along an axis
 
 /** 25 x [x, y in cells, height] of maps (rows, columns, channels), from channel `first` on. */
 export function decode(maps, rows = SIZE, columns = SIZE, channels = K, first = 0) {
@@ -39,13 +42,13 @@ export function decode(maps, rows = SIZE, columns = SIZE, channels = K, first = 
   return found;
 }
 
-/** -H^-1 g of the log of the nine values around a maximum, at most one cell; 0 where H is not a peak's. */
+/** -H^-1 g of the log of the nine values around a maximum, at most CLAMP; 0 where H is not a peak's. */
 function step(value) {
-  const log = (u, v) => Math.log(Math.max(value(u, v), 1e-10)), clamp = v => Math.min(Math.max(v, -1), 1);
+  const log = (u, v) => Math.log(Math.max(value(u, v), FLOOR)), clamp = v => Math.min(Math.max(v, -CLAMP), CLAMP);
   const c = log(0, 0), e = log(1, 0), w = log(-1, 0), n = log(0, -1), s = log(0, 1);
   const gx = (e - w) / 2, gy = (s - n) / 2, hxx = e - 2 * c + w, hyy = s - 2 * c + n;
   const hxy = (log(1, 1) - log(-1, 1) - log(1, -1) + log(-1, -1)) / 4, determinant = hxx * hyy - hxy * hxy;
-  if (!(hxx < 0 && determinant > 1e-12)) return [0, 0];
+  if (!(hxx < 0 && determinant > LEAST_DETERMINANT)) return [0, 0];
   return [clamp((hxy * gy - hyy * gx) / determinant), clamp((hxy * gx - hxx * gy) / determinant)];
 }
 

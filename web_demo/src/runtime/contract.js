@@ -11,9 +11,12 @@ export const VERSION = 3;
 export const WINDOW = 5; // frames
 export const GOLDEN_STEPS = 8;
 const ENTRY = "contract.json";
-const MAX_FILE = 256 << 20, MAX_STATE = 16 << 20; // bytes of a file, values of one state tensor
-const EMITS = {all: WINDOW, newest: 1, centre: 1};
-const FORMS = {window: ["all", "newest", "centre"], step: ["newest", "centre"]};
+export const MAX_FILE = 256 << 20, MAX_STATE = 16 << 20; // bytes of a file, values of one state tensor
+export const MAX_TENSORS = 64; // of the state
+export const EMITS = {all: WINDOW, newest: 1, centre: 1}; // frames of a run
+export const FORMS = {window: ["all", "newest", "centre"], step: ["newest", "centre"]};
+export const OUTPUTS = ["heatmaps", "keypoints"];
+export const IO = "float32"; // what a browser's runtime takes
 const AGAIN = "convert the run again, or copy the file again";
 
 /** {graph, contract} of a file's bytes, checked. Throws ClimbEdgeError with the reason it must not be run. */
@@ -54,7 +57,7 @@ export function checkContract(name, contract) {
   need("form", Object.hasOwn(FORMS, contract.form), "one of window, step");
   const emits = FORMS[contract.form];
   need("emits", emits.includes(contract.emits), `one of ${emits.join(", ")} in the ${contract.form} form`);
-  need("output", ["heatmaps", "keypoints"].includes(contract.output), "one of heatmaps, keypoints");
+  need("output", OUTPUTS.includes(contract.output), `one of ${OUTPUTS.join(", ")}`);
   const heatmaps = contract.output === "heatmaps";
   need("decode", contract.decode === (heatmaps ? "dark" : null), "dark for heatmaps, null for keypoints");
   const {sum, negatives, ...rest} = contract.normalisation ?? {};
@@ -66,7 +69,7 @@ export function checkContract(name, contract) {
   need("inputs", same(contract.inputs, [...entering, ...kept]), `${JSON.stringify(entering)} and the state`);
   const leaving = outputShape(contract);
   need("outputs", same(contract.outputs, [leaving, ...kept]), `${JSON.stringify(leaving)} and the state`);
-  need("io", contract.io === "float32", "float32 alone: a browser's runtime takes no int8 tensors, choose another recipe");
+  need("io", contract.io === IO, "float32 alone: a browser's runtime takes no int8 tensors, choose another recipe");
   need("checks", typeof contract.checks?.verdict === "string", "the verdict of the checks");
   const {peak, fps} = contract;
   need("peak", heatmaps ? isNumber(peak) && peak > 0 && peak <= MASS : peak === null, `a full-score peak of 0 to ${MASS} for heatmaps, null for keypoints`);
@@ -103,7 +106,7 @@ const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const isNumber = value => typeof value === "number" && Number.isFinite(value);
 const isShape = shape => Array.isArray(shape) && shape.length === 4 && shape[0] === 1
   && shape.every(n => Number.isInteger(n) && n > 0) && volume(shape) <= MAX_STATE;
-const isState = state => Array.isArray(state) && state.length <= 64
+const isState = state => Array.isArray(state) && state.length <= MAX_TENSORS
   && state.every(tensor => isShape(tensor?.shape) && typeof tensor.name === "string");
 
 function isGolden(golden, size) {

@@ -11,9 +11,11 @@ import {Ring} from "../refiners/ring.js";
 import {percentile} from "../runtime/clock.js";
 import {WINDOW} from "../runtime/contract.js";
 
-const GAP = 0.25; // seconds without a frame after which the past no longer counts
-const RATE = 30; // frames a second, where a refiner does not say at which rate it was trained
-const INTERVALS = 9, STRAY = 0.6, MOST_PHASES = 8;
+export const GAP = 0.25; // seconds without a frame after which the past no longer counts
+export const RATE = 30; // frames a second, where a refiner does not say at which rate it was trained
+export const INTERVALS = 9; // their median is the source's pace, whatever a camera drops or stutters
+export const STRAY = 0.6; // how far the pace may be from the number of phases before that changes
+export const MOST_PHASES = 8; // a source of 240 frames a second
 
 /** What one track of the refiner has seen of a person. */
 class Phase {

@@ -10,7 +10,7 @@ object BoxRule {
     const val GROW = 0.25
     const val OUTER = 0.08
     const val SHRUNK = 0.5
-    private const val LEAST = 4.0 // pixels a side, so that a pose seen edge-on still spans a grid
+    const val LEAST = 4.0 // pixels a side, so that a pose seen edge-on still spans a grid
 
     /** The box for keypoints (25 times x, y, score), given the one held so far; null where no box can be told. */
     fun update(held: Box?, keypoints: FloatArray): Box? {

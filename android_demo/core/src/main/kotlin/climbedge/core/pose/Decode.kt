@@ -9,6 +9,15 @@ import kotlin.math.max
  * gives the middle of the box and height 0.
  */
 object Decode {
+    /** Values are at least this under the logarithm. */
+    const val FLOOR = 1e-10f
+
+    /** Of the second derivatives: what is flatter is no peak. */
+    const val LEAST_DETERMINANT = 1e-12f
+
+    /** Cells; the longest step along an axis. */
+    const val CLAMP = 1f
+
     /** Depth times (x, y, height). */
     fun places(maps: Maps): FloatArray {
         val peaks = peaks(maps)
@@ -52,16 +61,16 @@ object Decode {
 
     private fun step(maps: Maps, k: Int, x: Int, y: Int): Pair<Float, Float> {
         if (x < 1 || y < 1 || x > maps.columns - 2 || y > maps.rows - 2) return 0f to 0f
-        fun log(dx: Int, dy: Int) = ln(max(maps.values[((y + dy) * maps.columns + x + dx) * maps.depth + k], 1e-10f))
+        fun log(dx: Int, dy: Int) = ln(max(maps.values[((y + dy) * maps.columns + x + dx) * maps.depth + k], FLOOR))
         val (c, e, w) = Triple(log(0, 0), log(1, 0), log(-1, 0))
         val (n, s) = log(0, -1) to log(0, 1)
         val (gx, gy) = (e - w) / 2 to (s - n) / 2
         val (hxx, hyy) = e - 2 * c + w to s - 2 * c + n
         val hxy = (log(1, 1) - log(-1, 1) - log(1, -1) + log(-1, -1)) / 4
         val determinant = hxx * hyy - hxy * hxy
-        if (!(hxx < 0 && determinant > 1e-12f)) return 0f to 0f
+        if (!(hxx < 0 && determinant > LEAST_DETERMINANT)) return 0f to 0f
         val dx = (hxy * gy - hyy * gx) / determinant
         val dy = (hxy * gx - hxx * gy) / determinant
-        return dx.coerceIn(-1f, 1f) to dy.coerceIn(-1f, 1f)
+        return dx.coerceIn(-CLAMP, CLAMP) to dy.coerceIn(-CLAMP, CLAMP)
     }
 }

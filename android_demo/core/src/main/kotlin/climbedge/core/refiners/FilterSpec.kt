@@ -20,7 +20,7 @@ class FilterSpec private constructor(val name: String, private val parameters: M
 
     companion object {
         /** reach, sigma: frames; cutoffs: Hz; beta: Hz per (side of the box / second). */
-        private val DEFAULTS = mapOf(
+        val DEFAULTS = mapOf(
             "mean" to mapOf("reach" to 1.0),
             "median" to mapOf("reach" to 1.0),
             "gaussian" to mapOf("reach" to 3.0, "sigma" to 1.0),

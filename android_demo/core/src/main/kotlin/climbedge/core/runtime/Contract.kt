@@ -43,7 +43,8 @@ data class Contract(
         const val VERSION = 3L
         const val WINDOW = 5
         const val GOLDEN_STEPS = 8
-        const val MAX_STATE = 16 shl 20
+        const val MAX_STATE = 16 shl 20 // values of one tensor of the state
+        const val MAX_TENSORS = 64 // of the state
         val EMITS = mapOf("all" to WINDOW, "newest" to 1, "centre" to 1)
         val FORMS = mapOf("window" to listOf("all", "newest", "centre"), "step" to listOf("newest", "centre"))
         val OUTPUTS = listOf("heatmaps", "keypoints")

@@ -8,6 +8,7 @@ import climbedge.core.runtime.Contract.Companion.FORMS
 import climbedge.core.runtime.Contract.Companion.GOLDEN_STEPS
 import climbedge.core.runtime.Contract.Companion.IO
 import climbedge.core.runtime.Contract.Companion.MAX_STATE
+import climbedge.core.runtime.Contract.Companion.MAX_TENSORS
 import climbedge.core.runtime.Contract.Companion.OUTPUTS
 import climbedge.core.runtime.Contract.Companion.WINDOW
 
@@ -72,7 +73,7 @@ class ContractReader(private val file: String, private val json: Map<*, *>) {
             if (shape.size != 4 || shape[0] != 1 || shape.any { it < 1 } || size > MAX_STATE) return null
             StateTensor(name, shape)
         }
-        return tensors.takeIf { it.size <= 64 }
+        return tensors.takeIf { it.size <= MAX_TENSORS }
     }
 
     private fun golden(size: Int): GoldenTest? {

@@ -110,9 +110,9 @@ class Stream(
 
     companion object {
         const val GAP = 0.25 // seconds without a frame after which the past no longer counts
-        private const val RATE = 30.0 // frames a second, where a refiner does not say
-        private const val INTERVALS = 9 // their median is the source's pace, whatever a camera drops or stutters
-        private const val STRAY = 0.6 // how far the pace may be from the number of phases before that changes
-        private const val MOST_PHASES = 8
+        const val RATE = 30.0 // frames a second, where a refiner does not say
+        const val INTERVALS = 9 // their median is the source's pace, whatever a camera drops or stutters
+        const val STRAY = 0.6 // how far the pace may be from the number of phases before that changes
+        const val MOST_PHASES = 8 // a source of 240 frames a second
     }
 }
