@@ -68,13 +68,13 @@ def _fit_noise(options: FitNoise) -> None:
     from tqdm import tqdm
 
     from train.data.store import load_store
-    from train.noise import fit
+    from train.noise import fit, self_check
 
     clips, recordings = load_store(options.store)
     with tqdm(total=fit.ROUNDS, unit="round", desc="fit noise") as bar:
         noise = fit.fit(clips, recordings, options.name or options.out.stem, step=bar.update)
     fit.save(options.out, noise, fit.provenance(clips, recordings))
-    print(fit.report(*fit.check(clips, recordings, noise)))
+    print(self_check.report(*self_check.check(clips, recordings, noise)))
     print(options.out)
 
 

@@ -20,7 +20,7 @@ from climb_edge.media.picture import write_picture
 from climb_edge.pose.boxes import extent
 from climb_edge.pose.skeleton import BONES, KEYPOINTS, SHOWN, K
 from climb_edge.streaming.result import Result
-from climb_edge.tracking import climbing
+from climb_edge.tracking import climbing, climbing_picture
 from climb_edge.tracking.track import Tracked
 from climb_edge.tracking.track_file import as_results
 
@@ -164,7 +164,7 @@ def write_also(done: Tracked, forms: Sequence[str], out: Path, source: str) -> I
     if "climbing" in forms:
         found, image = climbing.summaries(done.results, done.size), done.last
         for summary in found:
-            image = climbing.draw(image, summary)
+            image = climbing_picture.draw(image, summary)
         write_json(out / "climbing.json", [summary.as_dict() for summary in found])
         write_picture(out / "climbing.jpg", image)
         yield from (out / "climbing.json", out / "climbing.jpg")

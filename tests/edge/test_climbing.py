@@ -11,10 +11,11 @@ import pytest
 
 from climb_edge.pose.skeleton import INDEX
 from climb_edge.streaming.result import Result
-from climb_edge.tracking.climbing import COLOURS, LIMBS, draw, summaries, summary
+from climb_edge.tracking.climbing import LIMBS, summaries, summary
+from climb_edge.tracking.climbing_picture import COLOURS, draw
 from climb_edge.tracking.track_file import line
 from climb_edge.tracking.trajectory import bridge, sparc, walked_length
-from train.synthesis import climber
+from train.synthesis import body, climber
 
 SIZE, TORSO, SECONDS = (720, 1280), 120.0, 9.0
 # limb, start, end, from and to in torso lengths from the frame's middle
@@ -104,7 +105,7 @@ def test_the_training_parts_climber_is_read_rightly():
     names, found, total = list(LIMBS), 0, 0
     for seed in range(8):
         frames, rng = 240, np.random.default_rng(seed)
-        who, manner = climber.person(rng), climber.manner_of(rng)
+        who, manner = body.person(rng), body.manner_of(rng)
         route = climber.plan(rng, who, manner, frames / 30)
         points = climber.climb(seed, frames)
         offset = points - points[:, 15:17].mean((0, 1))

@@ -7,7 +7,8 @@ import pytest
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.skeleton import BONES
-from train.synthesis.climber import Y, animate, climb, manner_of, person, plan
+from train.synthesis.body import Y, manner_of, person
+from train.synthesis.climber import animate, climb, plan
 from train.synthesis.motion import generated_clips, mocap_clips
 
 SEEDS = range(24)

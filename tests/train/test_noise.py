@@ -10,9 +10,10 @@ import pytest
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.skeleton import FROM_JHMDB15, GROUPS, INDEX, MIRROR, K
-from train.noise import fit, measure
+from train.noise import fit, measure, measure_maps, self_check
+from train.noise.estimator_noise import SHAPES, EstimatorNoise, as_tuple, load
 from train.noise.library import FOLDER, NAMES, NOISES, get
-from train.noise.simulators import CORE, SHAPES, EstimatorNoise, StudyNoise, as_tuple, load
+from train.noise.simulators import CORE, StudyNoise
 from train.synthesis.motion import generated_clips
 
 FITTED = "blazepose-lite"
@@ -386,16 +387,16 @@ def test_a_keypoint_without_truth_borrows_errors_and_keeps_its_own_maps(fitted):
 def test_the_self_check_passes_what_was_fitted_and_flags_what_was_not(fitted, monkeypatch):
     clips, recordings, found = fitted
     monkeypatch.setattr(fit, "DRAWN", 12_000)
-    monkeypatch.setattr(measure, "MAPS", 60)
-    measured, simulated = fit.check(clips, recordings, found)
-    within = fit.beyond(measured, simulated)
+    monkeypatch.setattr(measure_maps, "MAPS", 60)
+    measured, simulated = self_check.check(clips, recordings, found)
+    within = self_check.beyond(measured, simulated)
     assert len(within) <= 8, within  # of 100 and more, drawn from another seed
-    text = fit.report(measured, simulated)
+    text = self_check.report(measured, simulated)
     assert "| sd, side | 5% or 0.002 | " in text and "| outliers_by_height, 0 to 0.3 |" in text
     wild = replace(found, sd=as_tuple(2 * np.array(found.sd)), memory=(0.0,) * K)
-    _, simulated = fit.check(clips, recordings, wild)
-    missed = fit.beyond(measured, simulated)
-    assert "Beyond tolerance: " in fit.report(measured, simulated)
+    _, simulated = self_check.check(clips, recordings, wild)
+    missed = self_check.beyond(measured, simulated)
+    assert "Beyond tolerance: " in self_check.report(measured, simulated)
     assert {
         f"{figure} {group}" for figure in ("sd", "lags") for group in ("elbow", "wrist", "knee")
     } <= set(missed)

@@ -17,9 +17,9 @@ from train.__main__ import main
 from train.fitting.metrics import SCHEMA, figures, through
 from train.fitting.run_folder import COLUMNS
 from train.fitting.scoring import DECODES, Measured
-from train.studies import published
+from train.studies import observations, published
 from train.studies.grid import SCHEMA as STUDY
-from train.studies.published import sentences
+from train.studies.observations import sentences
 from train.studies.tables import read, rows_of, write
 
 BODY = np.random.default_rng(0).uniform(8, 48, (25, 2))
@@ -467,7 +467,9 @@ def test_published_figures_are_those_of_the_study():
     )
     told = [
         v
-        for _, v, _ in sentences(published.points_of(published.ROWS["finetune", "test"], "mission"))
+        for _, v, _ in sentences(
+            observations.points_of(published.ROWS["finetune", "test"], "mission")
+        )
     ]
     assert told == ["confirmed", "confirmed"]  # of its own figures the study is right by the rule
 

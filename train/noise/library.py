@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError
-from train.noise.simulators import AnyNoise, EstimatorNoise, Noise, StudyNoise, WindowNoise, load
+from train.noise.estimator_noise import EstimatorNoise, load
+from train.noise.simulators import AnyNoise, Noise, StudyNoise, WindowNoise
 
 FOLDER = Path(__file__).parent
 BIASED, OR = "+bias", ","  # after the name of a fitted noise; between several

@@ -18,9 +18,7 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.estimators.base import Observation
 from climb_edge.evaluation.pck import torso
-from climb_edge.pose.boxes import GROW, SIZE, STICKY, box_affine
-from climb_edge.pose.decode import decode
-from climb_edge.pose.render import normalise, warp
+from climb_edge.pose.boxes import GROW, STICKY
 from climb_edge.pose.skeleton import GROUPS, MIRROR, K
 from train.noise.simulators import CORE
 from train.synthesis.geometry import torso_up
@@ -29,7 +27,6 @@ LEAST_FRAMES, LEAST_CLIPS = 200, 2  # less tells nothing
 LEAST_CORE = 8  # frames of a keypoint in a clip, to have a mean and a deviation
 # keypoints of a frame that lie apart from their partners, to tell whether all are exchanged
 LEAST_TOLD = 4
-MAPS = 400  # observations whose maps are looked at
 NEAR = 12  # cells: what is farther from a map's peak is background
 LAGS = (1, 2, 5)
 HEIGHTS = (0, 0.3, 0.5, 0.65, 0.8, 1)
@@ -250,65 +247,3 @@ def sticky_boxes(recording: Recorded) -> list[tuple[int, np.ndarray]]:
         box = STICKY.update(box, recording.keypoints[row, :, :2])
         result.append((int(row), box))
     return result
-
-
-def mean_heights(recordings: Sequence[Recorded]) -> np.ndarray:
-    """Mean height (13,) of the native maps of each report group, with truth or without."""
-    return _group(
-        np.concatenate([r.keypoints[first_rows(r), :, 2] for r in recordings]), np.nanmean
-    )
-
-
-def measure_maps(recordings: Sequence[Recorded], at: np.ndarray) -> Figures:
-    """Blur and background of the native maps in a stream's boxes, brought to the heights `at`
-    (13,).
-
-    Background: the mass farther than NEAR cells from the peak, spread over all cells. Blur: of the
-    Gaussian that has the rest of the mass and the map's height; that of the curvature alone would
-    miss how broad a real map's foot is.
-    """
-    rows = [
-        (recording, row, box) for recording in recordings for row, box in sticky_boxes(recording)
-    ]
-    looked = [_map(r.observation(row), box) for r, row, box in rows[:: max(len(rows) // MAPS, 1)]]
-    height, sigma, background = np.moveaxis(np.array(looked), -1, 0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        log = np.log(sigma)
-        falls, fades = (
-            -np.array([_slope(height[:, list(ks)], values[:, list(ks)]) for ks in GROUPS.values()])
-            for values in (log, background)
-        )
-        lower = at[GROUP_OF] - height
-        log, background = log - falls[GROUP_OF] * lower, background - fades[GROUP_OF] * lower
-        return {
-            "blur": np.exp(_group(log, np.nanmean)),
-            "blur_slope": falls,
-            "blur_spread": _group(log, np.nanstd),
-            "blur_lowest": np.nanquantile(sigma, 0.01),
-            "blur_highest": np.nanquantile(sigma, 0.99),
-            "background": _group(background, np.nanmean),
-            "background_slope": fades,
-            "background_spread": _group(background, np.nanstd),
-        }
-
-
-def _map(observation: Observation, box: np.ndarray) -> np.ndarray:
-    """(25, 3): height of the native map, blur in cells, background share; NaN where there is no
-    map.
-    """
-    maps = normalise(warp(observation.native, observation.affine, box_affine(box)))
-    maps /= np.maximum(maps.sum((0, 1)), 1e-9)
-    peak, top = decode(maps)
-    away = (
-        np.linalg.norm(np.indices((SIZE, SIZE))[::-1, ..., None] - peak.T[:, None, None], axis=0)
-        > NEAR
-    )
-    background = np.clip(
-        (maps * away).sum((0, 1)) * SIZE**2 / np.maximum(away.sum((0, 1)), 1), 0, 0.9
-    )
-    sigma = np.sqrt((1 - background) / (2 * np.pi * np.maximum(top - background / SIZE**2, 1e-6)))
-    none = (top <= 0) | ~np.isfinite(observation.keypoints[:, 2])
-    return np.where(
-        none[:, None], np.nan, np.stack([observation.keypoints[:, 2], sigma, background], axis=-1)
-    )

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from climb_edge.files.atomic import write_text
 from climb_edge.refiners.filters import DEFAULTS as FILTERS
-from train.studies import plots, published
+from train.studies import comparison, observations, plots, published
 from train.studies.cells import Cell, Section, read
 from train.studies.groups import group_lines, group_table
 from train.studies.page import OURS, THEIRS, Page
@@ -148,12 +148,12 @@ def write(paths: Iterable[str | Path], out: str | Path) -> list[Path]:
         for part in section.parts:
             files += _part(page, section, part, out, f"{slug}-{part}")
         page.heading(f"{TITLES[section.phase]}: cost and curves", 2)
-        page.table(published.cost_table(section.cells))
+        page.table(comparison.cost_table(section.cells))
         page.text(
             "Milliseconds: the training form in Keras on the machine that trained, which may have"
             " been busy; not the deployed file."
         )
-        files.append(_csv(out / f"{slug}-cost.csv", published.cost_lines(section.cells)))
+        files.append(_csv(out / f"{slug}-cost.csv", comparison.cost_lines(section.cells)))
         for label in section.models:
             own = {
                 s: [c for c in section.cells if c.label == label and c.setup == s]
@@ -184,16 +184,16 @@ def _part(page: Page, section: Section, part: str, out: Path, slug: str) -> Iter
         of = f"shifting-scalar {name}" if name in _SCALARS else "other input"
         page.heading(f"Table {name}: {of}" if name in _SCALARS else "Other input", 3)
         page.text("Ours: sub-pixel, exact truth, pooled.")
-        page.table(published.pck_table(rows, setups, OURS, beside))
+        page.table(comparison.pck_table(rows, setups, OURS, beside))
         page.text("The study's own way: argmax, whole cells, mean over batches.")
-        page.table(published.pck_table(rows, setups, THEIRS, beside))
+        page.table(comparison.pck_table(rows, setups, THEIRS, beside))
         if beside:
             data, cells = published.KINDS[section.phase, part]
             page.text(
                 f"{published.MARK}: {data}; mean thresholds {cells[0]:.2f}, {cells[1]:.2f} and"
                 f" {cells[2]:.2f} cells; always the study's own way."
             )
-        yield _csv(out / f"{slug}-table{name}.csv", published.pck_lines(rows, setups, beside))
+        yield _csv(out / f"{slug}-table{name}.csv", comparison.pck_lines(rows, setups, beside))
         page.heading(
             f"{f'Table {groups}' if name in _SCALARS else 'Keypoint groups'}: {of}, PCK@0.2 by"
             " keypoint group",
@@ -211,7 +211,7 @@ def _part(page: Page, section: Section, part: str, out: Path, slug: str) -> Iter
         )
     if part == "held_out":
         page.heading("Best setup of each model", 3)
-        page.table(published.best_table(rows, section.setups))
+        page.table(comparison.best_table(rows, section.setups))
     yield plots.points(out / f"{slug}-pck.png", section.setups, rows)
     page.picture(
         out / f"{slug}-pck.png",
@@ -219,12 +219,12 @@ def _part(page: Page, section: Section, part: str, out: Path, slug: str) -> Iter
     )
     page.heading("What each setup changed", 3)
     if tables:
-        changes = list(published.change_lines(rows, theirs))
-        page.table(published.change_table(changes))
+        changes = list(comparison.change_lines(rows, theirs))
+        page.table(comparison.change_table(changes))
         yield _csv(out / f"{slug}-changes.csv", changes)
-        told = [("ours", published.points_of_rows(rows))]
+        told = [("ours", comparison.points_of_rows(rows))]
         told += [
-            (f"{published.MARK}; {v}", published.points_of(theirs, v))
+            (f"{published.MARK}; {v}", observations.points_of(theirs, v))
             for v in ("mission", "final")
             if theirs
         ]
@@ -232,10 +232,10 @@ def _part(page: Page, section: Section, part: str, out: Path, slug: str) -> Iter
             [
                 f"{o}: {v} ({whose}): {why}."
                 for whose, points in told
-                for o, v, why in published.sentences(points)
+                for o, v, why in observations.sentences(points)
             ]
         )
-        page.text(published.RULE + " The study observed it of finetuned models.")
+        page.text(observations.RULE + " The study observed it of finetuned models.")
     else:
         page.text("not shown: none of the study's six setups is here.")
     page.heading("Every seed: 95 % interval over clips, jitter, lag", 3)

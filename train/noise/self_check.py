@@ -1,0 +1,121 @@
+"""Does a fitted noise repeat what was measured? Which figures are beyond tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from climb_edge.files.clips import ClipSet
+from climb_edge.pose.skeleton import GROUPS
+from train.noise.estimator_noise import EstimatorNoise
+from train.noise.fit import _PARTS, _repeated, _truths, simulate
+from train.noise.measure import Figures, Recorded, measure, observe
+from train.noise.measure_maps import measure_maps
+
+# How far a simulated figure may lie from the measured one: share of it, and absolutely.
+TOLERANCE = {
+    "bias": (0, 0.01),
+    "offset_sd": (0.15, 0.005),
+    "sd": (0.05, 0.002),
+    "lags": (0, 0.05),
+    "kurtosis": (0.25, 0),
+    "body_spread": (0.15, 0.03),
+    "joint_spread": (0.15, 0.03),
+    "outlier": (0.1, 0.005),
+    "run": (0.3, 0),
+    "size": (0.25, 0.01),
+    "size_far": (0.25, 0),
+    "exchange": (0.2, 0.005),
+    "body_exchange": (0.3, 0.003),
+    "outliers_by_height": (0.3, 0.02),
+    "peak": (0, 0.02),
+    "peak_slope": (0.25, 0.02),
+    "peak_clip": (0.15, 0.01),
+    "peak_frame": (0.1, 0.01),
+    "peak_memory": (0, 0.05),
+    "outlier_peak": (0, 0.03),
+    "outlier_peak_run": (0.2, 0.01),
+    "blur": (0.1, 0),
+    "background": (0, 0.04),
+}
+
+
+def check(
+    clips: ClipSet, recordings: Sequence[Recorded], noise: EstimatorNoise, seed: int = 1
+) -> tuple[Figures, Figures]:
+    """What `recordings` measure, and what a simulation of `noise` on the same truth does, maps
+    included.
+    """
+    seen = observe(_truths(clips), recordings, clips.source)
+    truth = _repeated(seen.truth)
+    simulated = simulate(truth, noise, seed)
+    measured = measure(seen)
+    again = measure(observe(truth, simulated, noise.name))
+    return measured | measure_maps(recordings, measured["peak"]), again | measure_maps(
+        simulated, measured["peak"]
+    )
+
+
+def beyond(measured: Figures, simulated: Figures) -> list[str]:
+    """The figures, with their report group, that the simulation misses by more than TOLERANCE."""
+    result = []
+    for name, (share, least) in TOLERANCE.items():
+        a, b = np.atleast_1d(measured[name]), np.atleast_1d(simulated[name])
+        off = np.isfinite(a) & ~(np.abs(a - b) <= np.maximum(share * np.abs(a), least))
+        of = [f" {group}" for group in GROUPS] if len(a) == len(GROUPS) else [""] * len(a)
+        result += [
+            name + group for group, o in zip(of, off.reshape(len(a), -1).any(1), strict=True) if o
+        ]
+    return result
+
+
+def report(measured: Figures, simulated: Figures) -> str:
+    """Markdown: every figure as measured / as simulated, by report group, and what lies beyond
+    TOLERANCE.
+    """
+    names = list(GROUPS)
+    told = [i for i in range(len(names)) if np.isfinite(measured["sd"][i]).all()]
+    tables = {
+        True: [["figure", "tolerance", *(names[i] for i in told)]],
+        False: [["figure", "tolerance", "all"]],
+    }
+    for name, (share, least) in TOLERANCE.items():
+        allowed = " or ".join([f"{share:.0%}"] * bool(share) + [f"{least:g}"] * bool(least))
+        a, b = (np.atleast_1d(f[name]) for f in (measured, simulated))
+        grouped = len(a) == len(names)
+        parts = zip(
+            *(v[told].reshape(len(told), -1).T if grouped else v[:, None] for v in (a, b)),
+            strict=True,
+        )
+        for label, pair in zip(_PARTS.get(name, ("",)), parts, strict=True):
+            tables[grouped].append(
+                [
+                    name + label,
+                    allowed,
+                    *(f"{_text(x)} / {_text(y)}" for x, y in zip(*pair, strict=True)),
+                ]
+            )
+    lines = [
+        (
+            "Measured / simulated; lengths in torso diameters, blur in cells, shares and heights 0"
+            " to 1."
+        ),
+        "",
+    ]
+    for head, *rows in tables.values():
+        lines += [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)] + [""]
+    missed = beyond(measured, simulated)
+    return (
+        "\n".join(
+            [
+                *lines,
+                f"Beyond tolerance: {', '.join(missed)}." if missed else "All within tolerance.",
+            ]
+        )
+        + "\n"
+    )
+
+
+def _text(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
