@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from climb_edge.files.truth import Truth
 from train.studies.page import ALPHAS, OURS, VARIANTS, Mark, Table, bold, number, percent
 
 SETUPS = ("1.1", "1.2", "1.3", "2.1", "2.2", "2.3")
@@ -148,7 +149,7 @@ def beside(phase: str, part: str, truth: str | None) -> tuple[Published, ...]:
     """The published rows of the same kind of data: simulated input, or a real estimator's; none for
     finetuning on generated.
     """
-    return () if phase == "finetune" and truth == "generated" else ROWS.get((phase, part), ())
+    return () if phase == "finetune" and truth == Truth.GENERATED else ROWS.get((phase, part), ())
 
 
 # What each setup changed: (setup, the setup it is compared with).
