@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from climb_edge.estimators.recording import Recording
     from climb_edge.evaluation.pck import Score
     from climb_edge.files.clips import ClipSet, load_clips, save_clips
+    from climb_edge.files.truth import Truth
     from climb_edge.media.frame import Frame
     from climb_edge.media.live import Newest
     from climb_edge.media.video import read_camera, read_video
@@ -44,6 +45,7 @@ _NAMES = {
     "estimators.recording": ("Recording",),
     "evaluation.pck": ("Score",),
     "files.clips": ("ClipSet", "load_clips", "save_clips"),
+    "files.truth": ("Truth",),
     "media.frame": ("Frame",),
     "media.live": ("Newest",),
     "media.video": ("read_camera", "read_video"),
@@ -71,6 +73,7 @@ __all__ = [
     "Score",
     "Stream",
     "Track",
+    "Truth",
     "as_rows",
     "as_supervision",
     "decode",

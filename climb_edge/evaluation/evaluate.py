@@ -11,6 +11,7 @@ import numpy as np
 from climb_edge.estimators.recording import Recording
 from climb_edge.evaluation.pck import ALPHAS, Score
 from climb_edge.files.clips import ClipSet
+from climb_edge.files.truth import WORDS
 from climb_edge.pose.boxes import STICKY, BoxRule
 from climb_edge.pose.motion import lag_ms
 from climb_edge.pose.skeleton import K
@@ -82,11 +83,6 @@ def table(metrics: list[dict]) -> str:
     first.
     """
     first = metrics[0]
-    truth = {
-        "human": "human truth",
-        "pseudo": "pseudo ground truth",
-        "generated": "generated truth",
-    }[first["truth"]]
     alone = {
         "refiner": "estimator alone",
         "pck": first["raw"],
@@ -96,8 +92,8 @@ def table(metrics: list[dict]) -> str:
     wide = max(len(m["refiner"]) for m in [*metrics, alone]) + 1
     lines = [
         (
-            f"PCK in %, pooled, {truth}: {first['clips']} clips, {first['frames']} frames,"
-            f" {first['missing']} without a person"
+            f"PCK in %, pooled, {WORDS[first['truth']]}: {first['clips']} clips,"
+            f" {first['frames']} frames, {first['missing']} without a person"
         ),
         " " * wide + "delay  " + "".join(f"@{a:<22}" for a in ALPHAS) + "jitter px  lag ms",
     ]

@@ -11,6 +11,7 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import whole_file
 from climb_edge.files.npz import expect_shape, read_npz
+from climb_edge.files.truth import Truth, as_truth, weakest
 from climb_edge.pose.skeleton import KEYPOINTS, K
 
 _KINDS = {
@@ -24,6 +25,7 @@ _KINDS = {
     "split": "U",
     "keypoint_names": "U",
     "source": "U",
+    "truth?": "U",  # written since it is a field
     "weight?": "f",
 }
 
@@ -41,7 +43,8 @@ class ClipSet:
     clip: np.ndarray  # (C,) str, unique: a video's path where there are videos
     group: np.ndarray  # (C,) str
     split: np.ndarray  # (C,) str
-    source: str  # provenance; "pseudo ground truth: ..." where a teacher made the targets
+    source: str  # provenance, in words
+    truth: Truth  # what a figure against these keypoints is worth
     # (N, 25) float32 in 0..1: how far a target is to be trusted; None = all 1
     weight: np.ndarray | None = None
 
@@ -86,12 +89,6 @@ class ClipSet:
         """Each clip's name and keypoints (T, 25, 2)."""
         return ((str(name), self.keypoints[self.rows(i)]) for i, name in enumerate(self.clip))
 
-    @property
-    def truth(self) -> str:
-        """ "human", "pseudo" or "generated": what a figure against this truth is worth."""
-        first = self.source.split(":")[0].strip().lower()
-        return {"pseudo ground truth": "pseudo", "generated": "generated"}.get(first, "human")
-
     def weights(self, rows: slice | np.ndarray) -> np.ndarray:
         """Weight (..., 25) of every target of these rows: 0 where there is no annotation."""
         present = np.isfinite(self.keypoints[rows]).all(-1).astype(np.float32)
@@ -99,10 +96,13 @@ class ClipSet:
 
 
 def save_clips(path: str | Path, clips: ClipSet) -> None:
-    """Write a clip set whole or not at all."""
+    """Write a clip set whole or not at all. Raises ClimbEdgeError for a truth that is none of the
+    four.
+    """
     arrays = {
         f.name: getattr(clips, f.name) for f in fields(clips) if getattr(clips, f.name) is not None
     }
+    as_truth(clips.truth, path)
     with whole_file(path) as temporary, open(temporary, "wb") as stream:
         np.savez_compressed(stream, keypoint_names=np.array(KEYPOINTS), **arrays)
 
@@ -122,6 +122,7 @@ def load_clips(path: str | Path) -> ClipSet:
         "split": (c,),
         "keypoint_names": (K,),
         "source": (),
+        **({"truth": ()} if "truth" in a else {}),
         **({"weight": (n, K)} if "weight" in a else {}),
     }.items():
         expect_shape(path, name, a[name], shape)
@@ -163,8 +164,16 @@ def load_clips(path: str | Path) -> ClipSet:
         group=a["group"],
         split=a["split"],
         source=str(a["source"]),
+        truth=as_truth(str(a["truth"]), path) if "truth" in a else _said_in(str(a["source"])),
         weight=weight,
     )
+
+
+def _said_in(source: str) -> Truth:
+    """The truth of a clip set without the field: the first words of each joined source said it."""
+    said = {"pseudo ground truth": Truth.PSEUDO, "generated": Truth.GENERATED}
+    parts = (part.split(":")[0].strip().lower() for part in source.split(";"))
+    return weakest(said.get(part, Truth.HUMAN) for part in parts)
 
 
 def select_clips(clips: ClipSet, chosen: np.ndarray) -> ClipSet:
@@ -181,11 +190,13 @@ def select_clips(clips: ClipSet, chosen: np.ndarray) -> ClipSet:
     }
     weight = None if clips.weight is None else clips.weight[rows]
     offsets = np.concatenate([[0], np.cumsum(lengths[chosen])]).astype(np.int64)
-    return ClipSet(**by_row, **by_clip, offsets=offsets, source=clips.source, weight=weight)
+    return replace(clips, **by_row, **by_clip, offsets=offsets, weight=weight)
 
 
 def join_clips(sets: list[ClipSet]) -> ClipSet:
-    """Several clip sets as one; a name that comes twice gets its set's number in front."""
+    """Several clip sets as one, worth the weakest truth among them; a name that comes twice gets
+    its set's number in front.
+    """
     if len(sets) == 1:
         return sets[0]
     names = [str(n) for s in sets for n in s.clip]
@@ -204,6 +215,7 @@ def join_clips(sets: list[ClipSet]) -> ClipSet:
         ),
         clip=np.array(names),
         source="; ".join(dict.fromkeys(s.source for s in sets)),
+        truth=weakest(s.truth for s in sets),
         weight=(
             np.concatenate(
                 [

@@ -16,6 +16,7 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import whole_file, write_json, write_text
+from climb_edge.files.truth import TRACKED, Truth
 from climb_edge.media.picture import write_picture
 from climb_edge.pose.boxes import extent
 from climb_edge.pose.skeleton import BONES, KEYPOINTS, SHOWN, K
@@ -118,7 +119,7 @@ def write_coco(
         "keypoints": list(KEYPOINTS),
         "skeleton": skeleton,
     }
-    info = {"description": f"{source}: keypoints tracked by Climb Edge, not labelled by a human"}
+    info = {"description": f"{source}: {TRACKED}", "truth": Truth.PSEUDO}
     content = {"info": info, "images": images, "annotations": annotations, "categories": [category]}
     write_text(path, json.dumps(content, separators=(",", ":"), allow_nan=False))
 

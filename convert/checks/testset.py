@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from climb_edge.evaluation.pck import Score
+from climb_edge.files.truth import Truth
 from climb_edge.pose.decode import both_decodes
 from climb_edge.pose.layout import WINDOW
 from train.data.rendered import RenderedWindows
@@ -35,7 +36,7 @@ class TestSet:
     name: str  # test or generated
     source: Source
     indices: np.ndarray
-    truth: str
+    truth: Truth
     # per window (2, 5, 25, 2): DARK and argmax cells
     reference: list[np.ndarray] = field(default_factory=list)
     # the first NUMBERS_ON windows' heatmaps or keypoints

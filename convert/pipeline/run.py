@@ -100,7 +100,7 @@ def _generated(config: dict, model) -> TestSet:
     clips = generated_clips(GENERATED_CLIPS, GENERATED_SEED + config["seed"], frames)
     windows = RenderedWindows(clips, get(config["noise"]), GENERATED_SEED)
     every = np.arange(len(windows))
-    return TestSet("generated", windows, every[windows.position % windows.span == 0], "generated")
+    return TestSet("generated", windows, every[windows.position % windows.span == 0], clips.truth)
 
 
 def convert(

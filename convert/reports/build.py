@@ -15,7 +15,6 @@ from convert.checks.verdict import Check, blame, worst_of
 from convert.reports.formatting import (
     CHANGE,
     SIGNS,
-    TRUTH,
     check_names,
     checked,
     heat,
@@ -29,6 +28,7 @@ from convert.reports.formatting import (
     sets,
     times,
     verdict_of,
+    worth,
 )
 from convert.reports.schema import PARITY, SCHEMA
 
@@ -54,6 +54,7 @@ def build(run: Conversion) -> dict:
             "windows": len(test.indices),
             "clips": test.clips,
             "truth": test.truth,
+            "inputs": test.source.inputs_from,
             "source": test.source.clips.source,
         },
         "generated": {"windows": len(generated.indices), "clips": generated.clips},
@@ -164,7 +165,7 @@ def write(report: dict, out: str | Path) -> None:
         "headline": headline(report),
         "sets": sets(report),
         "checks": check_names(report),
-        "truth": TRUTH,
+        "worth": worth,
         "alphas": [str(a) for a in ALPHAS],
         "parity_row": parity_row,
         "checked": checked,
@@ -182,10 +183,9 @@ def tables(report: dict) -> str:
     """The report's two short tables as plain text, and why what did not pass did not."""
     lines = []
     for claim in report["claims"]:
-        truth = TRUTH.get((report["test"] or {}).get("truth"), "truth unknown")
         lines.append(
-            f"PCK in %, {truth}, {claim['frames']} held-back frames, delay {claim['delay']}:"
-            f" {claim['name']}"
+            f"PCK in %, {worth(report['test'])}, {claim['frames']} held-back frames,"
+            f" delay {claim['delay']}: {claim['name']}"
         )
         for label, key in (("estimator alone", "raw"), ("refined", "refined")):
             lines.append(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-TRUTH = {"human": "human truth", "pseudo": "pseudo ground truth", "generated": "generated truth"}
+from climb_edge.files.truth import WORDS
+
 CHANGE = "+z.2f"  # points: a sign always, but none of minus zero
 SIGNS = {"pass": "✓", "fail": "✗", "not shown": "?", "skipped": "–", "cpu only": "cpu"}
 
@@ -17,7 +18,13 @@ def parity_row(file: dict, tests: str = "generated") -> dict | None:
 
 def sets(report: dict) -> dict[str, str]:
     """Name of every test set that some file was compared on -> what its truth is."""
-    return {r["set"]: TRUTH.get(r["truth"], r["truth"]) for f in report["files"] for r in f["rows"]}
+    return {r["set"]: WORDS[r["truth"]] for f in report["files"] for r in f["rows"]}
+
+
+def worth(test: dict) -> str:
+    """What figures on a report's test set are worth: its truth, and where its inputs come from."""
+    inputs = f", inputs {test['inputs']}" if "inputs" in test else ""  # reports of before
+    return WORDS[test["truth"]] + inputs
 
 
 def check_names(report: dict) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.evaluation.pck import ALPHAS
 from convert.quantization.recipes import RECIPES, support
-from convert.reports.formatting import TRUTH, number, parity_row, plain, points
+from convert.reports.formatting import number, parity_row, plain, points, worth
 
 
 def markdown(reports: list[dict]) -> str:
@@ -42,7 +42,7 @@ def markdown(reports: list[dict]) -> str:
         test = report["test"]
         lines.append(
             f"- {report['run']['model']}: {test['windows']} test windows of {test['clips']} clips"
-            f" ({TRUTH[test['truth']]}: {test['source']}), {report['generated']['windows']}"
+            f" ({worth(test)}: {test['source']}), {report['generated']['windows']}"
             f" generated of {report['generated']['clips']}."
         )
     return "\n".join(lines)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import existing_file
+from climb_edge.files.truth import Truth
 
 SCHEMA = "climb-edge/report/2"
 
@@ -18,6 +19,17 @@ def _interval(value: object, named: str) -> str | None:
     return None if numbers else f"{named} is not [value, low, high]"
 
 
+def _truth(value: object, named: str) -> str | None:
+    known = value in list(Truth)
+    return None if known else f"{named} is {value!r:.80}, expected one of {', '.join(Truth)}"
+
+
+def _test(value: object, named: str) -> str | None:
+    if isinstance(value, dict):
+        return _truth(value.get("truth"), f"{named}.truth")
+    return _unlike(value, SECTION, named)
+
+
 # What reading relies on; `build` writes more. A figure that could not be computed is null.
 FIGURE = (int, float, type(None))
 SECTION = (dict, type(None))  # of a report on a run; null in one on somebody else's file
@@ -26,7 +38,7 @@ SHAPE = {
     "verdict": str,
     "skipped": [str],
     "run": SECTION,
-    "test": SECTION,
+    "test": _test,
     "generated": SECTION,
     "claims": [
         {
@@ -49,7 +61,14 @@ SHAPE = {
             "weight_ratio": FIGURE,
             "checks": [{"name": str, "verdict": str, "reasons": [str]}],
             "rows": [
-                {"set": str, "truth": str, "averaging": str, "decode": str, "pck": PCK, "drop": PCK}
+                {
+                    "set": str,
+                    "truth": _truth,
+                    "averaging": str,
+                    "decode": str,
+                    "pck": PCK,
+                    "drop": PCK,
+                }
             ],
             "speed": [{"threads": int, "median_ms": FIGURE, "p95_ms": FIGURE, "naive_ms": FIGURE}],
             "gpu": [{"partitions": FIGURE, "nodes": FIGURE, "total": FIGURE, "max_error": FIGURE}],
@@ -83,10 +102,10 @@ def read_report(path: str | Path) -> dict:
 
 def _unlike(value: object, shape: object, named: str) -> str | None:
     """Where `value` first differs from `shape`: a type or several, [shape of each], {key: shape},
-    {"*": shape of each}.
+    {"*": shape of each}, or a function of value and name that says it.
     """
-    if shape is _interval:
-        return _interval(value, named)
+    if callable(shape) and not isinstance(shape, type):
+        return shape(value, named)
     if not isinstance(value, shape if isinstance(shape, type | tuple) else type(shape)):
         return f"{named} is {type(value).__name__}"
     if isinstance(shape, type | tuple):

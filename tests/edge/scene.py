@@ -13,6 +13,7 @@ import numpy as np
 
 from climb_edge.estimators.base import Observation
 from climb_edge.files.clips import ClipSet, save_clips
+from climb_edge.files.truth import Truth
 from climb_edge.media.frame import NO_PICTURE, Frame
 from climb_edge.media.video import VideoWriter
 from climb_edge.pose.boxes import box_affine, invert, pose_box, transform
@@ -180,6 +181,7 @@ def clip_set(lengths=(6, 4), source: str = "somebody's labels", **changes) -> Cl
         "group": np.array(["walk"] * clips),
         "split": np.array(["test"] * clips),
         "source": source,
+        "truth": Truth.HUMAN,
     }
     return ClipSet(**{**fields, **changes})
 

@@ -45,18 +45,6 @@ def test_rows_truth_and_weights_of_one_clip():
     assert [name for name, _ in clips] == ["clip0.mp4", "clip1.mp4"]
 
 
-@pytest.mark.parametrize(
-    ("source", "truth"),
-    [
-        ("pseudo ground truth: heavy", "pseudo"),
-        ("generated: seed 3", "generated"),
-        ("Penn Action", "human"),
-    ],
-)
-def test_truth_says_what_a_figure_is_worth(source, truth):
-    assert clip_set(source=source).truth == truth
-
-
 def test_join_shifts_offsets_renames_doubles_and_fills_weights():
     a, b = clip_set(), clip_set((3,), "other", weight=np.full((3, 25), 0.25, np.float32))
     both = join_clips([a, b])

@@ -17,6 +17,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.estimators.recording import Recording, cached_recording
 from climb_edge.files.assets import available, sha256_of
 from climb_edge.files.clips import ClipSet
+from climb_edge.files.truth import Truth
 from climb_edge.media.video import video_info
 from climb_edge.pose.skeleton import K
 from train.data.sources import usable
@@ -115,6 +116,7 @@ def annotate(
         group=np.array(["annotated"] * len(names)),
         split=np.array(["train"] * len(names)),
         source=f"pseudo ground truth: {teacher.name}, smoothed over {2 * REACH + 1} frames",
+        truth=Truth.PSEUDO,
     )
     return clips, unread + unseen
 

@@ -72,6 +72,11 @@ class RecordedWindows:
         """Frames a second within a window."""
         return self.clips.rate
 
+    @property
+    def inputs_from(self) -> str:
+        """Where the inputs come from, as metrics and headings say it."""
+        return f"recorded by {self.recordings[0].name}"
+
     def __len__(self) -> int:
         return len(self.clip)
 

@@ -61,6 +61,11 @@ class RenderedWindows:
         """
         return self.clips.rate and self.clips.rate / self.noise.skip
 
+    @property
+    def inputs_from(self) -> str:
+        """Where the inputs come from, as metrics and headings say it."""
+        return f"simulated by {self.noise.name}"
+
     def __len__(self) -> int:
         return len(self.clip)
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from climb_edge.files.truth import WORDS
 from climb_edge.pose.motion import acceleration, lag_ms
 from climb_edge.streaming.stream import RATE
 from train.config import Recipe
+from train.data.rendered import RenderedWindows
 from train.data.sources import Source
 from train.data.splits import Split
 from train.fitting.run_folder import Run
@@ -51,6 +53,13 @@ def _metrics(
     }
 
 
+def tell_inputs(config: dict, source: Source) -> None:
+    """Say whether an estimator saw what a run reads; to finetune without one is seldom meant."""
+    unseen = config["command"] == "finetune" and isinstance(source, RenderedWindows)
+    hint = "; no estimator saw these clips: add --videos, or name a store" if unseen else ""
+    print(f"inputs: {source.inputs_from}{hint}")
+
+
 def heading(config: dict, source: Source, parts: Split) -> dict:
     """What metrics say of the data, whoever was measured on it."""
     return {
@@ -58,6 +67,7 @@ def heading(config: dict, source: Source, parts: Split) -> dict:
         "command": config["command"],
         "noise": config["noise"] if not config["videos"] else None,
         "seed": config["seed"],
+        "inputs": source.inputs_from,
         "truth": source.clips.truth,
         "data": source.clips.source,
         "data_sha256": config["data_sha256"],
@@ -133,15 +143,11 @@ def through(measured: Measured, smooth) -> Measured:
 
 def report(path: Path, metrics: dict) -> None:
     """Print the test figures of a run."""
-    truth = {
-        "human": "human truth",
-        "pseudo": "pseudo ground truth",
-        "generated": "generated truth",
-    }[metrics["truth"]]
+    worth = f"{WORDS[metrics['truth']]}, inputs {metrics['inputs']}"
     for part, rows in metrics["parts"].items():
         count = metrics["windows"][part]
         print(
-            f"{part.replace('_', ' ')} PCK in %, pooled, {truth}, {count} windows, best epoch"
+            f"{part.replace('_', ' ')} PCK in %, pooled, {worth}, {count} windows, best epoch"
             f" {metrics['best_epoch']}"
         )
         for name, row in rows.items():

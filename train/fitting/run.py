@@ -19,7 +19,7 @@ from train.fitting import initial_weights, tfmot
 from train.fitting.callbacks import calibration
 from train.fitting.loop import Trained, fit
 from train.fitting.losses import FOR
-from train.fitting.metrics import _metrics
+from train.fitting.metrics import _metrics, tell_inputs
 from train.fitting.run_folder import Run
 from train.layers.aware import check_aware, quantization_aware
 from train.models import registry
@@ -35,6 +35,7 @@ def train(options: Training) -> dict:
     config = _config(options) | {"switches": switches}
     recipe = _recipe(options, described)
     source = open_source(config, options.strict)
+    tell_inputs(config, source)
     # a float run's config does not know the word, and runs of before it do not change
     if options.qat:
         own = {"shrink": options.shrink} if options.qat == "tfmot" else {"distil": options.distil}

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.files.truth import TRACKED, Truth, as_truth
 from climb_edge.pose.skeleton import FROM_COCO17, INDEX, KEYPOINTS, K, to_25
 from train.layouts.imported import (
     MAX_FRAMES,
@@ -103,8 +104,9 @@ def read(
     `video` is the name, or else the JSON's own. `first_frame` is the number of a video's first
     frame: CVAT counts from 0, ffmpeg from 1. Visibility 0 is missing, 1 labelled but hidden, 2
     visible. Of several persons the one (by track, else in each frame) with the most labelled
-    keypoints is kept. Raises ClimbEdgeError when nothing is usable or, if `strict`, a file, image
-    or annotation is not.
+    keypoints is kept. Labels are human truth, unless `truth` in the file's `info` says otherwise
+    (one of climb_edge.files.truth.Truth) or it is an export of keypoints that were tracked. Raises
+    ClimbEdgeError when nothing is usable or, if `strict`, a file, image or annotation is not.
     """
     log, takes = Log(strict), []
     paths = (
@@ -130,6 +132,7 @@ def _takes(
         raise ClimbEdgeError(
             f"{path}: expected {_WHAT}, found other content; export it as COCO keypoints"
         )
+    truth = _truth(path, content.get("info"))
     images: dict[str, Image] = {}
     for item in parts[0]:
         with log.part():
@@ -153,10 +156,19 @@ def _takes(
     takes = []
     for clip, listed in clips.items():
         with log.part():
-            takes.append(
-                _take(path, clip, listed, persons.get(clip, []), naming[2], fps, split, log)
-            )
+            take = _take(path, clip, listed, persons.get(clip, []), naming[2], fps, split, log)
+            takes.append(replace(take, truth=truth))
     return takes
+
+
+def _truth(path: Path, info: object) -> Truth:
+    """What a file says its labels are worth."""
+    info = info if isinstance(info, dict) else {}
+    if "truth" in info:
+        return as_truth(info["truth"], f"{path}: info")
+    description = info.get("description")
+    tracked = isinstance(description, str) and TRACKED in description
+    return Truth.PSEUDO if tracked else Truth.HUMAN
 
 
 def _key(value: object) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.files.atomic import existing_file, whole_file
 from climb_edge.files.clips import ClipSet, save_clips
+from climb_edge.files.truth import Truth, weakest
 from climb_edge.pose.skeleton import KEYPOINTS, K
 
 MAX_SIDE = 16_384  # pixels of a frame
@@ -40,6 +41,7 @@ class Take:
     group: str = ""
     split: str = "train"
     heatmaps: Path | None = None  # file with this clip's heatmaps, where an estimator ran already
+    truth: Truth = Truth.HUMAN
 
 
 @dataclass(frozen=True)
@@ -313,7 +315,7 @@ def check(take: Take, where: Path) -> None:
 
 
 def join(takes: list[tuple[Path, Take]], source: str, log: Log, folder: str | Path) -> Imported:
-    """Takes with the files that they come from as one checked clip set.
+    """Takes with the files that they come from as one checked clip set, worth the weakest of them.
 
     Raises ClimbEdgeError when none is left: the first reason is named.
     """
@@ -346,6 +348,7 @@ def join(takes: list[tuple[Path, Take]], source: str, log: Log, folder: str | Pa
             group=np.array([t.group for t in clips]),
             split=np.array([t.split for t in clips]),
             source=source,
+            truth=weakest(t.truth for t in clips),
         ),
         heatmaps if len(heatmaps) == count else None,
         tuple(log.skipped),

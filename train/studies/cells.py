@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from climb_edge.errors import DAMAGED, ClimbEdgeError
+from climb_edge.files.truth import as_truth
 from train.fitting.run_folder import COLUMNS, Run
 from train.studies.page import ALPHAS
 from train.studies.published import SETUPS
@@ -139,7 +140,8 @@ def _kind(cell: Cell) -> tuple:
     m = cell.metrics
     data = re.sub(r"seed \d+", "seed N", str(m.get("data")))
     digest = "" if "seed N" in data else m.get("data_sha256")
-    return data, digest, m["split"]["rule"], m.get("truth"), m.get("box")
+    inputs = m.get("inputs", "").split()[:1]  # simulated or recorded; runs of before do not say
+    return data, digest, m["split"]["rule"], m.get("truth"), m.get("box"), *inputs
 
 
 def _cells(path: Path) -> Iterator[Cell]:
@@ -284,9 +286,11 @@ def _metrics(file: Path) -> dict:
     """Metrics of which every figure that the tables show is there. Raises ClimbEdgeError."""
     metrics = _json(file, RUN, "the metrics of a run")
     try:
-        for key in ("model", "command", "truth", "data", "data_sha256", "box", "frames"):
+        texts = ("model", "command", "data", "data_sha256", "box", "frames")
+        for key in (*texts, *(["inputs"] if "inputs" in metrics else [])):
             if not isinstance(metrics[key], str):
                 raise ValueError(f"{key}: expected text, found {metrics[key]!r}")
+        metrics["truth"] = as_truth(metrics["truth"], file)
         numbers = [metrics["windows"][k] for k in ("train", "val", "test", "held_out")]
         metrics["split"] = {k: str(metrics["split"][k]) for k in ("rule", "sha256")}
         metrics["filters"] = {k: str(v) for k, v in metrics.get("filters", {}).items()}

@@ -12,6 +12,7 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.evaluation.pck import Score, torso
+from climb_edge.files.truth import WORDS
 from climb_edge.pose.layout import WINDOW
 from climb_edge.refiners.filters import GRIDS
 from climb_edge.streaming.stream import RATE
@@ -63,7 +64,8 @@ class _Looked:
             for f in (tuned(val, g, fps) for g in GRIDS.values())
         }
         about = (
-            f"{len(parts.test)} test windows of {len(given.truth)} clips, split {parts.rule}, seed"
+            f"{len(parts.test)} test windows of {len(given.truth)} clips,"
+            f" {WORDS[source.clips.truth]}, inputs {source.inputs_from}, split {parts.rule}, seed"
             f" {config['seed']}."
         )
         return cls(

@@ -11,6 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 
+from climb_edge.files.truth import Truth
 from train.studies.page import ALPHAS
 
 SETUPS = ("1.1", "1.2", "1.3", "2.1", "2.2", "2.3")
@@ -56,4 +57,4 @@ def beside(phase: str, part: str, truth: str | None) -> tuple[Published, ...]:
     """The published rows of the same kind of data: simulated input, or a real estimator's; none for
     finetuning on generated.
     """
-    return () if phase == "finetune" and truth == "generated" else ROWS.get((phase, part), ())
+    return () if phase == "finetune" and truth == Truth.GENERATED else ROWS.get((phase, part), ())

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from climb_edge.files.atomic import write_text
+from climb_edge.files.truth import WORDS
 from climb_edge.refiners.filters import DEFAULTS as FILTERS
 from train.studies import comparison, observations, plots, published
 from train.studies.cells import Cell, Section, read
 from train.studies.groups import group_lines, group_table
-from train.studies.page import OURS, THEIRS, Page
+from train.studies.page import OURS, THEIRS, Page, detail_lines, detail_table
 
-TRUTH = {"human": "human truth", "pseudo": "pseudo ground truth", "generated": "generated truth"}
 TITLES = {
     "pretrain": "Pretraining",
     "finetune": "Finetuning",
@@ -244,8 +244,8 @@ def _part(page: Page, section: Section, part: str, out: Path, slug: str) -> Iter
         " positive is late; sought within 2 frames, so that a row which hardly moves within its"
         " windows may show that end, or none."
     )
-    page.table(page.detail_table(rows, section.setups))
-    yield _csv(out / f"{slug}-details.csv", page.detail_lines(rows, section.setups))
+    page.table(detail_table(rows, section.setups))
+    yield _csv(out / f"{slug}-details.csv", detail_lines(rows, section.setups))
 
 
 def _about(page: Page, section: Section, part: str) -> None:
@@ -254,8 +254,10 @@ def _about(page: Page, section: Section, part: str) -> None:
         counts = sorted({c.metrics["windows"][part] for c in section.cells if c.metrics})
         windows = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
         rule = section.about("split")["rule"]
+        seen = dict.fromkeys(c.metrics.get("inputs") for c in section.cells if c.metrics)
+        inputs = ", ".join(told or "not stated" for told in seen)
         page.text(
-            f"{section.about('data')}; {TRUTH.get(section.about('truth'), section.about('truth'))};"
+            f"{section.about('data')}; {WORDS[section.about('truth')]}; inputs {inputs};"
             f" {windows} windows, {section.about('frames')}; split {rule}; box"
             f" {section.about('box')}. {SPLITS.get(rule, '')}"
         )

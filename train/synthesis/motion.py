@@ -7,6 +7,7 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.clips import ClipSet
 from climb_edge.files.npz import expect_shape, read_npz
+from climb_edge.files.truth import Truth
 from climb_edge.pose.skeleton import K
 from train.synthesis.cameras import FRAME_SIZE, project, random_camera
 from train.synthesis.climber import climb
@@ -79,7 +80,10 @@ def load_motion(path: str | Path) -> tuple[list[np.ndarray], float]:
 
 
 def clip_set(takes: list[tuple[str, str, np.ndarray]], fps: float, source: str) -> ClipSet:
-    """Takes of (name, group, pixels (T, 25, 2)) as one set; visible = inside the frame."""
+    """Takes of (name, group, pixels (T, 25, 2)) as one set; visible = inside the frame.
+
+    Truth is `generated`, of captured motion too: no picture shows what the cameras here see.
+    """
     keypoints = np.concatenate(
         [np.empty((0, K, 2), np.float32), *(pixels for _, _, pixels in takes)]
     )
@@ -94,4 +98,5 @@ def clip_set(takes: list[tuple[str, str, np.ndarray]], fps: float, source: str) 
         group=np.array([group for _, group, _ in takes], str),
         split=np.full(count, "train"),
         source=source,
+        truth=Truth.GENERATED,
     )
