@@ -13,7 +13,6 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -177,7 +176,6 @@ def required(own: Field) -> bool:
     return own.default is MISSING
 
 
-@cache
 def options_of(cls: type) -> dict[str, Field]:
     """The fields of a config that are options, by name: those that must be given, then its own,
     then those of the classes that it is made of.
@@ -188,7 +186,6 @@ def options_of(cls: type) -> dict[str, Field]:
     return {name: own[name] for name in sorted(placed, key=lambda name: not required(own[name]))}
 
 
-@cache
 def kinds_of(cls: type) -> dict[str, Kind]:
     """The type of every option of a config, by name."""
     hints, kinds = typing.get_type_hints(cls), {}
