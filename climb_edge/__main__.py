@@ -34,7 +34,7 @@ def _track(options: Track) -> None:
             f"{path}: refiner {refiner.name}, delay {refiner.delay} frames; {refiner.backend}"
             f" ({refiner.reason})"
         )
-    for path in done.also:
+    for path in done.exports:
         print(path)
 
 

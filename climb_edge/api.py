@@ -35,7 +35,7 @@ def track(config: Track | None = None, **options: Any) -> Tracked:
     from climb_edge.media.live import Newest
     from climb_edge.media.video import read_camera, read_video, video_info
     from climb_edge.refiners.load import load_refiner
-    from climb_edge.tracking.exports import write_also
+    from climb_edge.tracking.exports import write_exports
     from climb_edge.tracking.track import track
 
     chosen = configured(Track, config, options)
@@ -64,7 +64,9 @@ def track(config: Track | None = None, **options: Any) -> Tracked:
         fps = info.fps if info and info.fps else 30.0
         where = (chosen.folder, chosen.source, fps)
         done = track(frames, estimator, refiners, *where, bar.update, chosen.picture, watch)
-    return replace(done, also=tuple(write_also(done, chosen.also, chosen.folder, chosen.source)))
+    return replace(
+        done, exports=tuple(write_exports(done, chosen.export, chosen.folder, chosen.source))
+    )
 
 
 def _page(chosen: Track):

@@ -10,7 +10,7 @@ _EXAMPLES = """examples:
   climb-edge track 0 --refiner model.tflite --seconds 20      the first camera
   climb-edge track 0 --page                                   watch it in a browser, also through ssh -L 8321:127.0.0.1:8321
   climb-edge track climb.mp4 --live --page                    play a file as if it were a camera
-  climb-edge track climb.mp4 --also csv --also climbing       a table, and moves and path of the hips
+  climb-edge track climb.mp4 --export csv --export climbing       a table, and moves and path of the hips
   climb-edge track climb.mp4 --compare default,one_euro,gaussian:sigma=2   side by side, a track each
   climb-edge plot track-climb/track.jsonl --joint left_wrist --out wrist.png
   climb-edge evaluate clips.npz --videos videos.zip --estimator lite --refiner default --refiner one_euro

@@ -89,11 +89,12 @@ class Track(RuntimeOptions, Config):
     picture: float | None = option(
         "also write the overlay at S seconds as overlay.jpg", None, metavar="S", low=0
     )
-    also: tuple[str, ...] = option(
+    export: tuple[str, ...] = option(
         "also write track.csv, track.coco.json, or climbing.json with climbing.jpg: moves, time on"
         " the wall and path of the hips",
         (),
         choices=("csv", "coco", "climbing"),
+        old=("also",),
     )
 
     @property

@@ -30,7 +30,7 @@ def convert(config: Convert | None = None, **options: Any) -> dict[str, Any]:
     from train.fitting.run_folder import Run
 
     chosen = configured(Convert, config, options)
-    trained = [Run.open(path).config() for path in (chosen.run, *chosen.beside)]
+    trained = [Run.open(path).config() for path in (chosen.run, *chosen.qat_run)]
     aware = [run["qat"]["scheme"] for run in trained if run.get("qat")]
     model = trained[0]["model"]
     recipes, said = choose(list(chosen.recipe), model, chosen.form, chosen.force, aware)
@@ -41,7 +41,7 @@ def convert(config: Convert | None = None, **options: Any) -> dict[str, Any]:
             bar.set_postfix_str(what)
             bar.update(steps)
 
-        run = open_run(chosen.run, chosen.form, chosen.skip, step, chosen.beside)
+        run = open_run(chosen.run, chosen.form, chosen.skip, step, chosen.qat_run)
         run.said = said
         report = build(convert(run, chosen.out, recipes, chosen.force, step))
     write(report, chosen.out)

@@ -38,11 +38,12 @@ class Convert(Checking, Config):
         (),
         metavar="RECIPE",
     )
-    beside: tuple[Path, ...] = option(
+    qat_run: tuple[Path, ...] = option(
         "a run of `train finetune --qat` from the same float weights and split: its file stands in"
         " the same report; may be repeated",
         (),
         metavar="RUN",
+        old=("beside",),
     )
     force: bool = option("also write files that a gate refuses, marked in their contract", False)
     bundle: Path | None = option(

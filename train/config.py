@@ -1,19 +1,15 @@
-"""The options of training: how windows are changed, how a model is fitted, what finetune and
-pretrain take. Presets fill in what is not given.
-"""
+"""The options of training: of windows, of fitting, of finetune and pretrain; and presets."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.files.atomic import existing_file
 from climb_edge.options import Config, again, option
+from train.configs import load_config
 
 LOSSES = ("cross_entropy", "mse", "coordinate_mse", "coordinate_mae", "soft_pck", "study")
 THRESHOLDS = ("0.05", "0.1", "0.2")
@@ -48,12 +44,13 @@ class Augmentation:
         low=0,
         high=0.5,
     )
-    drop: float = option(
+    keypoint_dropout: float = option(
         "augmentation: chance that a keypoint is hidden, for the window and again for a frame",
         0.0,
         metavar="P",
         low=0,
         high=0.9,
+        old=("drop",),
     )
     deform: float = option(
         "augmentation of simulated windows: keypoints, true ones too, displaced by a normal share"
@@ -63,8 +60,12 @@ class Augmentation:
         low=0,
         high=2,
     )
-    hasten: int = option(
-        "augmentation of simulated windows: up to so many times as fast", 1, metavar="N", low=1
+    speed_up: int = option(
+        "augmentation of simulated windows: up to so many times as fast",
+        1,
+        metavar="N",
+        low=1,
+        old=("hasten",),
     )
 
     def __bool__(self) -> bool:
@@ -78,8 +79,12 @@ class Recipe:
     learning_rate: float = option("of Adam", 1e-3, metavar="R", low=1e-12, high=10)
     batch: int = option("windows per batch", 16, metavar="N", low=1)
     epochs: int = option("at most so many", 50, metavar="N", low=0)
-    steps: int | None = option(
-        "batches per epoch; else every training window once", None, metavar="N", low=1
+    steps_per_epoch: int | None = option(
+        "batches per epoch; else every training window once",
+        None,
+        metavar="N",
+        low=1,
+        old=("steps",),
     )
     plateau: int = option(
         "epochs without a lower validation loss before the rate falls to a tenth",
@@ -87,19 +92,28 @@ class Recipe:
         metavar="N",
         low=1,
     )
-    stop: int = option(
-        "epochs without a lower validation loss before it ends", 10, metavar="N", low=1
+    patience: int = option(
+        "epochs without a lower validation loss before it ends",
+        10,
+        metavar="N",
+        low=1,
+        old=("stop",),
     )
     select: str = option("validation PCK that chooses the epoch", "0.2", choices=THRESHOLDS)
     seed: int = option("of data, order and weights", 0, metavar="N", low=0, high=2**32 - 1)
-    validation: int = option(
-        "windows at most that every epoch is judged by", 1000, metavar="N", low=1
+    validation_windows: int = option(
+        "windows at most that every epoch is judged by",
+        1000,
+        metavar="N",
+        low=1,
+        old=("validation",),
     )
-    test: int | None = option(
+    test_windows: int | None = option(
         "windows at most that the figures at the end are taken of; else all test windows",
         None,
         metavar="N",
         low=1,
+        old=("test",),
     )
     loss: str | None = option(
         "study: the squared error; else the model's own, cross_entropy of heatmaps or"
@@ -110,7 +124,7 @@ class Recipe:
     target_sigma: float = option(
         "width of the target heatmaps; the study's is 1", 2.0, metavar="CELLS", low=0.5, high=5
     )
-    whole: bool = option("truth in whole cells, as the study's", False)
+    whole_cells: bool = option("truth in whole cells, as the study's", False, old=("whole",))
     weight_decay: float = option("of Adam, decoupled", 0.0, metavar="R", low=0)
     schedule: str = option(
         "one-cycle: the rate rises for a tenth of all steps, then falls as a cosine",
@@ -118,19 +132,21 @@ class Recipe:
         choices=("plateau", "one-cycle"),
     )
     clip_norm: float = option("of all gradients together; 0: not clipped", 0.0, metavar="N", low=0)
-    average: float = option(
+    ema: float = option(
         "momentum of a moving average of the weights, which is judged and saved; 0: the weights",
         0.0,
         metavar="M",
         low=0,
         high=0.9999,
+        old=("average",),
     )
-    hold: float = option(
+    displacement_penalty: float = option(
         "of keypoint models: what a squared displacement, in torso diameters, costs beside the"
         " loss",
         0.0,
         metavar="X",
         low=0,
+        old=("hold",),
     )
     freeze: bool = option("train the last layer alone", False)
 
@@ -233,11 +249,12 @@ class Finetune(Training):
         None,
         choices=("int8", "tfmot"),
     )
-    distil: int = option(
+    distill_epochs: int = option(
         "with --qat: the float weights' output is a target as well, for so many epochs",
         0,
         metavar="N",
         low=0,
+        old=("distil",),
     )
     shrink: str | None = option(
         "with --qat tfmot, before training: prune:0.5 (that part of the weights is zero) or"
@@ -247,10 +264,10 @@ class Finetune(Training):
     )
 
     def check(self) -> None:
-        if self.distil and not self.qat:
+        if self.distill_epochs and not self.qat:
             raise ClimbEdgeError(
-                f"--distil {self.distil}: the float weights teach a quantization-aware run; add"
-                " --qat int8"
+                f"--distill-epochs {self.distill_epochs}: the float weights teach a"
+                " quantization-aware run; add --qat int8"
             )
         if self.shrink and self.qat != "tfmot":
             raise ClimbEdgeError(
@@ -279,25 +296,4 @@ class Pretrain(Training):
     command: ClassVar[str] = "pretrain"
     init: str = again(Training, "init", "none")
     qat: ClassVar[None] = None
-    distil: ClassVar[int] = 0
-
-
-def load_config(name: str) -> dict:
-    """A TOML file, or one of the package's by its name. Raises ClimbEdgeError naming it and the
-    built-in ones.
-    """
-    folder = files("train") / "configs"
-    built_in = sorted(
-        p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml")
-    )
-    path = (
-        folder / f"{name}.toml"
-        if name in built_in
-        else existing_file(name, f"a config (one of {', '.join(built_in)}, or a .toml)")
-    )
-    try:
-        return tomllib.loads(Path(str(path)).read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ClimbEdgeError(
-            f"{path}: expected TOML, found something else ({error}); correct it"
-        ) from error
+    distill_epochs: ClassVar[int] = 0

@@ -150,7 +150,7 @@ def _annotation(result: Result, width: int, height: int) -> dict:
     }
 
 
-def write_also(done: Tracked, forms: Sequence[str], out: Path, source: str) -> Iterator[Path]:
+def write_exports(done: Tracked, forms: Sequence[str], out: Path, source: str) -> Iterator[Path]:
     """Write a track in the forms "csv", "coco" and "climbing" as far as they are asked for; yields
     their paths. Nothing is written of a source without a frame.
     """

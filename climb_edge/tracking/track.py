@@ -35,7 +35,7 @@ class Tracked:
     results: list[Result]
     last: np.ndarray | None  # the last frame, RGB (H, W, 3); None without one
     refiners: tuple[Refiner, ...] = ()
-    also: tuple[Path, ...] = ()  # what was written for other tools
+    exports: tuple[Path, ...] = ()  # what was written for other tools
 
     @property
     def size(self) -> tuple[int, int] | None:

@@ -66,12 +66,13 @@ def together(
         if not config.get("qat"):
             if other != path:
                 raise ClimbEdgeError(
-                    f"--beside {other}: expected a run of `train finetune --qat`, found a float one"
+                    f"--qat-run {other}: expected a run of `train finetune --qat`, found a float"
+                    " one"
                 )
             continue
         if (scheme := config["qat"]["scheme"]) in found:
             raise ClimbEdgeError(
-                f"--beside {other}: a run of --qat {scheme} is there already; convert it by itself"
+                f"--qat-run {other}: a run of --qat {scheme} is there already; convert it by itself"
             )
         if other != path:
             _fits(run, config, described, plain, parts, source)
@@ -82,18 +83,18 @@ def together(
 def _fits(run: Run, config: dict, described, plain, parts: Split, source) -> None:
     if config["model"] != described.name:
         raise ClimbEdgeError(
-            f"--beside {run.path}: holds {config['model']}, expected {described.name}"
+            f"--qat-run {run.path}: holds {config['model']}, expected {described.name}"
         )
     began = described.build(**config.get("switches", {}))
     load_weights(began, run.teacher)
     if not all(map(np.array_equal, began.get_weights(), plain.get_weights())):
         raise ClimbEdgeError(
-            f"--beside {run.path}: began from other float weights; train it with --init naming the"
+            f"--qat-run {run.path}: began from other float weights; train it with --init naming the"
             " same run"
         )
     if Split.load(run.split, source).sha256 != parts.sha256:
         raise ClimbEdgeError(
-            f"--beside {run.path}: has other test windows; train it with the other run's --split"
+            f"--qat-run {run.path}: has other test windows; train it with the other run's --split"
         )
 
 

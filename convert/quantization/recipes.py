@@ -269,7 +269,7 @@ def choose(
         raise ClimbEdgeError(
             f"recipe {unseen[0]!r}: expected a run of `python -m train finetune --qat"
             f" {RECIPES[unseen[0]].aware}`, found none; train on from the float one with --init and"
-            " name it, or add it --beside; or choose int8, quantized after training"
+            " name it, or add it as --qat-run; or choose int8, quantized after training"
         )
     known = {n: {f: support(model, f, n) for f in forms} for n in wanted}
     partly = {

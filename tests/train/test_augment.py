@@ -70,7 +70,7 @@ def test_changes_are_as_wide_as_asked_for():
 
 
 def test_boxes_are_shifted_and_keypoints_hidden_as_often_as_asked_for():
-    changes = [drawn(Augmentation(shift=0.04, drop=0.1), 0, i) for i in range(400)]
+    changes = [drawn(Augmentation(shift=0.04, keypoint_dropout=0.1), 0, i) for i in range(400)]
     assert np.std([c.shift for c in changes], axis=0) == pytest.approx([0.04, 0.04], rel=0.15)
     hidden = np.stack([c.hidden for c in changes])
     assert hidden.all(1).mean() == pytest.approx(0.1, rel=0.15)  # for the whole window
@@ -80,7 +80,7 @@ def test_boxes_are_shifted_and_keypoints_hidden_as_often_as_asked_for():
 
 @pytest.mark.parametrize("kind", ["simulated", "recorded"])
 def test_what_is_hidden_shows_nothing_and_keeps_its_truth(kind, scripted):
-    augmentation = Augmentation(shift=0.1, drop=0.2)
+    augmentation = Augmentation(shift=0.1, keypoint_dropout=0.2)
     source = (
         rendered(augmentation)
         if kind == "simulated"
@@ -281,10 +281,10 @@ def test_a_hastened_window_has_every_second_or_third_frame_and_ends_with_its_cli
     clips = generated_clips(1, 5, frames=12)
     # moves by equal steps
     clips.keypoints[:] = np.linspace(0, 1, 12)[:, None, None] * 0.01 + clips.keypoints[:1]
-    source, paces = rendered(Augmentation(hasten=3), clips=clips), set()
+    source, paces = rendered(Augmentation(speed_up=3), clips=clips), set()
     for index in range(len(source)):
         pace, room = (
-            drawn(Augmentation(hasten=3), 0, index).faster,
+            drawn(Augmentation(speed_up=3), 0, index).faster,
             (11 - source.position[index]) // 4,
         )
         steps = np.diff(source.window(index).cells[:, 7], axis=0)

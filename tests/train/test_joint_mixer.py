@@ -238,7 +238,7 @@ def test_training_teaches_the_joints_that_have_truth_and_forgets_none(tmp_path):
         ((slice(8, 20), range(8, 20)), (slice(3, 18), range(3, 20)))
     ):
         source = RenderedWindows(partly_labelled(number, known), NOISES["blazepose"])
-        recipe = Recipe(epochs=1, steps=2, batch=2, loss="soft_pck", validation=4)
+        recipe = Recipe(epochs=1, steps_per_epoch=2, batch=2, loss="soft_pck", validation_windows=4)
         fit(MIXER, model, source, split(source), Run(tmp_path / str(number)), recipe)
         held = np.asarray(model.get_layer("mixer").taught.weights[0]).ravel()
         np.testing.assert_array_equal(held, np.isin(np.arange(25), taught))

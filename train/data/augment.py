@@ -70,11 +70,11 @@ def draw(augmentation: Augmentation, rng: np.random.Generator) -> Change:
     # few calls: a small model waits for them
     angle, scale, mirrored, reversed_ = rng.random(4).tolist()
     right, down = (augmentation.shift * rng.standard_normal(2)).tolist()
-    unseen = rng.random((1 + WINDOW, K)) < augmentation.drop
+    unseen = rng.random((1 + WINDOW, K)) < augmentation.keypoint_dropout
     faster, displaced = 1, np.zeros((K, 2))
-    if augmentation.deform or augmentation.hasten > 1:
+    if augmentation.deform or augmentation.speed_up > 1:
         displaced = rng.standard_normal((K, 2)) * rng.uniform(0, augmentation.deform)
-        faster = int(rng.integers(1, augmentation.hasten + 1))
+        faster = int(rng.integers(1, augmentation.speed_up + 1))
     return Change(
         math.radians(augmentation.rotate) * (2 * angle - 1),
         math.exp(augmentation.scale * (2 * scale - 1)),

@@ -52,14 +52,14 @@ class Trained(keras.Model):
         return [*self.variables, *self.stepper.variables]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        target = target_of(self.recipe.loss, y, self.recipe.target_sigma, self.recipe.whole)
+        target = target_of(self.recipe.loss, y, self.recipe.target_sigma, self.recipe.whole_cells)
         predicted = keras.ops.cast(y_pred, "float32")
         loss = masked(LOSSES[self.recipe.loss], target, predicted, sample_weight)
-        if self.recipe.hold:
+        if self.recipe.displacement_penalty:
             shown = sample_weight * keras.ops.cast(
                 keras.ops.isfinite(x["points"][..., 0]), "float32"
             )
-            loss = loss + self.recipe.hold * masked(
+            loss = loss + self.recipe.displacement_penalty * masked(
                 partial(displaced, Points()(x)), y, predicted, shown
             )
         if self.teach is not None:
@@ -124,7 +124,7 @@ def fit(
         lesson = Lesson(keras.Model(inputs, described.outputs(teacher, inputs)), distil)
         trained.teach = lesson.teach
         more.append(lesson)
-    steps = recipe.steps or max(len(split.train) // recipe.batch, 1)
+    steps = recipe.steps_per_epoch or max(len(split.train) // recipe.batch, 1)
     trained.begin(model, recipe, steps)
     with _ctrl_c() as stop:
         judge = Judge(source, recipe, described, model)
@@ -165,8 +165,8 @@ def optimizer(recipe: Recipe, steps: int):
         rate,
         weight_decay=recipe.weight_decay or None,
         global_clipnorm=recipe.clip_norm or None,
-        use_ema=recipe.average > 0,
-        ema_momentum=recipe.average,
+        use_ema=recipe.ema > 0,
+        ema_momentum=recipe.ema,
     )
 
 
@@ -242,7 +242,7 @@ class _Progress(keras.callbacks.Callback):
         self.plain, self.optimizer = plain, trained.stepper
         self.trainable = trained.trainable_variables
         self.judge, self.run, self.recipe, self.variables = judge, run, recipe, trained.state
-        self.val = split.some("val", recipe.validation)
+        self.val = split.some("val", recipe.validation_windows)
         self.bar, self.stop = None, stop
         saved = run.load_state([tuple(v.shape) for v in self.variables])
         if saved:
@@ -266,7 +266,7 @@ class _Progress(keras.callbacks.Callback):
 
     @property
     def finished(self) -> bool:
-        return self.epoch >= self.recipe.epochs or self.state["patience"] >= self.recipe.stop
+        return self.epoch >= self.recipe.epochs or self.state["patience"] >= self.recipe.patience
 
     def on_epoch_begin(self, epoch, logs=None):
         self._since = time.monotonic()
@@ -290,7 +290,7 @@ class _Progress(keras.callbacks.Callback):
 
     def _judge(self, epoch: int, loss: float | None, since: float) -> dict:
         state = self.state
-        averaged = epoch and self.recipe.average  # there is none before the first step
+        averaged = epoch and self.recipe.ema  # there is none before the first step
         with _averages(self.optimizer, self.trainable) if averaged else contextlib.nullcontext():
             measured = self.judge(self.val)
             pck = {f"val_pck_{a}": measured.pck[str(a)] for a in ALPHAS}

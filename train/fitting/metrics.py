@@ -38,7 +38,7 @@ def _metrics(
     measured = {
         part: {name: figures(judge(indices), fps) for name, judge in judges.items()}
         for part in ("test", "held_out")
-        if len(indices := parts.some(part, recipe.test))
+        if len(indices := parts.some(part, recipe.test_windows))
     }
     return heading(config, source, parts) | {
         "model": described.name,
@@ -78,7 +78,7 @@ def heading(config: dict, source: Source, parts: Split) -> dict:
         "windows": (
             {"train": len(parts.train), "val": len(parts.val)}
             | {
-                name: len(parts.some(name, config["recipe"].get("test")))
+                name: len(parts.some(name, config["recipe"].get("test_windows")))
                 for name in ("test", "held_out")
             }
         ),

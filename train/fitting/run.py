@@ -38,7 +38,11 @@ def train(options: Training) -> dict:
     tell_inputs(config, source)
     # a float run's config does not know the word, and runs of before it do not change
     if options.qat:
-        own = {"shrink": options.shrink} if options.qat == "tfmot" else {"distil": options.distil}
+        own = (
+            {"shrink": options.shrink}
+            if options.qat == "tfmot"
+            else {"distill_epochs": options.distill_epochs}
+        )
         config["qat"] = {"scheme": options.qat} | own
     _tell_of_short_clips(source)
     config |= {"recipe": asdict(recipe), "data_sha256": digest(source), "truth": source.clips.truth}
@@ -70,7 +74,7 @@ def train(options: Training) -> dict:
                 calibration(source, parts.train, recipe.seed, recipe.batch)
             )
             teacher = tfmot.float_windows(model)
-        fit(described, model, source, parts, run, recipe, teacher, options.distil, kind)
+        fit(described, model, source, parts, run, recipe, teacher, options.distill_epochs, kind)
     run.load_weights(model)
     metrics = _metrics(config, described, source, parts, run, recipe, model, teacher)
     run.write_metrics(metrics)
@@ -81,9 +85,9 @@ def _check(options: Training) -> None:
     """What only Keras and the models know of options that go together."""
     backend = keras.backend.backend()
     # elsewhere a compiled step would not see it end
-    if options.distil and backend != "tensorflow":
+    if options.distill_epochs and backend != "tensorflow":
         raise ClimbEdgeError(
-            f"--distil {options.distil}: needs Keras on TensorFlow; found {backend}"
+            f"--distill-epochs {options.distill_epochs}: needs Keras on TensorFlow; found {backend}"
         )
     if options.qat == "int8":
         check_aware(registry.get(options.model))

@@ -8,12 +8,15 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import whole_file, write_json, write_text
 from climb_edge.files.npz import read_npz
+from climb_edge.options import options_of
+from train.config import Augmentation, Finetune, Recipe
 
 COLUMNS = (
     "epoch",
@@ -98,7 +101,8 @@ class Run:
 
     def config(self) -> dict:
         try:
-            return json.loads((self.path / "config.json").read_text(encoding="utf-8"))
+            config = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
+            return _with_new_names(config)
         except ValueError as error:
             raise ClimbEdgeError(
                 f"{self.path}/config.json: damaged ({error}); delete the run and train again"
@@ -198,6 +202,22 @@ class Run:
 
     def write_metrics(self, metrics: dict) -> None:
         write_json(self.path / "metrics.json", metrics)
+
+
+def _with_new_names(config: dict[str, Any]) -> dict[str, Any]:
+    """A run's config as it is written now: in older ones some options have other names."""
+    renamed = {
+        old: name
+        for kind in (Augmentation, Recipe, Finetune)
+        for name, own in options_of(kind).items()
+        for old in own.metadata["option"].old
+    }
+    parts = {
+        part: {renamed.get(key, key): value for key, value in config[part].items()}
+        for part in ("augmentation", "recipe", "qat")
+        if isinstance(config.get(part), dict)
+    }
+    return {**config, **parts}
 
 
 def _save(model, path: Path) -> None:

@@ -98,7 +98,7 @@ class Judge:
         )
         inputs = inputs_named((*self.names, "cells"))
         given = {name: inputs[name] for name in self.names}
-        verdict = _Verdict(recipe.loss, recipe.target_sigma, recipe.whole)
+        verdict = _Verdict(recipe.loss, recipe.target_sigma, recipe.whole_cells)
         self._graph = keras.Model(inputs, verdict(described.outputs(model, given), inputs["cells"]))
 
     def __call__(self, indices: np.ndarray) -> Measured:

@@ -38,7 +38,7 @@ UNCHANGED = {
     "average": 0.0,
     "clip_norm": 0.0,
     "weight_decay": 0.0,
-    "distil": 0,
+    "distill_epochs": 0,
 }
 
 

@@ -30,7 +30,7 @@ def filter_run(path: Path) -> dict:
     parts, recipe = Split.load(run.split, source), Recipe(**config["recipe"])
     judge, fps = Judge(source, recipe), source.rate or RATE
     windows = {
-        name: parts.some(name, None if name == "val" else recipe.test)
+        name: parts.some(name, None if name == "val" else recipe.test_windows)
         for name in ("val", "test", "held_out")
     }
     measured = {name: judge(indices) for name, indices in windows.items() if len(indices)}

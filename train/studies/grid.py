@@ -25,7 +25,8 @@ from tqdm import tqdm
 from climb_edge.command_line import as_arguments
 from climb_edge.errors import ClimbEdgeError, GateFailed
 from climb_edge.files.atomic import write_json
-from train.config import Finetune, Pretrain, load_config
+from train.config import Finetune, Pretrain
+from train.configs import load_config
 from train.studies.filter_baselines import filter_run
 
 SCHEMA = "climb-edge/study/1"

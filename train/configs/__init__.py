@@ -1,0 +1,31 @@
+"""Presets and studies that come with the package, a TOML file each, and how one is read."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+from climb_edge.errors import ClimbEdgeError
+from climb_edge.files.atomic import existing_file
+
+
+def load_config(name: str) -> dict:
+    """A TOML file, or one of the package's by its name. Raises ClimbEdgeError naming it and the
+    built-in ones.
+    """
+    folder = files("train.configs")
+    built_in = sorted(
+        p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml")
+    )
+    path = (
+        folder / f"{name}.toml"
+        if name in built_in
+        else existing_file(name, f"a config (one of {', '.join(built_in)}, or a .toml)")
+    )
+    try:
+        return tomllib.loads(Path(str(path)).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ClimbEdgeError(
+            f"{path}: expected TOML, found something else ({error}); correct it"
+        ) from error
