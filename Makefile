@@ -15,7 +15,7 @@ REFINERS := out/demo/models
 PORT := 8322
 NPM := web_demo/node_modules/.ready
 
-.PHONY: web web-serve test-web demo test lint environment second-runtime mediapipe tfmot test-tfmot locks shipped picture models apk test-android android-picture android-assets clean
+.PHONY: examples reference web web-serve test-web demo test lint environment second-runtime mediapipe tfmot test-tfmot locks shipped picture models apk test-android android-picture android-assets clean
 
 # A file that a gate refuses (exit code 1) does not stop the demo: the closing table says which, and why is in the report.
 demo: environment
@@ -117,6 +117,15 @@ picture: environment
 	@clip=$$($(PY) -m climb_edge fetch --only demo.mp4) && mkdir -p docs && \
 	$(PY) -m climb_edge track "$$clip" --people 2 --seconds 5.1 --picture 5 --out out/picture \
 	--refiner $(OUT)/models/conv3d.window-all.float16.tflite && cp out/picture/overlay.jpg docs/overlay.jpg
+
+# Five short scripts that use the packages from Python; each says what it shows in its first line.
+examples: environment
+	@for name in track_video stream_frames own_estimator train_refiner convert_run; do \
+	echo "examples/$$name.py" && $(PY) examples/$$name.py || exit 1; done
+
+# docs/reference.md: every option of every command, from its declaration.
+reference: environment
+	$(PY) docs/make_reference.py
 
 # The table of docs/models.md: every model and form as a file, on CPU and GPU.
 models: environment

@@ -134,9 +134,9 @@ def _recipe(options: Training, described) -> Recipe:
             f"--loss {loss}: {described.name} gives {described.output}; expected one of"
             f" {', '.join(fitting)}"
         )
-    if options.hold and described.reads != "keypoints":
+    if options.displacement_penalty and described.reads != "keypoints":
         raise ClimbEdgeError(
-            f"--hold {options.hold}: {described.name} reads {described.reads}; expected a model"
+            f"--displacement-penalty {options.displacement_penalty}: {described.name} reads {described.reads}; expected a model"
             " that reads keypoints"
         )
     return replace(options.part(Recipe), loss=loss)
