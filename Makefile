@@ -81,7 +81,7 @@ $(TFMOT)/.ready: locks/tfmot.txt pyproject.toml
 	@touch $@
 
 test-tfmot: tfmot
-	$(TFMOT)/bin/python -m pytest tests/train/test_tfmot.py
+	$(TFMOT)/bin/python -m pytest tests/train/fitting/test_tfmot.py
 
 # One lock file per environment; names, versions and hashes, no index address.
 locks:
