@@ -16,6 +16,7 @@ from climb_edge.pose.boxes import box_affine, invert, pose_box, transform
 from climb_edge.pose.render import PEAK, render
 from climb_edge.pose.skeleton import INDEX, K
 from climb_edge.refiners.base import WindowTrack, to_keypoints
+from climb_edge.streaming.result import Result
 
 BLANK = NO_PICTURE
 
@@ -180,3 +181,22 @@ def write_clips(path: Path, clips: ClipSet | None = None) -> Path:
     """A clip set as a file."""
     save_clips(path, clips or clip_set())
     return path
+
+
+def result(frame: int = 0, person: int | None = 0, shift: float = 0.0) -> Result:
+    points = np.concatenate([standing(), np.full((25, 1), 0.9)], axis=1)
+    moved = points + [shift, 0, 0]
+    return Result(frame, frame / 30, person, "tracking", 0, np.array([0.0, 1, 2, 3]), points, moved)
+
+
+def moving(t: int) -> np.ndarray:
+    """A person who walks, and raises the left arm: not the same in a mirror."""
+    points = standing(x=200 + 3 * t)
+    for n, part in enumerate(("elbow", "wrist", "pinky", "index", "thumb")):
+        points[INDEX[f"left_{part}"]] += (8 * n, -(30 + 12 * n) - t)
+    return points
+
+
+def walking(index: int) -> dict:
+    """Who is seen in a frame of this number: one person, who walks right."""
+    return {0: standing(200 + 1.5 * index)}

@@ -3,7 +3,6 @@ harm nobody.
 """
 
 import sys
-import tempfile
 
 import flatbuffers
 import numpy as np
@@ -16,17 +15,12 @@ from climb_edge.runtime.contract import read_model
 from climb_edge.runtime.golden import golden_frames
 from climb_edge.runtime.session import Session
 from support.paths import CONV3D
+from support.sessions import distance
 
 FIRST, SECOND = Session.version(), "tflite-runtime 2.14.0"
 
 
-@pytest.fixture(autouse=True)
-def litter(tmp_path, monkeypatch):
-    """Temporary folders are made in here; none may be left."""
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    yield
-    assert list((tmp_path / "temporary").iterdir()) == []
+pytestmark = pytest.mark.usefixtures("litter")
 
 
 @pytest.fixture
@@ -88,14 +82,6 @@ def addition(scale: float, dtype: str = "INT8", step: float = 1 / 8) -> bytes:
 
 def row(*values: float) -> np.ndarray:
     return np.array([values], np.float32)
-
-
-def distance(found: list[np.ndarray], expected: list[np.ndarray]) -> float:
-    """Largest error, as a part of the largest absolute value of the same expected output."""
-    assert [(a.shape, a.dtype) for a in found] == [(a.shape, a.dtype) for a in expected]
-    return max(
-        float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(found, expected, strict=True)
-    )
 
 
 @under_both

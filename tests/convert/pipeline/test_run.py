@@ -9,14 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from climb_edge.evaluation.pck import Score, drop, worst_keypoint
 from climb_edge.refiners.tflite import TFLiteRefiner
 from climb_edge.runtime.contract import read_model
 from climb_edge.runtime.isolated import why_not
 from convert.__main__ import main
-from convert.checks.parity import Compared, gate, parity
 from convert.checks.speed import naive
-from convert.checks.testset import TestSet, clip_to_stream, of_part
 from convert.checks.verdict import NAMES
 from convert.graphs import build as graphs
 from convert.pipeline import run as conversion
@@ -25,13 +22,10 @@ from convert.quantization.recipes import RECIPES
 from support.paths import CONV3D
 from support.sabotage import spoiled
 from train.__main__ import main as train
-from train.data.rendered import RenderedWindows
 from train.data.sources import open_source
 from train.data.splits import Split
 from train.fitting.run_folder import Run
 from train.models import registry
-from train.noise.library import NOISES
-from train.synthesis.motion import generated_clips
 
 
 @pytest.fixture(scope="module")
@@ -225,45 +219,6 @@ def test_what_a_gate_refuses_is_forced_with_a_mark_that_runtimes_repeat(
         TFLiteRefiner(path)
 
 
-def scores(right: float, reference: float, clips: int, frames: int = 20):
-    """Two scores with these shares of correct keypoints."""
-    rng = np.random.default_rng(0)
-    made = [
-        tuple((rng.random((3, frames, 25)) < share).astype(float) for _ in range(clips))
-        for share in (right, reference)
-    ]
-    return [Score(m, 10.0) for m in made]
-
-
-@pytest.mark.parametrize(
-    ("right", "clips", "verdict"),
-    [(0.7, 60, "fail"), (0.9, 12, "not shown"), (0.9, 5, "not shown")],
-)
-def test_the_bad_end_of_the_interval_decides(right, clips, verdict):
-    score, base = scores(right, 0.9, clips)
-    recipe = RECIPES["float16"]
-    found, reasons = gate(
-        recipe, "generated", drop(score, base), worst_keypoint(score, base), clips, "clips"
-    )
-    assert found == verdict and reasons
-
-
-def test_too_few_windows_show_nothing_even_where_nothing_changed():
-    base, _ = scores(0.9, 0.9, 5)
-    same = drop(base, base), worst_keypoint(base, base)
-    assert gate(RECIPES["float16"], "test", *same, 5, "stretches")[0] == "not shown"
-    assert gate(RECIPES["float16"], "test", *same, 8, "stretches") == ("pass", [])
-
-
-def test_what_gives_no_numbers_is_not_shown_to_be_alike():
-    source = RenderedWindows(generated_clips(1, 0, frames=10), NOISES["blazepose"])
-    broken = Compared(
-        TestSet("test", source, np.arange(1), "generated"), slice(4, 5), broken="window 0: NaN"
-    )
-    assert parity(None, RECIPES["float16"], [broken])[0] == "not shown"
-    assert parity(None, RECIPES["float16"], [])[0] == "not shown"
-
-
 def test_a_full_disk_leaves_the_older_file(trained, tmp_path):
     """The size of every file is limited while the finished one is written; in a process of
     its own.
@@ -299,21 +254,6 @@ conversion._write(made, run, Path({str(path)!r}), False)
     assert "could not be written" in done.stderr.splitlines()[-1], done.stderr[-2000:]
     assert path.read_bytes() == CONV3D.read_bytes()
     assert [p.name for p in path.parent.iterdir()] == [path.name]
-
-
-def test_windows_of_few_clips_are_all_those_of_their_frames():
-    source = RenderedWindows(generated_clips(3, 0, frames=40), NOISES["blazepose"])
-    chosen = np.flatnonzero(
-        (source.clip == 1) & (source.position % 5 == 0) & (source.position < 20)
-    )
-    wider = of_part(source, chosen, 300)
-    assert source.position[wider].tolist() == list(range(16)) and set(source.clip[wider]) == {1}
-    tests = TestSet("test", source, wider, "generated")
-    assert tests.unit == "stretches" and [len(g) for g in tests.groups] == [5, 5, 5, 1]
-    many = RenderedWindows(generated_clips(12, 0, frames=10), NOISES["blazepose"])
-    assert of_part(many, np.arange(0, len(many), 5), 300).tolist() == list(range(0, len(many), 5))
-    _, stretches = clip_to_stream(tests, frames=20, most=6)
-    assert [len(s) for s in stretches] == [6, 6, 4]
 
 
 @pytest.mark.slow

@@ -18,7 +18,6 @@ from climb_edge.files.clips import save_clips
 from climb_edge.pose.decode import decode
 from climb_edge.pose.render import PEAK, SIZE
 from support.scene import Scripted, standing, steady
-from train.__main__ import main
 from train.backend import keras
 from train.data.augment import Augmentation, Change
 from train.data.inputs import Maps, Points, given_to, inputs_named
@@ -27,7 +26,6 @@ from train.data.recorded import RecordedWindows
 from train.data.rendered import RenderedWindows
 from train.data.sources import batch
 from train.data.windows import heatmaps
-from train.fitting import speed
 from train.models import registry
 from train.noise.library import NOISES
 from train.synthesis.motion import clip_set, generated_clips
@@ -337,30 +335,3 @@ def test_a_run_on_keras_with_jax_needs_no_tensorflow_and_sees_the_same_windows(t
     assert seen.hexdigest() == found["seen"]
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["epochs"] == 1 and metrics["parts"]["test"]["refined"]["loss"] > 0
-
-
-def test_paces_are_measured_of_every_model_or_as_a_preset_trains_its_own(
-    tmp_path, capsys, monkeypatch
-):
-    asked = []
-    monkeypatch.setattr(speed, "SECONDS", 0.01)
-    pace = speed._pace
-    monkeypatch.setattr(
-        speed,
-        "_pace",
-        lambda s, m, batch: asked.append((s.augmentation, batch)) or pace(s, m, batch),
-    )
-    clips = tmp_path / "clips.npz"
-    save_clips(clips, generated_clips(3, 5, frames=20))
-    preset = tmp_path / "mine.toml"
-    preset.write_text('[finetune]\nmodel = "joint_mixer"\nbatch = 4\nrotate = 30.0\n')
-    assert main(["models", "--data", str(clips), "--preset", str(preset)]) == 0
-    head, _, row = capsys.readouterr().out.strip().splitlines()
-    assert head == "| model | windows a second read | trained | ratio |"
-    model, read, trained, ratio = row.strip("| ").split(" | ")
-    assert model == "joint_mixer" and float(read) / float(trained) == pytest.approx(
-        float(ratio), abs=0.06
-    )
-    assert asked == [(Augmentation(rotate=30.0), 4)]
-    assert main(["models", "--preset", str(preset)]) == 2
-    assert "--data" in capsys.readouterr().err

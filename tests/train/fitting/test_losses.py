@@ -9,9 +9,21 @@ import tensorflow as tf
 from climb_edge.evaluation.pck import torso
 from climb_edge.pose.render import MASS, render
 from climb_edge.pose.skeleton import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
-from train.fitting.losses import FLOOR, FOR, LOSSES, displaced, masked, target_of
+from train.data.windows import targets
+from train.fitting.losses import (
+    FLOOR,
+    FOR,
+    LOSSES,
+    cross_entropy,
+    displaced,
+    masked,
+    mse,
+    target_of,
+)
 
 SIZE = 56  # of every map
+
+
 ABSENT = [(0, 0), (2, 1), (4, 2)]  # frames and keypoints without a truth
 
 
@@ -197,3 +209,33 @@ def test_the_cross_entropy_does_not_care_how_far_below_zero_a_map_is():
     losses = [np.asarray(LOSSES["cross_entropy"](target, p)) for p in (predicted, deeper)]
     np.testing.assert_array_equal(losses[0], losses[1])
     assert np.isfinite(np.asarray(LOSSES["cross_entropy"](target, 0 * predicted))).all()
+
+
+def test_a_masked_keypoint_gives_no_gradient():
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    predicted = tf.Variable(rng.random((2, 5, 8, 8, 25)), dtype=tf.float32)
+    weight = np.ones((2, 5, 25), np.float32)
+    weight[:, :, 3] = 0
+    with tf.GradientTape() as tape:
+        loss = masked(mse, tf.zeros_like(predicted), predicted, weight)
+    gradient = tape.gradient(loss, predicted).numpy()
+    assert (gradient[..., 3] == 0).all()
+    assert (np.delete(gradient, 3, axis=-1) != 0).all()
+    expected = np.delete(predicted.numpy() ** 2, 3, axis=-1).mean()
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_cross_entropy_is_least_at_the_target_and_does_not_care_for_scale():
+    rng = np.random.default_rng(1)
+    target = targets(rng.uniform(5, 50, (1, 5, 25, 2)).astype(np.float32))
+    beside = np.roll(target, 1, axis=3)
+    at, scaled, near, gone = (
+        np.asarray(cross_entropy(target, p)) for p in (target, 1.1 * target, beside, 0 * target)
+    )
+    assert (at < near).all()
+    assert (near < gone).all()
+    np.testing.assert_allclose(at, scaled, atol=0.01)
+    # entropy of a Gaussian of sigma 1
+    np.testing.assert_allclose(at, np.log(2 * np.pi * np.e), atol=0.05)
