@@ -14,8 +14,6 @@ from train.fitting.scoring import DECODES, Measured
 from train.studies.grid import SCHEMA as STUDY
 
 BODY = np.random.default_rng(0).uniform(8, 48, (25, 2))
-
-
 # shoulders, hips: a torso of 18 cells
 BODY[[11 - 8, 4]], BODY[[15, 16]] = ([20, 18], [32, 18]), ([22, 36], [30, 36])
 
