@@ -22,7 +22,7 @@ from climb_edge.refiners.filters import DEFAULTS as FILTERS
 from train.studies import plots, published
 from train.studies.cells import Cell, Section, read
 from train.studies.groups import group_lines, group_table
-from train.studies.page import OURS, THEIRS, Page
+from train.studies.page import OURS, THEIRS, Page, detail_lines, detail_table
 
 TRUTH = {"human": "human truth", "pseudo": "pseudo ground truth", "generated": "generated truth"}
 TITLES = {
@@ -244,8 +244,8 @@ def _part(page: Page, section: Section, part: str, out: Path, slug: str) -> Iter
         " positive is late; sought within 2 frames, so that a row which hardly moves within its"
         " windows may show that end, or none."
     )
-    page.table(page.detail_table(rows, section.setups))
-    yield _csv(out / f"{slug}-details.csv", page.detail_lines(rows, section.setups))
+    page.table(detail_table(rows, section.setups))
+    yield _csv(out / f"{slug}-details.csv", detail_lines(rows, section.setups))
 
 
 def _about(page: Page, section: Section, part: str) -> None:
