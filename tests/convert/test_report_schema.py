@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 from edge.scene import CONV3D
-from edge.schemas import load, problems
 from reports import example, measured_report, refused
 
 from climb_edge.pose.boxes import RULES
@@ -15,6 +14,7 @@ from climb_edge.runtime.contract import FORMS
 from convert.__main__ import main
 from convert.checks.verdict import NAMES
 from convert.reports.schema import SCHEMA
+from edge.schemas import load, problems
 from train.models import registry
 
 

@@ -4,6 +4,17 @@ import json
 
 import numpy as np
 import pytest
+from edge.scene import (
+    CONV3D,
+    Scripted,
+    clip_set,
+    standing,
+    steady,
+    window_contract,
+    write_clips,
+    write_heatmaps,
+    write_shapes,
+)
 from jsonschema import Draft202012Validator
 
 from climb_edge.__main__ import main
@@ -19,17 +30,6 @@ from climb_edge.runtime.model_file import read_model
 from climb_edge.streaming.result import Result
 from climb_edge.streaming.stream import Stream
 from climb_edge.tracking import track_file
-from edge.scene import (
-    CONV3D,
-    Scripted,
-    clip_set,
-    standing,
-    steady,
-    window_contract,
-    write_clips,
-    write_heatmaps,
-    write_shapes,
-)
 from edge.schemas import NAMES, load, problems
 
 
