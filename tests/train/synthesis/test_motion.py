@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.files.truth import Truth
 from climb_edge.pose.skeleton import BONES
 from train.synthesis.body import Y, manner_of, person
 from train.synthesis.climber import animate, climb, plan
-from train.synthesis.motion import generated_clips, mocap_clips
+from train.synthesis.motion import clip_set, generated_clips, mocap_clips
 
 SEEDS = range(24)
 SIDES = {(3, 15), (4, 16)}  # shoulder to hip is no bone: the trunk twists
@@ -140,3 +141,12 @@ def test_motion_capture_gives_one_clip_per_take_and_camera(tmp_path):
     np.savez(path, kp25_3d=points, offsets=np.array([0, 30, 51]), fps=np.float32(30))
     with pytest.raises(ClimbEdgeError, match="offsets"):
         mocap_clips(path)
+
+
+def test_motion_through_virtual_cameras_is_generated_whoever_moved(tmp_path):
+    assert generated_clips(1, frames=5).truth is Truth.GENERATED
+    assert clip_set([], 30.0, "human: not by its words").truth is Truth.GENERATED
+    body = np.zeros((5, 25, 3)) + np.linspace(0, 1.7, 25)[:, None]
+    path = tmp_path / "mocap.npz"
+    np.savez(path, kp25_3d=body, offsets=np.array([0, 5]), fps=np.float32(30))
+    assert mocap_clips(path, cameras=1).truth is Truth.GENERATED

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from reports import example
 
 from climb_edge.errors import ClimbEdgeError
 from convert.reports.build import tables, write
 from convert.reports.matrix import markdown
 from convert.reports.schema import read_report
+from support.reports import example
 
 WORTH = "pseudo ground truth, inputs recorded by blazepose-lite"
 

@@ -4,17 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from edge.scene import (
-    CONV3D,
-    Scripted,
-    clip_set,
-    standing,
-    steady,
-    window_contract,
-    write_clips,
-    write_heatmaps,
-    write_shapes,
-)
 from jsonschema import Draft202012Validator
 
 from climb_edge.__main__ import main
@@ -30,7 +19,18 @@ from climb_edge.runtime.model_file import read_model
 from climb_edge.streaming.result import Result
 from climb_edge.streaming.stream import Stream
 from climb_edge.tracking import track_file
-from edge.schemas import NAMES, load, problems
+from support.graphs import window_contract
+from support.paths import CONV3D
+from support.scene import (
+    Scripted,
+    clip_set,
+    standing,
+    steady,
+    write_clips,
+    write_heatmaps,
+    write_shapes,
+)
+from support.schemas import NAMES, load, problems
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,7 @@ from climb_edge.pose import boxes, decode, layout, render, skeleton
 from climb_edge.refiners import filters
 from climb_edge.runtime import contract, contract_sections, golden, model_file
 from climb_edge.streaming import stream
-from edge.schemas import FOLDER
+from support.schemas import FOLDER
 
 SHARED = json.loads((FOLDER / "constants.json").read_text(encoding="utf-8"))
 OWN = {

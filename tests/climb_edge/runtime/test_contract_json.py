@@ -6,7 +6,6 @@ import zipfile
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
-from edge.scene import CONV3D, shipped
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.plain import from_plain, to_plain
@@ -15,6 +14,8 @@ from climb_edge.refiners.tflite import default_path
 from climb_edge.runtime.contract import Contract
 from climb_edge.runtime.contract_sections import Box, Checks, GoldenTest, StateTensor
 from climb_edge.runtime.model_file import append_contract, read_model
+from support.graphs import shipped
+from support.paths import CONV3D
 
 SHIPPED = pytest.mark.parametrize("path", [CONV3D, default_path()], ids=lambda path: path.name)
 

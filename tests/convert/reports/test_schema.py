@@ -5,8 +5,6 @@ import json
 import shutil
 
 import pytest
-from edge.scene import CONV3D
-from reports import example, measured_report, refused
 
 from climb_edge.pose.boxes import RULES
 from climb_edge.pose.layout import EMITS
@@ -14,7 +12,9 @@ from climb_edge.runtime.contract import FORMS
 from convert.__main__ import main
 from convert.checks.verdict import NAMES
 from convert.reports.schema import SCHEMA
-from edge.schemas import load, problems
+from support.paths import CONV3D
+from support.reports import example, measured_report, refused
+from support.schemas import load, problems
 from train.models import registry
 
 

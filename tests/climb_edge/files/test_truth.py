@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge.scene import clip_set, standing
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.evaluation.evaluate import table
@@ -14,6 +13,7 @@ from climb_edge.files.clips import join_clips, load_clips, save_clips, select_cl
 from climb_edge.files.truth import WORDS, Truth, as_truth, weakest
 from climb_edge.streaming.result import Result
 from climb_edge.tracking.exports import write_coco
+from support.scene import clip_set, standing
 
 
 @pytest.fixture
