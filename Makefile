@@ -15,7 +15,7 @@ REFINERS := out/demo/models
 PORT := 8322
 NPM := web_demo/node_modules/.ready
 
-.PHONY: examples reference web web-serve test-web demo test lint environment second-runtime mediapipe tfmot test-tfmot locks shipped picture models apk test-android android-picture android-assets clean
+.PHONY: examples reference house web web-serve test-web demo test lint environment second-runtime mediapipe tfmot test-tfmot locks shipped picture models apk test-android android-picture android-assets clean
 
 # A file that a gate refuses (exit code 1) does not stop the demo: the closing table says which, and why is in the report.
 demo: environment
@@ -39,6 +39,10 @@ test: environment lint second-runtime
 lint: environment
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+# The packages in figures: folders, floors, arrows, circles. tests/test_house.py says what they may be.
+house: environment
+	@$(PY) tests/test_house.py
 
 environment: $(READY)
 
@@ -81,7 +85,7 @@ $(TFMOT)/.ready: locks/tfmot.txt pyproject.toml
 	@touch $@
 
 test-tfmot: tfmot
-	$(TFMOT)/bin/python -m pytest tests/train/test_tfmot.py
+	$(TFMOT)/bin/python -m pytest tests/train/fitting/test_tfmot.py
 
 # One lock file per environment; names, versions and hashes, no index address.
 locks:

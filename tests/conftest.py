@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# so that a failed assert of a helper shows its values, as in a test
+pytest.register_assert_rewrite("support")
+
 # as a shell starts what runs in its background
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -136,8 +136,8 @@ def _recipe(options: Training, described) -> Recipe:
         )
     if options.displacement_penalty and described.reads != "keypoints":
         raise ClimbEdgeError(
-            f"--displacement-penalty {options.displacement_penalty}: {described.name} reads {described.reads}; expected a model"
-            " that reads keypoints"
+            f"--displacement-penalty {options.displacement_penalty}: {described.name} reads"
+            f" {described.reads}; expected a model that reads keypoints"
         )
     return replace(options.part(Recipe), loss=loss)
 

@@ -11,7 +11,7 @@ const root = new URL("../../", import.meta.url).pathname;
 export const python = process.env.CLIMB_EDGE_PYTHON ?? `${root}.venv/bin/python`;
 export const web = process.env.CLIMB_EDGE_WEB ?? `${root}out/web`;
 export const made = process.env.CLIMB_EDGE_WEB_VECTORS ?? `${root}out/web-test`;
-export const heatmapModel = `${root}tests/edge/conv3d.step-newest.float16.tflite`;
+export const heatmapModel = `${root}tests/fixtures/conv3d.step-newest.float16.tflite`;
 export const docs = `${root}web_demo/docs`;
 export const PHONE = {width: 412, height: 915};
 // A software adapter: the real delegate, slowly.
