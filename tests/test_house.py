@@ -38,12 +38,14 @@ FLOORS = {
         "__main__",
     ),
     "train": (
-        "backend config layouts synthesis",
+        "backend configs layouts synthesis",
+        "config",
         "layers noise",
         "data",
         "models",
         "fitting",
         "studies",
+        "inspection",
         "commands",
         "api cli",
         "__init__ __main__",
@@ -61,12 +63,11 @@ FLOORS = {
 }
 
 # Folders still over MOST_MODULES, and modules over MOST_LINES. The lists may only shrink.
-CROWDED = {"climb_edge/runtime", "train/studies"}
+CROWDED = {"climb_edge/runtime"}
 LONG = {
     "convert/model_table.py",
     "convert/pipeline/bundle.py",
     "convert/pipeline/run.py",
-    "train/config.py",
     "train/fitting/loop.py",
     "train/fitting/tfmot.py",
     "train/layouts/asfamc.py",

@@ -93,7 +93,7 @@ def _tables(options: Tables) -> None:
 
 
 def _look(options: Look) -> None:
-    from train.studies.look import look
+    from train.inspection.look import look
 
     print(look(options.runs, options.beside, options.plot), end="")
 

@@ -15,8 +15,8 @@ from climb_edge.files.truth import Truth
 from climb_edge.pose.render import render, to_cells
 from train.__main__ import main
 from train.data.store import from_heatmaps
+from train.inspection.look import look
 from train.studies import cells
-from train.studies.look import look
 from train.studies.tables import write
 from train.synthesis.motion import generated_clips
 

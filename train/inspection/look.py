@@ -15,9 +15,9 @@ from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.evaluation.pck import ALPHAS, Score, drop
 from train.fitting.run_folder import Run
 from train.fitting.scoring import Measured
+from train.inspection import reliability
+from train.inspection.looked import EMITTED, _Looked, _of, paces, score
 from train.models import registry
-from train.studies import reliability
-from train.studies.looked import EMITTED, _Looked, _of, paces, score
 
 
 def look(paths: Sequence[Path], beside: Sequence[Path] = (), plot: Path | None = None) -> str:

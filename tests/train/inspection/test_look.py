@@ -12,8 +12,8 @@ from climb_edge.files.clips import save_clips
 from climb_edge.pose.skeleton import INDEX, K
 from train.__main__ import main
 from train.fitting.scoring import Measured
-from train.studies.looked import _pool, paces, score
-from train.studies.reliability import plot, table, tenths
+from train.inspection.looked import _pool, paces, score
+from train.inspection.reliability import plot, table, tenths
 from train.synthesis.motion import generated_clips
 
 
