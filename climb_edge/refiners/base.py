@@ -20,7 +20,7 @@ from climb_edge.pose.skeleton import K
 from climb_edge.runtime.contract import Contract
 
 
-class Track(ABC):
+class RefinerState(ABC):
     """One person's frames so far, in one box. A refiner starts as many as there are persons."""
 
     @abstractmethod
@@ -38,7 +38,7 @@ class Track(ABC):
     def moved(self, affine: np.ndarray) -> bool:
         """The box has moved; `affine` (2, 3) maps cells of the old one to cells of the new one.
 
-        False: this track cannot follow; a new one has to see the last frames again, in the new box.
+        False: this state cannot follow; a new one has to see the last frames again, in the new box.
         """
         return False
 
@@ -58,7 +58,7 @@ class Refiner(Protocol):
     backend: str
     reason: str
 
-    def start(self) -> Track: ...
+    def start(self) -> RefinerState: ...
 
 
 def to_keypoints(heatmaps: np.ndarray, full: float = PEAK) -> np.ndarray:
@@ -88,8 +88,8 @@ def peaks_of(seen: np.ndarray | None) -> np.ndarray | None:
     return None if seen is None else np.nan_to_num(seen[:, 2]).astype(np.float32)
 
 
-class WindowTrack(Track):
-    """A track of a refiner that sees the last 5 frames whole: window (5, 56, 56, 25) -> keypoints
+class WindowState(RefinerState):
+    """The last 5 frames, for a refiner that sees them whole: window (5, 56, 56, 25) -> keypoints
     (T, 25, 3).
     """
 
@@ -108,5 +108,5 @@ class Identity:
     name, delay, rate, contract = "identity", 0, None, None
     runtime, backend, reason = "none", "cpu", "there is no graph to run"
 
-    def start(self) -> WindowTrack:
-        return WindowTrack(lambda window: to_keypoints(window[-1:]))
+    def start(self) -> WindowState:
+        return WindowState(lambda window: to_keypoints(window[-1:]))

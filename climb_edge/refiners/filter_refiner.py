@@ -9,7 +9,7 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.boxes import SIZE, transform
 from climb_edge.pose.layout import WINDOW
-from climb_edge.refiners.base import MAPS, Track, expect_maps, to_keypoints
+from climb_edge.refiners.base import MAPS, RefinerState, expect_maps, to_keypoints
 from climb_edge.refiners.filters import get
 
 DELAYS = {"newest": 0, "centre": WINDOW // 2}
@@ -21,7 +21,7 @@ class Smoother:
 
     `emits` tells which of them comes out: "centre" (2 frames late), as filters that look both ways
     are meant to be used, or "newest". One-Euro looks back only: it gives the newest one and
-    remembers everything since its track began. Raises ClimbEdgeError for a filter, parameter or
+    remembers everything since it began. Raises ClimbEdgeError for a filter, parameter or
     value that there is not.
     """
 
@@ -45,11 +45,11 @@ class Smoother:
             )
         self.delay, self.name = DELAYS[self.emits], f"{self.filter.spec},emits={self.emits}"
 
-    def start(self) -> Track:
-        return _Recursive(self) if self.filter.name == "one_euro" else _Windowed(self)
+    def start(self) -> RefinerState:
+        return _OneEuroState(self) if self.filter.name == "one_euro" else _FilterState(self)
 
 
-class _Windowed(Track):
+class _FilterState(RefinerState):
     """The points of the last 5 frames, in the box of the newest."""
 
     def __init__(self, smoother: Smoother):
@@ -69,7 +69,7 @@ class _Windowed(Track):
         return True
 
 
-class _Recursive(Track):
+class _OneEuroState(RefinerState):
     """One-Euro's memory, in shares of the box's side."""
 
     def __init__(self, smoother: Smoother):

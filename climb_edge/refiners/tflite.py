@@ -11,7 +11,14 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.layout import WINDOW, to_frames, to_inputs
-from climb_edge.refiners.base import MAPS, Track, WindowTrack, expect_maps, peaks_of, to_keypoints
+from climb_edge.refiners.base import (
+    MAPS,
+    RefinerState,
+    WindowState,
+    expect_maps,
+    peaks_of,
+    to_keypoints,
+)
 from climb_edge.runtime.backend import open_session
 from climb_edge.runtime.golden import check_graph
 from climb_edge.runtime.model_file import read_model
@@ -52,8 +59,8 @@ class TFLiteRefiner:
             )
         self.delay, self.rate = self.contract.delay, self.contract.fps
 
-    def start(self) -> Track:
-        return (_StepTrack if self.contract.stepping else _WholeTrack)(self)
+    def start(self) -> RefinerState:
+        return (_StepState if self.contract.stepping else _WholeWindowState)(self)
 
     def run(
         self,
@@ -87,8 +94,8 @@ class TFLiteRefiner:
         return to_keypoints(emitted, self.contract.peak) if self.contract.heatmaps else emitted
 
 
-class _WholeTrack(WindowTrack):
-    """A track of a window graph; it keeps the peaks beside the frames."""
+class _WholeWindowState(WindowState):
+    """Of a window graph: the last 5 frames, and the peaks beside them."""
 
     def __init__(self, refiner: TFLiteRefiner):
         super().__init__(
@@ -104,8 +111,8 @@ class _WholeTrack(WindowTrack):
         return None if any(peaks is None for peaks in self._peaks) else np.stack(self._peaks)
 
 
-class _StepTrack(Track):
-    """A track of a step graph: the past is the state that the graph gave last."""
+class _StepState(RefinerState):
+    """Of a step graph: the past is what the graph gave last."""
 
     def __init__(self, refiner: TFLiteRefiner):
         self._refiner, self._state, self._seen = refiner, None, 0

@@ -155,19 +155,19 @@ class Stream:
     def _refine(
         self, phase: _Phase, observation: Observation, box: np.ndarray
     ) -> np.ndarray | None:
-        """What the phase's track says with one frame more; every frame of the window again where
+        """What the refiner says with one frame more; every frame of the window again where
         the box has moved.
         """
         phase.seen.append(observation)
         fresh, held, phase.box = [observation], phase.box, box
         follows = held is not None and (
             np.array_equal(box, held)
-            or phase.track.moved(compose(invert(box_affine(box)), box_affine(held)))
+            or phase.state.moved(compose(invert(box_affine(box)), box_affine(held)))
         )
         if not follows:
-            phase.track, fresh = self.refiner.start(), list(phase.seen)
+            phase.state, fresh = self.refiner.start(), list(phase.seen)
         for heatmaps, seen in zip(window_of(fresh, box), fresh, strict=True):
-            refined = phase.track.push(heatmaps, _in_cells(seen.keypoints, box))
+            refined = phase.state.push(heatmaps, _in_cells(seen.keypoints, box))
         return refined
 
     @staticmethod
