@@ -76,7 +76,7 @@ class BlazePose:
         )
         for track, number in zip(self._tracks, numbers, strict=True):
             track.person = number
-        return [replace(o, person=track.person) for track, o in seen]
+        return [replace(o, person=number) for (_, o), number in zip(seen, numbers, strict=True)]
 
     def _observe(
         self, frame: Frame, track: _Followed, seen: list[tuple[_Followed, Observation]]

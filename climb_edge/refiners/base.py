@@ -50,13 +50,26 @@ class Refiner(Protocol):
     name what computes, `reason` says why that.
     """
 
-    name: str
-    delay: int
-    rate: float | None
-    contract: Contract | None
-    runtime: str
-    backend: str
-    reason: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def delay(self) -> int: ...
+
+    @property
+    def rate(self) -> float | None: ...
+
+    @property
+    def contract(self) -> Contract | None: ...
+
+    @property
+    def runtime(self) -> str: ...
+
+    @property
+    def backend(self) -> str: ...
+
+    @property
+    def reason(self) -> str: ...
 
     def start(self) -> RefinerState: ...
 
@@ -94,7 +107,8 @@ class WindowState(RefinerState):
     """
 
     def __init__(self, refine: Callable[[np.ndarray], np.ndarray]):
-        self._refine, self._frames = refine, deque(maxlen=WINDOW)
+        self._refine = refine
+        self._frames: deque[np.ndarray] = deque(maxlen=WINDOW)
 
     def push(self, heatmaps: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray | None:
         expect_maps("refiner", heatmaps, MAPS)

@@ -10,7 +10,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.boxes import SIZE, transform
 from climb_edge.pose.layout import WINDOW
 from climb_edge.refiners.base import MAPS, RefinerState, expect_maps, to_keypoints
-from climb_edge.refiners.filters import get
+from climb_edge.refiners.filters import State, get
 
 DELAYS = {"newest": 0, "centre": WINDOW // 2}
 
@@ -53,7 +53,8 @@ class _FilterState(RefinerState):
     """The points of the last 5 frames, in the box of the newest."""
 
     def __init__(self, smoother: Smoother):
-        self._smoother, self._window = smoother, deque(maxlen=WINDOW)
+        self._smoother = smoother
+        self._window: deque[np.ndarray] = deque(maxlen=WINDOW)
 
     def push(self, heatmaps: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray | None:
         self._window.append(_points(self._smoother.name, heatmaps, seen))
@@ -73,7 +74,8 @@ class _OneEuroState(RefinerState):
     """One-Euro's memory, in shares of the box's side."""
 
     def __init__(self, smoother: Smoother):
-        self._smoother, self._state, self._count = smoother, None, 0
+        self._smoother, self._count = smoother, 0
+        self._state: State | None = None
 
     def push(self, heatmaps: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray | None:
         keypoints = _points(self._smoother.name, heatmaps, seen)
@@ -84,8 +86,9 @@ class _OneEuroState(RefinerState):
         return _filled(points * SIZE, keypoints)[None] if self._count >= WINDOW else None
 
     def moved(self, affine: np.ndarray) -> bool:
-        points, speed, since = self._state
-        self._state = transform(affine, points * SIZE) / SIZE, speed @ affine[:, :2].T, since
+        if self._state is not None:
+            points, speed, since = self._state
+            self._state = transform(affine, points * SIZE) / SIZE, speed @ affine[:, :2].T, since
         return True
 
 

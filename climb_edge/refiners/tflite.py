@@ -91,7 +91,8 @@ class TFLiteRefiner:
         any, later ones.
         """
         emitted = emitted[WINDOW // 2 :] if len(emitted) == WINDOW else emitted
-        return to_keypoints(emitted, self.contract.peak) if self.contract.heatmaps else emitted
+        peak = self.contract.peak  # of heatmaps alone
+        return emitted if peak is None else to_keypoints(emitted, peak)
 
 
 class _WholeWindowState(WindowState):
@@ -101,21 +102,23 @@ class _WholeWindowState(WindowState):
         super().__init__(
             lambda window: refiner.keypoints(refiner.run(window, peaks=self._told())[0])
         )
-        self._peaks = deque(maxlen=WINDOW)
+        self._peaks: deque[np.ndarray | None] = deque(maxlen=WINDOW)
 
     def push(self, heatmaps: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray | None:
         self._peaks.append(peaks_of(seen))
         return super().push(heatmaps, seen)
 
     def _told(self) -> np.ndarray | None:
-        return None if any(peaks is None for peaks in self._peaks) else np.stack(self._peaks)
+        known = [peaks for peaks in self._peaks if peaks is not None]
+        return np.stack(known) if len(known) == len(self._peaks) else None
 
 
 class _StepState(RefinerState):
     """Of a step graph: the past is what the graph gave last."""
 
     def __init__(self, refiner: TFLiteRefiner):
-        self._refiner, self._state, self._seen = refiner, None, 0
+        self._refiner, self._seen = refiner, 0
+        self._state: list[np.ndarray] | None = None
 
     def push(self, heatmaps: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray | None:
         emitted, self._state = self._refiner.run(heatmaps, self._state, peaks_of(seen))

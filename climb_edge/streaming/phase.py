@@ -41,7 +41,7 @@ class _Phase:
         """Results for the frames still waiting: from the last window where it tells of them, raw
         otherwise.
         """
-        ahead = self.ahead[1:] if self.ahead is not None else []
+        ahead = [] if self.ahead is None else list(self.ahead[1:])
         refined = [replace(r, refined=p) for r, p in zip(self.waiting, ahead, strict=False)]
         return refined + [_warming_up(r) for r in list(self.waiting)[len(refined) :]]
 
