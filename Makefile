@@ -39,6 +39,7 @@ test: environment lint second-runtime
 lint: environment
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
 
 environment: $(READY)
 
