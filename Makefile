@@ -39,6 +39,7 @@ test: environment lint second-runtime
 lint: environment
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
 
 # The packages in figures: folders, floors, arrows, circles. tests/test_house.py says what they may be.
 house: environment

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from math import isfinite
+from typing import Any
 
 from climb_edge import api
 from climb_edge.cli import PROGRAM
@@ -103,7 +105,7 @@ def _fetch(options: Fetch) -> None:
             )
 
 
-_COMMANDS = {
+_COMMANDS: dict[str, Callable[[Any], None]] = {
     "track": _track,
     "plot": _plot,
     "evaluate": _evaluate,

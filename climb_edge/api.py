@@ -18,6 +18,7 @@ from climb_edge.options import configured
 
 if TYPE_CHECKING:
     from climb_edge.media.frame import Frame
+    from climb_edge.tracking.live_page import Page
     from climb_edge.tracking.track import Moment, Tracked
 
 
@@ -39,20 +40,23 @@ def track(config: Track | None = None, **options: Any) -> Tracked:
     from climb_edge.tracking.track import track
 
     chosen = configured(Track, config, options)
-    live = chosen.camera is not None or chosen.live
-    info = video_info(chosen.source) if chosen.camera is None else None
+    camera = chosen.camera
+    live = camera is not None or chosen.live
+    info = video_info(chosen.source) if camera is None else None
     with ExitStack() as opened:
         # first: a port that is taken shows before models are loaded
-        page = opened.enter_context(_page(chosen)) if chosen.page is not None else None
+        page = None
+        if chosen.page is not None:
+            page = opened.enter_context(_page(chosen.page, chosen.source))
         names = chosen.compare or (chosen.refiner,)
         refiners = [load_refiner(name, chosen.threads, chosen.device) for name in names]
         estimator = load_estimator(chosen.estimator, chosen.weights, chosen.people, chosen.threads)
-        frames = read_video(chosen.source) if info else read_camera(chosen.camera)
+        frames = read_video(chosen.source) if camera is None else read_camera(camera)
         if live:
-            frames = opened.enter_context(Newest(frames, paced=chosen.camera is None))
+            frames = opened.enter_context(Newest(frames, paced=camera is None))
         if chosen.seconds is not None:
             frames = _until(frames, chosen.seconds)
-        total = None if live else info.frames or None
+        total = info.frames or None if info and not live else None
         bar = opened.enter_context(tqdm(total=total, unit="frame", desc="track"))
 
         def watch(moment: Moment) -> None:
@@ -69,11 +73,11 @@ def track(config: Track | None = None, **options: Any) -> Tracked:
     )
 
 
-def _page(chosen: Track):
+def _page(port: int, source: str) -> Page:
     """The open live page, its address printed."""
     from climb_edge.tracking.live_page import Page
 
-    page = Page(chosen.page, Path(chosen.source).name)
+    page = Page(port, Path(source).name)
     print(f"live page: {page.url}", flush=True)
     return page
 

@@ -14,7 +14,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from climb_edge.errors import ClimbEdgeError
 
@@ -98,7 +98,10 @@ class Config:
         return kind(**{f.name: getattr(self, f.name) for f in fields(kind)})
 
 
-def configured(cls: type[Config], config: Config | None, options: dict[str, Any]) -> Any:
+Command = TypeVar("Command", bound=Config)
+
+
+def configured(cls: type[Command], config: Command | None, options: dict[str, Any]) -> Command:
     """What a Python function was given: a config, or its options by name."""
     if config is not None and options:
         raise ClimbEdgeError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Observation:
         return self.keypoints[:, 2]
 
     @classmethod
-    def of(cls, native: np.ndarray, affine: np.ndarray, **rest) -> Observation:
+    def of(cls, native: np.ndarray, affine: np.ndarray, **rest: Any) -> Observation:
         """Decode a native map (H, W, 25) and keep everything that follows from it.
 
         A keypoint's map with a value that is no number shows nothing: it becomes zero, and no later

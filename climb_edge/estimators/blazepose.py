@@ -32,7 +32,7 @@ OVERLAP = 0.4
 
 
 @dataclass
-class _Track:
+class _Followed:
     region: Region
     person: int | None = None  # None when just detected
     steady: Steady = field(default_factory=Steady)
@@ -59,26 +59,28 @@ class BlazePose:
 
     def reset(self) -> None:
         """Forget everybody: the next frame is of another source."""
-        self._tracks: list[_Track] = []
+        self._tracks: list[_Followed] = []
         self._who = People()
 
     def __call__(self, frame: Frame) -> list[Observation]:
-        seen: list[tuple[_Track, Observation]] = []
+        seen: list[tuple[_Followed, Observation]] = []
         for track in self._tracks:
             self._observe(frame, track, seen)
         if len(seen) < self.people:
             for region in self._detect(frame.image):
                 if len(seen) < self.people:
-                    self._observe(frame, _Track(region), seen)
+                    self._observe(frame, _Followed(region), seen)
         self._tracks = [track for track, _ in seen]
         numbers = self._who(
             [o.keypoints[:, :2] for _, o in seen], [track.person for track in self._tracks]
         )
         for track, number in zip(self._tracks, numbers, strict=True):
             track.person = number
-        return [replace(o, person=track.person) for track, o in seen]
+        return [replace(o, person=number) for (_, o), number in zip(seen, numbers, strict=True)]
 
-    def _observe(self, frame: Frame, track: _Track, seen: list[tuple[_Track, Observation]]) -> None:
+    def _observe(
+        self, frame: Frame, track: _Followed, seen: list[tuple[_Followed, Observation]]
+    ) -> None:
         """Add what is seen of one track to `seen`, and move its region; nothing when it is lost or
         seen already.
         """
@@ -101,7 +103,7 @@ class BlazePose:
             seen.append((track, observation))
 
     @staticmethod
-    def _same(track: _Track, a: Observation, b: Observation) -> bool:
+    def _same(track: _Followed, a: Observation, b: Observation) -> bool:
         """Whether `a`, seen by `track`, is the person of `b`."""
         if track.person is None and overlap(a.bbox, b.bbox) > OVERLAP:
             return True

@@ -61,9 +61,8 @@ class People:
             if i not in given and number not in given.values():
                 given[i] = number
         for i in (i for i in range(len(poses)) if i not in given):
-            given[i] = (
-                held[i] if held[i] is not None and held[i] not in given.values() else self._new()
-            )
+            own = held[i]
+            given[i] = own if own is not None and own not in given.values() else self._new()
         self._remember(given, poses)
         return [given[i] for i in range(len(poses))]
 

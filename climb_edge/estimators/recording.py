@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,6 +63,7 @@ def record(
                 rows.append((frame.index, observation))
             if step:
                 step()
+        boxes: dict[str, Any] = {f"box_{name}": found for name, found in _boxes(rows).items()}
         table = io.BytesIO()
         np.savez(
             table,
@@ -73,7 +75,7 @@ def record(
             affine=np.array([o.affine for _, o in rows], np.float64).reshape(-1, 2, 3),
             grid=np.array(rows[0][1].native.shape if rows else (0, 0, K), np.int64),
             size=np.array(size, np.int64),
-            **{f"box_{name}": boxes for name, boxes in _boxes(rows).items()},
+            **boxes,
         )
         archive.writestr("table.npz", table.getvalue())
         archive.writestr(

@@ -66,8 +66,9 @@ class Steady:
     in it is as it is.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._time: float | None = None
+        self._raw = self._smooth = self._speed = np.zeros((2, 2))
 
     def __call__(self, points: np.ndarray, time: float) -> np.ndarray:
         """Hip centre and rim (2, 2) in image pixels at `time` (seconds, increasing) -> the same,
@@ -86,6 +87,6 @@ class Steady:
         return self._smooth
 
 
-def _share(cutoff, rate: float):
+def _share(cutoff: float | np.ndarray, rate: float) -> float | np.ndarray:
     """Weight of the new value in a low-pass filter of `cutoff` Hz at `rate` values a second."""
     return 1 / (1 + rate / (2 * np.pi * cutoff))

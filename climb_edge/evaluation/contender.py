@@ -38,9 +38,11 @@ class Contender:
     def start(self) -> None:
         """Start the process. Raises ClimbEdgeError where there is no such program."""
         self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._said}
+        pipe = subprocess.PIPE
         try:
-            self._process = subprocess.Popen(self.command, **pipes, text=True)
+            self._process = subprocess.Popen(
+                self.command, stdin=pipe, stdout=pipe, stderr=self._said, text=True
+            )
         except OSError as error:
             self._said.close()
             raise ClimbEdgeError(
@@ -57,8 +59,7 @@ class Contender:
     def run(self) -> None:
         """One round."""
         with contextlib.suppress(BrokenPipeError):  # what it died of stands in what it said
-            self._process.stdin.write("\n")
-            self._process.stdin.flush()
+            print(file=self._process.stdin, flush=True)
         self.rounds.append(self._answer())
 
     def end(self) -> None:
@@ -88,8 +89,7 @@ class Contender:
         )
 
     def _answer(self) -> dict:
-        line = self._process.stdout.readline()
-        if line:
+        if self._process.stdout and (line := self._process.stdout.readline()):
             return json.loads(line)
         self._process.wait()
         self._said.seek(0)

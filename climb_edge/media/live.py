@@ -52,7 +52,7 @@ class Newest:
     def __enter__(self) -> Newest:
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import TracebackType
 
 import av
 import cv2
 import numpy as np
+from av.container import InputContainer
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import existing_file, whole_file
@@ -134,7 +136,7 @@ class VideoWriter:
         self._container = av.open(
             str(self._file.__enter__()), "w", format="mp4", options={"movflags": "+faststart"}
         )
-        self._stream = None
+        self._stream: av.VideoStream | None = None
         return self
 
     def write(self, image: np.ndarray, seconds: float) -> None:
@@ -143,30 +145,37 @@ class VideoWriter:
         The first picture gives the video its size; one of another size is fitted into it, with
         black around.
         """
-        if self._stream is None:
+        stream = self._stream
+        if stream is None:
             height, width = (side // 2 * 2 for side in image.shape[:2])
-            self._stream = self._container.add_stream(
+            stream = self._stream = self._container.add_stream(
                 "libx264", rate=Fraction(self.fps).limit_denominator(1001)
             )
-            self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
-            self._stream.options = {"crf": "21", "preset": "veryfast"}
-            self._stream.codec_context.time_base = Fraction(1, TICKS)
-        fitted = _fitted(image, self._stream.width, self._stream.height)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.options = {"crf": "21", "preset": "veryfast"}
+            stream.codec_context.time_base = Fraction(1, TICKS)
+        fitted = _fitted(image, stream.width, stream.height)
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(fitted), format="rgb24")
         frame.pts = max(round(seconds * TICKS), self._last + 1)
         frame.time_base = Fraction(1, TICKS)
         self._last = frame.pts
-        self._container.mux(self._stream.encode(frame))
+        self._container.mux(stream.encode(frame))
 
-    def __exit__(self, *error) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
             if self._stream is not None:
                 self._container.mux(self._stream.encode(None))
             self._container.close()
         # disk full shows here: let whole_file name the path and keep the old file
         except OSError as failure:
-            error = (type(failure), failure, failure.__traceback__) if error[0] is None else error
-        self._file.__exit__(*error)
+            if error is None:
+                kind, error, trace = type(failure), failure, failure.__traceback__
+        self._file.__exit__(kind, error, trace)
 
 
 def _fitted(image: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -186,7 +195,7 @@ def _fitted(image: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 @contextmanager
-def _open(source: str | Path | bytes):
+def _open(source: str | Path | bytes) -> Iterator[tuple[InputContainer, av.VideoStream, str]]:
     name = "video" if isinstance(source, bytes) else str(source)
     handle = (
         io.BytesIO(source) if isinstance(source, bytes) else str(existing_file(source, "a video"))

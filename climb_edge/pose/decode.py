@@ -5,17 +5,19 @@ What takes `ops` is the same code on NumPy (the default) and on keras.ops.
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 
 from climb_edge.pose.boxes import SIZE
-from climb_edge.pose.render import CENTRE, MASS, _profile, cast
+from climb_edge.pose.render import CENTRE, MASS, Array, _profile, cast
 
 FLOOR = 1e-10  # values are at least this under the logarithm
 LEAST_DETERMINANT = 1e-12  # of the second derivatives: what is flatter is no peak
 CLAMP = 1.0  # cells; the longest second-order step along an axis
 
 
-def decode(heatmaps, subpixel: bool = True, ops=np):
+def decode(heatmaps: Array, subpixel: bool = True, ops: ModuleType = np) -> tuple[Array, Array]:
     """Place and height of each map's maximum: (..., R, C, K) -> cells (..., K, 2) = (x, y), peaks
     (..., K).
 
@@ -38,7 +40,9 @@ def decode(heatmaps, subpixel: bool = True, ops=np):
     ), ops.maximum(peaks, 0.0)
 
 
-def _place(maps, peaks, columns, every: bool, ops):
+def _place(
+    maps: Array, peaks: Array, columns: int, every: bool, ops: ModuleType
+) -> tuple[Array, Array, Array]:
     """Of the cells in which each map (..., K, R C) reaches its peak, `every` one or the first: mean
     x, mean y, number.
     """
@@ -63,7 +67,13 @@ def _place(maps, peaks, columns, every: bool, ops):
     return x, y, ties
 
 
-def decode_rendered(cells, sigma, background, subpixel: bool = True, ops=np):
+def decode_rendered(
+    cells: Array,
+    sigma: float | Array,
+    background: float | Array,
+    subpixel: bool = True,
+    ops: ModuleType = np,
+) -> Array:
     """What `decode` finds in maps rendered at whole cells over a background, without rendering
     them: (..., K, 2).
 
@@ -101,7 +111,9 @@ def decode_rendered(cells, sigma, background, subpixel: bool = True, ops=np):
     return ops.where(present[..., None], ops.stack([x, y], axis=-1), CENTRE)
 
 
-def _second_order_step(maps, x, y, ties, rows, columns, ops):
+def _second_order_step(
+    maps: Array, x: Array, y: Array, ties: Array, rows: int, columns: int, ops: ModuleType
+) -> tuple[Array, Array]:
     """The step at the maximum of each map (..., K, R C); 0 at borders and ties."""
     inside = (ties == 1) & (x >= 1) & (x <= columns - 2) & (y >= 1) & (y <= rows - 2)
     cell = ops.where(inside, y * columns + x, columns + 1.0)
@@ -110,7 +122,7 @@ def _second_order_step(maps, x, y, ties, rows, columns, ops):
     return _step(ops.take_along_axis(maps, index, axis=-1), inside, ops)
 
 
-def _step(near, inside, ops):
+def _step(near: Array, inside: Array, ops: ModuleType) -> tuple[Array, Array]:
     """-H^-1 g of the log of the nine values (..., 9) around a maximum, row by row; 0 where H is not
     a peak's.
     """

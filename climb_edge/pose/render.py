@@ -6,18 +6,22 @@ NumPy (the default) and on keras.ops, so that training, files and streams cannot
 
 from __future__ import annotations
 
+from types import ModuleType
+from typing import Any
+
 import cv2
 import numpy as np
 
 from climb_edge.pose.boxes import SIZE, compose, invert
 
+Array = Any  # NumPy's, or a tensor of the backend that keras.ops runs on
 MASS = 255.0  # every heatmap of an input or a target sums to this, or is all zero
 # 40.6: height of a target's peak, a Gaussian of sigma 1 that sums to MASS
 PEAK = MASS / (2 * np.pi)
 CENTRE = SIZE / 2  # where an empty map decodes to: the middle of the box
 
 
-def normalise(heatmaps, ops=np):
+def normalise(heatmaps: Array, ops: ModuleType = np) -> Array:
     """Negatives to 0, then every map of (..., R, C, K) scaled to sum to 255; an all-zero map stays
     zero.
     """
@@ -40,7 +44,9 @@ def to_pixels(cells: np.ndarray, box: np.ndarray) -> np.ndarray:
     return box[..., :2] + np.asarray(cells, np.float64) * (box[..., 2:] - box[..., :2]) / SIZE
 
 
-def render(cells, sigma=1.0, subcell: bool = False, ops=np):
+def render(
+    cells: Array, sigma: float | Array = 1.0, subcell: bool = False, ops: ModuleType = np
+) -> Array:
     """Heatmaps (..., 56, 56, K) of mass 255 around cells (..., K, 2) = (x, y); a NaN keypoint gives
     an all-zero map.
 
@@ -62,7 +68,7 @@ def render(cells, sigma=1.0, subcell: bool = False, ops=np):
     )
 
 
-def _profile(centre, sigma, ops):
+def _profile(centre: Array, sigma: Array, ops: ModuleType) -> Array:
     """Filtered impulse along one axis: (..., K) centres -> (..., K, 56), summing to 1; its mirror
     images are added.
     """
@@ -70,7 +76,7 @@ def _profile(centre, sigma, ops):
     centre, sigma = centre[..., None], sigma[..., None]
     radius = ops.floor(4 * sigma + 0.5)
 
-    def kernel(distance):
+    def kernel(distance: Array) -> Array:
         return ops.where(ops.abs(distance) <= radius, ops.exp(-0.5 * (distance / sigma) ** 2), 0.0)
 
     profile = (
@@ -92,6 +98,6 @@ def warp(native: np.ndarray, affine: np.ndarray, frame: np.ndarray) -> np.ndarra
     return cv2.warpAffine(native.astype(np.float32, copy=False), cells, (SIZE, SIZE), flags=flags)
 
 
-def cast(values, dtype: str, ops=np):
+def cast(values: Array, dtype: str, ops: ModuleType = np) -> Array:
     """`values` as `dtype`: the one call that NumPy and keras.ops spell differently."""
     return values.astype(dtype) if ops is np else ops.cast(values, dtype)

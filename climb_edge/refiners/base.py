@@ -20,7 +20,7 @@ from climb_edge.pose.skeleton import K
 from climb_edge.runtime.contract import Contract
 
 
-class Track(ABC):
+class RefinerState(ABC):
     """One person's frames so far, in one box. A refiner starts as many as there are persons."""
 
     @abstractmethod
@@ -38,7 +38,7 @@ class Track(ABC):
     def moved(self, affine: np.ndarray) -> bool:
         """The box has moved; `affine` (2, 3) maps cells of the old one to cells of the new one.
 
-        False: this track cannot follow; a new one has to see the last frames again, in the new box.
+        False: this state cannot follow; a new one has to see the last frames again, in the new box.
         """
         return False
 
@@ -50,15 +50,28 @@ class Refiner(Protocol):
     name what computes, `reason` says why that.
     """
 
-    name: str
-    delay: int
-    rate: float | None
-    contract: Contract | None
-    runtime: str
-    backend: str
-    reason: str
+    @property
+    def name(self) -> str: ...
 
-    def start(self) -> Track: ...
+    @property
+    def delay(self) -> int: ...
+
+    @property
+    def rate(self) -> float | None: ...
+
+    @property
+    def contract(self) -> Contract | None: ...
+
+    @property
+    def runtime(self) -> str: ...
+
+    @property
+    def backend(self) -> str: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    def start(self) -> RefinerState: ...
 
 
 def to_keypoints(heatmaps: np.ndarray, full: float = PEAK) -> np.ndarray:
@@ -88,13 +101,14 @@ def peaks_of(seen: np.ndarray | None) -> np.ndarray | None:
     return None if seen is None else np.nan_to_num(seen[:, 2]).astype(np.float32)
 
 
-class WindowTrack(Track):
-    """A track of a refiner that sees the last 5 frames whole: window (5, 56, 56, 25) -> keypoints
+class WindowState(RefinerState):
+    """The last 5 frames, for a refiner that sees them whole: window (5, 56, 56, 25) -> keypoints
     (T, 25, 3).
     """
 
     def __init__(self, refine: Callable[[np.ndarray], np.ndarray]):
-        self._refine, self._frames = refine, deque(maxlen=WINDOW)
+        self._refine = refine
+        self._frames: deque[np.ndarray] = deque(maxlen=WINDOW)
 
     def push(self, heatmaps: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray | None:
         expect_maps("refiner", heatmaps, MAPS)
@@ -108,5 +122,5 @@ class Identity:
     name, delay, rate, contract = "identity", 0, None, None
     runtime, backend, reason = "none", "cpu", "there is no graph to run"
 
-    def start(self) -> WindowTrack:
-        return WindowTrack(lambda window: to_keypoints(window[-1:]))
+    def start(self) -> WindowState:
+        return WindowState(lambda window: to_keypoints(window[-1:]))

@@ -9,8 +9,8 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.boxes import SIZE, transform
 from climb_edge.pose.layout import WINDOW
-from climb_edge.refiners.base import MAPS, Track, expect_maps, to_keypoints
-from climb_edge.refiners.filters import get
+from climb_edge.refiners.base import MAPS, RefinerState, expect_maps, to_keypoints
+from climb_edge.refiners.filters import State, get
 
 DELAYS = {"newest": 0, "centre": WINDOW // 2}
 
@@ -21,7 +21,7 @@ class Smoother:
 
     `emits` tells which of them comes out: "centre" (2 frames late), as filters that look both ways
     are meant to be used, or "newest". One-Euro looks back only: it gives the newest one and
-    remembers everything since its track began. Raises ClimbEdgeError for a filter, parameter or
+    remembers everything since it began. Raises ClimbEdgeError for a filter, parameter or
     value that there is not.
     """
 
@@ -45,15 +45,16 @@ class Smoother:
             )
         self.delay, self.name = DELAYS[self.emits], f"{self.filter.spec},emits={self.emits}"
 
-    def start(self) -> Track:
-        return _Recursive(self) if self.filter.name == "one_euro" else _Windowed(self)
+    def start(self) -> RefinerState:
+        return _OneEuroState(self) if self.filter.name == "one_euro" else _FilterState(self)
 
 
-class _Windowed(Track):
+class _FilterState(RefinerState):
     """The points of the last 5 frames, in the box of the newest."""
 
     def __init__(self, smoother: Smoother):
-        self._smoother, self._window = smoother, deque(maxlen=WINDOW)
+        self._smoother = smoother
+        self._window: deque[np.ndarray] = deque(maxlen=WINDOW)
 
     def push(self, heatmaps: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray | None:
         self._window.append(_points(self._smoother.name, heatmaps, seen))
@@ -69,11 +70,12 @@ class _Windowed(Track):
         return True
 
 
-class _Recursive(Track):
+class _OneEuroState(RefinerState):
     """One-Euro's memory, in shares of the box's side."""
 
     def __init__(self, smoother: Smoother):
-        self._smoother, self._state, self._count = smoother, None, 0
+        self._smoother, self._count = smoother, 0
+        self._state: State | None = None
 
     def push(self, heatmaps: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray | None:
         keypoints = _points(self._smoother.name, heatmaps, seen)
@@ -84,8 +86,9 @@ class _Recursive(Track):
         return _filled(points * SIZE, keypoints)[None] if self._count >= WINDOW else None
 
     def moved(self, affine: np.ndarray) -> bool:
-        points, speed, since = self._state
-        self._state = transform(affine, points * SIZE) / SIZE, speed @ affine[:, :2].T, since
+        if self._state is not None:
+            points, speed, since = self._state
+            self._state = transform(affine, points * SIZE) / SIZE, speed @ affine[:, :2].T, since
         return True
 
 

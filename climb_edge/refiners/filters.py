@@ -23,6 +23,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -55,10 +56,10 @@ class Filter:
     """
 
     name: str
-    # kept as a tuple: hashable, in a fixed order
-    parameters: Mapping[str, float] | tuple[tuple[str, float], ...] = ()
+    # by name, numbers or their text; kept as a tuple of numbers: hashable, in a fixed order
+    parameters: Mapping[str, Any] | tuple[tuple[str, float], ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         defaults = DEFAULTS[_known(self.name, DEFAULTS, "filter")]
         given = {
             _known(k, defaults, f"parameter of {self.name}"): v
@@ -79,7 +80,7 @@ class Filter:
     @property
     def spec(self) -> str:
         """The text that `get` turns back into this filter."""
-        return f"{self.name}:" + ",".join(f"{k}={v}" for k, v in self.parameters)
+        return f"{self.name}:" + ",".join(f"{k}={v}" for k, v in dict(self.parameters).items())
 
     @property
     def delay(self) -> int:
@@ -121,14 +122,12 @@ class Filter:
         elif not points.size:
             filtered = points
         elif self.name == "savitzky_golay":
-            filtered = _savitzky_golay(points, self["reach"], self["order"])
+            filtered = _savitzky_golay(points, int(self["reach"]), int(self["order"]))
         elif self.name == "median":
-            filtered = _median(_windows(points, self["reach"]))
+            filtered = _median(_windows(points, int(self["reach"])))
         else:
-            offsets, windows = (
-                np.arange(-self["reach"], self["reach"] + 1),
-                _windows(points, self["reach"]),
-            )
+            reach = int(self["reach"])
+            offsets, windows = np.arange(-reach, reach + 1), _windows(points, reach)
             kernel = (
                 np.ones(len(offsets))
                 if self.name == "mean"
@@ -220,7 +219,7 @@ def get(spec: str) -> Filter:
         raise ClimbEdgeError(
             f"filter {spec!r}: expected name:parameter=value,... with each parameter once"
         )
-    return Filter(name.strip().replace("-", "_"), pairs)
+    return Filter(name.strip().replace("-", "_"), dict(pairs))
 
 
 def _known(name: str, names: Mapping[str, object], what: str) -> str:

@@ -11,7 +11,14 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.layout import WINDOW, to_frames, to_inputs
-from climb_edge.refiners.base import MAPS, Track, WindowTrack, expect_maps, peaks_of, to_keypoints
+from climb_edge.refiners.base import (
+    MAPS,
+    RefinerState,
+    WindowState,
+    expect_maps,
+    peaks_of,
+    to_keypoints,
+)
 from climb_edge.runtime.backend import open_session
 from climb_edge.runtime.golden import check_graph
 from climb_edge.runtime.model_file import read_model
@@ -52,8 +59,8 @@ class TFLiteRefiner:
             )
         self.delay, self.rate = self.contract.delay, self.contract.fps
 
-    def start(self) -> Track:
-        return (_StepTrack if self.contract.stepping else _WholeTrack)(self)
+    def start(self) -> RefinerState:
+        return (_StepState if self.contract.stepping else _WholeWindowState)(self)
 
     def run(
         self,
@@ -84,31 +91,34 @@ class TFLiteRefiner:
         any, later ones.
         """
         emitted = emitted[WINDOW // 2 :] if len(emitted) == WINDOW else emitted
-        return to_keypoints(emitted, self.contract.peak) if self.contract.heatmaps else emitted
+        peak = self.contract.peak  # of heatmaps alone
+        return emitted if peak is None else to_keypoints(emitted, peak)
 
 
-class _WholeTrack(WindowTrack):
-    """A track of a window graph; it keeps the peaks beside the frames."""
+class _WholeWindowState(WindowState):
+    """Of a window graph: the last 5 frames, and the peaks beside them."""
 
     def __init__(self, refiner: TFLiteRefiner):
         super().__init__(
             lambda window: refiner.keypoints(refiner.run(window, peaks=self._told())[0])
         )
-        self._peaks = deque(maxlen=WINDOW)
+        self._peaks: deque[np.ndarray | None] = deque(maxlen=WINDOW)
 
     def push(self, heatmaps: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray | None:
         self._peaks.append(peaks_of(seen))
         return super().push(heatmaps, seen)
 
     def _told(self) -> np.ndarray | None:
-        return None if any(peaks is None for peaks in self._peaks) else np.stack(self._peaks)
+        known = [peaks for peaks in self._peaks if peaks is not None]
+        return np.stack(known) if len(known) == len(self._peaks) else None
 
 
-class _StepTrack(Track):
-    """A track of a step graph: the past is the state that the graph gave last."""
+class _StepState(RefinerState):
+    """Of a step graph: the past is what the graph gave last."""
 
     def __init__(self, refiner: TFLiteRefiner):
-        self._refiner, self._state, self._seen = refiner, None, 0
+        self._refiner, self._seen = refiner, 0
+        self._state: list[np.ndarray] | None = None
 
     def push(self, heatmaps: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray | None:
         emitted, self._state = self._refiner.run(heatmaps, self._state, peaks_of(seen))

@@ -159,7 +159,7 @@ class _Reader:
         json, need, typed = self.json, self._need, self._typed
         order = json.get("skeleton") == list(KEYPOINTS)
         need("skeleton", order, f"the {K} keypoints of its own order")
-        form, emits, output = json.get("form"), json.get("emits"), json.get("output")
+        form, emits, output = (json.get(key, "") for key in ("form", "emits", "output"))
         need("form", form in list(FORMS), f"one of {', '.join(FORMS)}")
         need("emits", emits in FORMS[form], f"one of {', '.join(FORMS[form])} in the {form} form")
         need("output", output in OUTPUTS, f"one of {', '.join(OUTPUTS)}")

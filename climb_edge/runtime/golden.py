@@ -73,7 +73,9 @@ def golden_runs(session: Session) -> tuple[list[list[np.ndarray]], bool]:
 
 def golden_outputs(session: Session) -> np.ndarray:
     """(8, output size) of a graph on the golden frames."""
-    (runs, chained), state, outputs = golden_runs(session), [], []
+    runs, chained = golden_runs(session)
+    state: list[np.ndarray] = []
+    outputs = []
     for inputs in runs:
         emitted, *state = session.run(*inputs, *(state if chained else []))
         outputs.append(emitted.ravel())

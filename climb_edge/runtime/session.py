@@ -197,7 +197,7 @@ def _cpu_backend(interpreter, threads: int) -> str:
     """XNNPACK is named only where it took a node; neither runtime has a public call that
     says so.
     """
-    operators = getattr(interpreter, "_get_ops_details", list)()
+    operators: list[dict] = getattr(interpreter, "_get_ops_details", list)()
     delegated = any(operator["op_name"] == "DELEGATE" for operator in operators)
     return f"cpu,{' XNNPACK,' if delegated else ''} {threads} thread{'s' if threads > 1 else ''}"
 

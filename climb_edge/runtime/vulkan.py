@@ -56,8 +56,8 @@ def fetch_software_vulkan() -> Path:
     target = vulkan_folder()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".vulkan-", dir=target.parent) as folder:
-            whole = _unpack(_apt_download(Path(folder)), Path(folder, "vulkan"))
+        with tempfile.TemporaryDirectory(prefix=".vulkan-", dir=target.parent) as temporary:
+            whole = _unpack(_apt_download(Path(temporary)), Path(temporary, "vulkan"))
             if not software_vulkan():  # another process may have been faster
                 shutil.rmtree(target, ignore_errors=True)
                 whole.rename(target)
@@ -92,14 +92,16 @@ def _apt_download(folder: Path) -> Path:
 def _unpack(package: Path, folder: Path) -> Path:
     folder.mkdir()
     left = set(_VULKAN_FILES)
-    command = ["dpkg-deb", "--fsys-tarfile", package]
+    command = ["dpkg-deb", "--fsys-tarfile", str(package)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as pipe:
         try:
             with tarfile.open(fileobj=pipe.stdout, mode="r|") as archive:
                 for member in archive:
-                    if (name := Path(member.name).name) in left and member.isfile():
+                    name = Path(member.name).name
+                    content = archive.extractfile(member) if member.isfile() else None
+                    if name in left and content is not None:
                         with open(folder / name, "wb") as file:
-                            shutil.copyfileobj(archive.extractfile(member), file)
+                            shutil.copyfileobj(content, file)
                         left.remove(name)
         except tarfile.TarError as error:
             raise ClimbEdgeError(

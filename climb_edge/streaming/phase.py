@@ -13,7 +13,7 @@ from climb_edge.estimators.base import Observation
 from climb_edge.pose.boxes import box_affine
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import normalise, to_cells, to_pixels, warp
-from climb_edge.refiners.base import Track
+from climb_edge.refiners.base import RefinerState
 from climb_edge.streaming.result import Result, _warming_up
 
 
@@ -27,11 +27,11 @@ def window_of(observations: list[Observation], box: np.ndarray) -> np.ndarray:
 
 @dataclass
 class _Phase:
-    """What one track of the refiner has seen of a person."""
+    """What a refiner has seen of a person."""
 
     box: np.ndarray | None = None
     seen: deque[Observation] = field(default_factory=lambda: deque(maxlen=WINDOW))
-    track: Track | None = None  # all of it in `box`
+    state: RefinerState | None = None  # all of it in `box`
     # raw results that a delayed refiner has still to refine
     waiting: deque[Result] = field(default_factory=deque)
     # what the last window says of the frames still waiting, (T, 25, 3) pixels
@@ -41,7 +41,7 @@ class _Phase:
         """Results for the frames still waiting: from the last window where it tells of them, raw
         otherwise.
         """
-        ahead = self.ahead[1:] if self.ahead is not None else []
+        ahead = [] if self.ahead is None else list(self.ahead[1:])
         refined = [replace(r, refined=p) for r, p in zip(self.waiting, ahead, strict=False)]
         return refined + [_warming_up(r) for r in list(self.waiting)[len(refined) :]]
 

@@ -56,7 +56,8 @@ class Stream:
         self.estimator.reset()
         self.phases, self._turn = 1, 0
         self._people: dict[int, _Person] = {}
-        self._last, self._index, self._shape = -np.inf, -1, None
+        self._last, self._index = -np.inf, -1
+        self._shape: tuple[int, ...] | None = None
         self._intervals: deque[float] = deque(maxlen=INTERVALS)
 
     @property
@@ -155,19 +156,24 @@ class Stream:
     def _refine(
         self, phase: _Phase, observation: Observation, box: np.ndarray
     ) -> np.ndarray | None:
-        """What the phase's track says with one frame more; every frame of the window again where
+        """What the refiner says with one frame more; every frame of the window again where
         the box has moved.
         """
         phase.seen.append(observation)
-        fresh, held, phase.box = [observation], phase.box, box
-        follows = held is not None and (
-            np.array_equal(box, held)
-            or phase.track.moved(compose(invert(box_affine(box)), box_affine(held)))
+        fresh, state, held, phase.box = [observation], phase.state, phase.box, box
+        follows = (
+            state is not None
+            and held is not None
+            and (
+                np.array_equal(box, held)
+                or state.moved(compose(invert(box_affine(box)), box_affine(held)))
+            )
         )
-        if not follows:
-            phase.track, fresh = self.refiner.start(), list(phase.seen)
+        if state is None or not follows:
+            state, fresh = self.refiner.start(), list(phase.seen)
+            phase.state = state
         for heatmaps, seen in zip(window_of(fresh, box), fresh, strict=True):
-            refined = phase.track.push(heatmaps, _in_cells(seen.keypoints, box))
+            refined = state.push(heatmaps, _in_cells(seen.keypoints, box))
         return refined
 
     @staticmethod

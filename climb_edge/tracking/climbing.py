@@ -175,7 +175,7 @@ def summary(
     moves = []
     if torso > 0:
         hands = np.stack([limbs["left hand"][:, 1], limbs["right hand"][:, 1]], 1)
-        up = (hands < middle[:, None]).any(1)  # a comparison with NaN is False
+        up = np.any(hands < middle[:, None], axis=1)  # a comparison with NaN is False
         moves = sorted(
             (m for name in LIMBS for m in _moves(name, times, limbs[name], torso, up)),
             key=lambda m: m.start,

@@ -11,6 +11,7 @@ import inspect
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -154,16 +155,17 @@ def write_exports(done: Tracked, forms: Sequence[str], out: Path, source: str) -
     """Write a track in the forms "csv", "coco" and "climbing" as far as they are asked for; yields
     their paths. Nothing is written of a source without a frame.
     """
-    if done.size is None:
+    size, last = done.size, done.last
+    if size is None or last is None:
         return
     if "csv" in forms:
         write_csv(out / "track.csv", done.results)
         yield out / "track.csv"
     if "coco" in forms:
-        write_coco(out / "track.coco.json", done.results, done.size, source)
+        write_coco(out / "track.coco.json", done.results, size, source)
         yield out / "track.coco.json"
     if "climbing" in forms:
-        found, image = climbing.summaries(done.results, done.size), done.last
+        found, image = climbing.summaries(done.results, size), last
         for summary in found:
             image = climbing_picture.draw(image, summary)
         write_json(out / "climbing.json", [summary.as_dict() for summary in found])
@@ -171,7 +173,7 @@ def write_exports(done: Tracked, forms: Sequence[str], out: Path, source: str) -
         yield from (out / "climbing.json", out / "climbing.jpg")
 
 
-def as_supervision(results: Iterable[Result | dict]):
+def as_supervision(results: Iterable[Result | dict]) -> Any:
     """The refined keypoints as supervision.KeyPoints: a row per frame and person, n in all.
 
     xy (n, 25, 2) image pixels, confidence (n, 25) scores, class_id (n,) all 0, data: frame, t and

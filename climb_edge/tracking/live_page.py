@@ -98,7 +98,7 @@ class Page:
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._number > after)
             number, moment = self._number, self._moment
-            if self._closed:
+            if self._closed or moment is None:
                 return None
         with self._encoding:
             if self._encoded[0] < number:
@@ -129,7 +129,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that server_close waits for them
 
     def __init__(self, port: int, page: Page):
-        self.page, self._open = page, set()
+        self.page = page
+        self._open: set[socket.socket] = set()
         super().__init__((ADDRESS, port), _Viewer)
 
     def server_bind(self) -> None:
@@ -159,6 +160,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Viewer(BaseHTTPRequestHandler):
+    server: _Server
     timeout = 10  # seconds that a viewer may take for a picture before it is let go
 
     def do_GET(self) -> None:

@@ -73,8 +73,11 @@ class Overlay:
     ) -> np.ndarray:
         for result in results:
             keypoints = result.refined if number else result.raw
+            if keypoints is None or result.person is None:
+                continue
             if result.bbox is not None:
-                cv2.rectangle(canvas, *_pixels(result.bbox.reshape(2, 2) * scale), MIDDLE, 1)
+                corner, opposite = _pixels(result.bbox.reshape(2, 2) * scale)
+                cv2.rectangle(canvas, corner, opposite, MIDDLE, 1)
             points, shown = _pixels(keypoints[:, :2] * scale), (keypoints[:, 2] >= SHOWN).tolist()
             self._trail(canvas, (number, result.person), points)
             for a, b in BONES:
@@ -92,9 +95,11 @@ class Overlay:
         figures = [f"{(len(self._times) - 1) / passed:.0f} fps"] if passed > 0 else []
         if number:
             figures.append(f"delay {max((r.delay for r in results), default=0)}")
-        scores = [float((r.refined if number else r.raw)[:, 2].mean()) for r in results]
+        shown = [(r, r.refined if number else r.raw) for r in results]
         figures += [
-            f"{r.person}: {r.state} {score:.2f}" for r, score in zip(results, scores, strict=True)
+            f"{r.person}: {r.state} {float(keypoints[:, 2].mean()):.2f}"
+            for r, keypoints in shown
+            if keypoints is not None
         ] or ["lost"]
         return ", ".join(figures)
 

@@ -83,7 +83,7 @@ def plot(
             f" or more, found {len(tracks)} tracks, {len(chosen)} joints, width {width}"
         )
     labels = names or _labels([Path(t) for t in tracks])
-    curves = []
+    curves: list[Curve] = []
     for path, label in zip(tracks, labels, strict=True):
         curves += curves_of(as_results(read_lines(path)[1]), chosen, person, label, str(path))
     image = cv2.cvtColor(picture(curves, joints, width), cv2.COLOR_RGB2BGR)
@@ -173,7 +173,16 @@ def picture(curves: Sequence[Curve], joints: Sequence[str], width: int) -> np.nd
     return cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def _panel(canvas, box, span, values, times, colours, title: str, down: int) -> None:
+def _panel(
+    canvas: np.ndarray,
+    box: tuple[int, int, int, int],
+    span: tuple[float, float],
+    values: Sequence[np.ndarray],
+    times: Sequence[np.ndarray],
+    colours: Sequence[tuple[int, ...]],
+    title: str,
+    down: int,
+) -> None:
     """Axes, grid and one line per curve; `down`: the axis points down."""
     x0, y0, x1, y1 = box
     known = np.concatenate([v[np.isfinite(v)] for v in values])

@@ -64,7 +64,9 @@ def walked_length(times: np.ndarray, path: np.ndarray, stride: float) -> float:
 
     So a point that trembles by less does not move. What lies across a GAP does not count.
     """
-    total, last = 0.0, path[0] if len(path) else None
+    if not len(path):
+        return 0.0
+    total, last = 0.0, path[0]
     for point, passed in zip(path, np.diff(times, prepend=times[:1]), strict=True):
         step = math.dist(point, last)
         if passed > GAP:

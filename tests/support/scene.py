@@ -16,7 +16,7 @@ from climb_edge.media.video import VideoWriter
 from climb_edge.pose.boxes import box_affine, invert, pose_box, transform
 from climb_edge.pose.render import PEAK, render
 from climb_edge.pose.skeleton import INDEX, K
-from climb_edge.refiners.base import WindowTrack, to_keypoints
+from climb_edge.refiners.base import WindowState, to_keypoints
 from climb_edge.streaming.result import Result
 
 BLANK = NO_PICTURE
@@ -95,8 +95,8 @@ class Late:
     def __init__(self):
         self.windows = []
 
-    def start(self) -> WindowTrack:
-        return WindowTrack(self.refine)
+    def start(self) -> WindowState:
+        return WindowState(self.refine)
 
     def refine(self, window: np.ndarray) -> np.ndarray:
         self.windows.append(window.copy())
@@ -107,9 +107,9 @@ def through(refiner, window: np.ndarray, seen=None) -> np.ndarray:
     """Keypoints (T, 25, 3) after the frames of `window` (5, 56, 56, 25), pushed one by one with
     what was `seen` (5, 25, 3), or else as they decode.
     """
-    track = refiner.start()
+    state = refiner.start()
     return [
-        track.push(*given)
+        state.push(*given)
         for given in zip(window, to_keypoints(window) if seen is None else seen, strict=True)
     ][-1]
 

@@ -78,7 +78,7 @@ def test_no_command_is_finetune_and_commands_have_their_own_defaults():
         "0.2",
     )
     shared = given(fine).keys() & given(pre)
-    assert given(fine).keys() - shared == {"qat", "distil", "shrink"}
+    assert given(fine).keys() - shared == {"qat", "distill_epochs", "shrink"}
     differing = {n for n in shared if given(fine)[n] != given(pre)[n]}
     assert differing == {"init", "learning_rate", "select"}
 

@@ -270,13 +270,13 @@ def test_a_leak_fails_the_soak(video, heatmaps, monkeypatch, capsys):
 
     class Leaky(Identity):
         def start(self):
-            track = super().start()
+            state = super().start()
             # 8 MiB
-            push, track.push = (
-                track.push,
+            push, state.push = (
+                state.push,
                 lambda *args: (leaked.append(np.ones(1 << 20)), push(*args))[1],
             )
-            return track
+            return state
 
     monkeypatch.setattr(soaking, "load_refiner", lambda *_: Leaky())
     assert main(["benchmark", video, "--estimator", heatmaps, "--soak", "40"]) == 1

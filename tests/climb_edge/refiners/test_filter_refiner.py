@@ -75,8 +75,8 @@ def test_a_keypoint_that_is_not_seen_stays_where_it_was_decoded():
     maps = np.zeros((56, 56, 25), np.float32)
     maps[20, 30, 1:] = 255
     for spec in ("one_euro", "mean", "savitzky_golay:emits=newest"):
-        track = load_refiner(spec).start()
-        keypoints = [track.push(maps) for _ in range(6)][-1]
+        state = load_refiner(spec).start()
+        keypoints = [state.push(maps) for _ in range(6)][-1]
         assert keypoints.shape[1:] == (25, 3) and np.isfinite(keypoints).all()
         np.testing.assert_allclose(keypoints[0, 0], [SIZE / 2 - 0.5, SIZE / 2 - 0.5, 0], atol=0.5)
         np.testing.assert_allclose(keypoints[0, 1:, :2], [[30, 20]] * 24, atol=1e-3)

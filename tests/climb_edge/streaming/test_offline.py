@@ -8,7 +8,7 @@ import pytest
 from climb_edge.media.frame import Frame
 from climb_edge.pose.boxes import STICKY
 from climb_edge.pose.render import to_pixels
-from climb_edge.refiners.base import WindowTrack, to_keypoints
+from climb_edge.refiners.base import WindowState, to_keypoints
 from climb_edge.refiners.load import load_refiner
 from climb_edge.streaming.phase import window_of
 from climb_edge.streaming.stream import Stream
@@ -21,8 +21,8 @@ class Blend:
     name, delay, rate, contract = "blend", 0, None, None
     runtime, backend, reason = "none", "cpu", "it is a test"
 
-    def start(self) -> WindowTrack:
-        return WindowTrack(self.refine)
+    def start(self) -> WindowState:
+        return WindowState(self.refine)
 
     def refine(self, window: np.ndarray) -> np.ndarray:
         return to_keypoints(

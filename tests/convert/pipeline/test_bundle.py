@@ -376,9 +376,9 @@ def test_the_pages_javascript_gives_what_python_gives(folder):
         found["refused"], ("of the scale away", "another contract", "was changed"), strict=True
     ):
         assert word in message
-    track = refiner.start()
+    state = refiner.start()
     for frame, (row, raw) in zip(maps, found["rows"], strict=True):
-        wanted = track.push(frame)
+        wanted = state.push(frame)
         assert (row is None) == (wanted is None)
         for here, there in (
             (row, wanted),

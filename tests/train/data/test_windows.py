@@ -11,7 +11,7 @@ from climb_edge.estimators.recording import Recording, record
 from climb_edge.pose.boxes import STICKY
 from climb_edge.pose.decode import decode
 from climb_edge.pose.render import MASS
-from climb_edge.refiners.base import WindowTrack
+from climb_edge.refiners.base import WindowState
 from climb_edge.streaming.stream import Stream
 from train.data.recorded import RecordedWindows, _medians
 from train.data.rendered import RenderedWindows
@@ -121,7 +121,7 @@ class Capture:
         self.windows = []
 
     def start(self):
-        return WindowTrack(self.refine)
+        return WindowState(self.refine)
 
     def refine(self, window):
         self.windows.append(window.copy())

@@ -37,7 +37,7 @@ validation_windows = 8
 freeze = true
 
 [override."deciwatch"]
-finetune = { learning_rate = -1.0 }
+finetune = { loss = "mse" }
 
 [not_run]
 "convlstm_sum.1" = "too slow for a test"
@@ -61,7 +61,7 @@ def test_a_cell_that_fails_does_not_stop_the_rest_and_is_tried_again(tmp_path, c
         "deciwatch.1.2.0": "failed",
         "convlstm_sum.1.2.0": "not run",
     }
-    assert "learning-rate" in cells["deciwatch.1.2.0"]["reason"]
+    assert "--loss mse" in cells["deciwatch.1.2.0"]["reason"]
     assert cells["convlstm_sum.1.2.0"]["reason"] == "too slow for a test"
     fine = json.loads((out / "conv3d.1.2.0" / "finetune" / "config.json").read_text())
     assert fine["init"] == str(out / "conv3d.1.2.0" / "pretrain") and fine["recipe"]["freeze"]
@@ -73,7 +73,7 @@ def test_a_cell_that_fails_does_not_stop_the_rest_and_is_tried_again(tmp_path, c
     identity = metrics(out, "conv3d.1.2.0")["parts"]["test"]["identity"]
     assert filters["parts"]["test"]["identity"]["ours"] == identity["ours"]
     stamp = (out / "conv3d.1.2.0" / "pretrain" / "metrics.json").stat().st_mtime_ns
-    config.write_text(TINY.replace("-1.0", "1e-4"))
+    config.write_text(TINY.replace('loss = "mse"', 'loss = "study"'))
     assert main(command) == 0
     assert states(out)["deciwatch.1.2.0"]["state"] == "done"
     assert (out / "conv3d.1.2.0" / "pretrain" / "metrics.json").stat().st_mtime_ns == stamp

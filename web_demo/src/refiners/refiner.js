@@ -1,5 +1,5 @@
 // Refiners: heatmaps of one person in, frame after frame; keypoints in cells out, those of the delayed frame first.
-// A refiner has name, delay, rate, contract and start(); a track has push(maps, seen) and moved(affine).
+// A refiner has name, delay, rate, contract and start(); a state has push(maps, seen) and moved(affine).
 
 import {SIZE, moveKeypoints} from "../pose/box.js";
 import {toKeypoints} from "../pose/decode.js";
@@ -10,8 +10,8 @@ import {Ring} from "./ring.js";
 
 const noClock = {run: (stage, work) => work()};
 
-/** A track's push gives a list of keypoints (25 x [x, y in cells, score]), or null before the fifth frame. */
-class Track {
+/** A refiner's memory of one person; push gives a list of keypoints (25 x [x, y in cells, score]), or null before the fifth frame. */
+class RefinerState {
   /** The box has moved; `affine` maps old cells to new ones. False: the last frames have to be pushed again. */
   moved() {
     return false;
@@ -27,11 +27,11 @@ export class Identity {
   }
 
   start() {
-    return new IdentityTrack(this.clock);
+    return new IdentityState(this.clock);
   }
 }
 
-class IdentityTrack extends Track {
+class IdentityState extends RefinerState {
   #seen = 0;
 
   constructor(clock) {
@@ -52,7 +52,7 @@ export class GraphRefiner {
   }
 
   start() {
-    return this.contract.form === "step" ? new StepTrack(this) : new WindowTrack(this);
+    return this.contract.form === "step" ? new StepState(this) : new WindowState(this);
   }
 
   /** What one run emits as keypoints: those of the delayed frame and, where there are any, later ones. */
@@ -64,7 +64,7 @@ export class GraphRefiner {
   }
 }
 
-class StepTrack extends Track {
+class StepState extends RefinerState {
   #state = null;
   #seen = 0;
 
@@ -81,7 +81,7 @@ class StepTrack extends Track {
   }
 }
 
-class WindowTrack extends Track {
+class WindowState extends RefinerState {
   #frames = new Ring(WINDOW);
   #peaks = new Ring(WINDOW);
 
@@ -115,11 +115,11 @@ export class Smoother {
   }
 
   start() {
-    return this.filter.name === "one_euro" ? new OneEuroTrack(this) : new FilterTrack(this);
+    return this.filter.name === "one_euro" ? new OneEuroState(this) : new FilterState(this);
   }
 }
 
-class FilterTrack extends Track {
+class FilterState extends RefinerState {
   #window = new Ring(WINDOW); // keypoints in cells of the box held now
 
   constructor({filter, delay}) {
@@ -141,7 +141,7 @@ class FilterTrack extends Track {
   }
 }
 
-class OneEuroTrack extends Track {
+class OneEuroState extends RefinerState {
   #state = null;
   #count = 0;
 

@@ -17,11 +17,11 @@ export const INTERVALS = 9; // their median is the source's pace, whatever a cam
 export const STRAY = 0.6; // how far the pace may be from the number of phases before that changes
 export const MOST_PHASES = 8; // a source of 240 frames a second
 
-/** What one track of the refiner has seen of a person. */
+/** What a refiner has seen of a person. */
 class Phase {
   box = null;
   seen = new Ring(WINDOW);
-  track = null; // all of it in `box`
+  state = null; // all of it in `box`
   waiting = []; // raw results that a delayed refiner has still to refine
   ahead = []; // what the last window says of the frames still waiting, after the one it gave
 
@@ -123,17 +123,17 @@ export class Stream {
     return phase.waiting.length > this.refiner.delay ? [warmingUp(phase.waiting.shift())] : [];
   }
 
-  /** What the phase's track says with one frame more; every frame of the window again where the box has moved. */
+  /** What the refiner says with one frame more; every frame of the window again where the box has moved. */
   async #refine(phase, observation, box) {
     phase.seen.push(observation);
     const held = phase.box;
     phase.box = box;
-    const follows = held !== null && (held === box || phase.track.moved(compose(invert(boxAffine(box)), boxAffine(held))));
-    if (!follows) phase.track = this.refiner.start();
+    const follows = held !== null && (held === box || phase.state.moved(compose(invert(boxAffine(box)), boxAffine(held))));
+    if (!follows) phase.state = this.refiner.start();
     let refined = null;
     for (const seen of follows ? [observation] : phase.seen.items) {
       const maps = await this.clock.run("warp", () => mapsOf(seen, box));
-      refined = await phase.track.push(maps, inCells(seen.keypoints, box));
+      refined = await phase.state.push(maps, inCells(seen.keypoints, box));
     }
     return refined;
   }

@@ -17,15 +17,15 @@ class BlazePose(
 ) : Estimator {
     private val detector = Detector(detection)
     private val model = LandmarkModel(landmark, clock)
-    private var tracks = listOf<Track>()
+    private var tracks = listOf<Followed>()
     private var who = People()
 
-    private class Track(var region: Region) {
+    private class Followed(var region: Region) {
         var person: Int? = null // null when just detected
         val steady = Steady()
     }
 
-    private class Seen(val track: Track, val observation: Observation)
+    private class Seen(val track: Followed, val observation: Observation)
 
     /** Where everybody followed is looked for next; tests set it, to compare a single step. */
     internal var regions: List<Region>
@@ -41,7 +41,7 @@ class BlazePose(
         val seen = ArrayList<Seen>()
         for (track in tracks) look(frame, track, seen)
         if (seen.size < people) {
-            for (region in clock.stage("detect") { detector.find(frame.picture) }) if (seen.size < people) look(frame, Track(region), seen)
+            for (region in clock.stage("detect") { detector.find(frame.picture) }) if (seen.size < people) look(frame, Followed(region), seen)
         }
         tracks = seen.map { it.track }
         val poses = seen.map { s -> DoubleArray(2 * Skeleton.K) { s.observation.keypoints[it / 2 * 3 + it % 2].toDouble() } }
@@ -50,7 +50,7 @@ class BlazePose(
     }
 
     /** Adds what is seen of one track, and moves its region; nothing when it is lost or seen already. */
-    private fun look(frame: Frame, track: Track, seen: MutableList<Seen>) {
+    private fun look(frame: Frame, track: Followed, seen: MutableList<Seen>) {
         val found = model.look(frame.picture, track.region)
         if (!(found.score >= LEAST)) return
         val affine = track.region.affine(LandmarkModel.SIDE)
@@ -67,7 +67,7 @@ class BlazePose(
     }
 
     /** Whether [a], seen by [track], is the person of [b]. */
-    private fun same(track: Track, a: Observation, b: Observation): Boolean {
+    private fun same(track: Followed, a: Observation, b: Observation): Boolean {
         if (track.person == null && a.extent.overlap(b.extent) > OVERLAP) return true
         val (p, q) = a.keypoints to b.keypoints
         val mean = (0 until Skeleton.K).sumOf { hypot((p[3 * it] - q[3 * it]).toDouble(), (p[3 * it + 1] - q[3 * it + 1]).toDouble()) } / Skeleton.K

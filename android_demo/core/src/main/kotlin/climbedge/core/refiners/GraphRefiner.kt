@@ -22,7 +22,7 @@ class GraphRefiner private constructor(private val model: ModelFile, private val
     override val backend = opened.session.backend
     override val reason = opened.reason
 
-    override fun start(): Track = if (contract.stepping) Stepping() else Whole()
+    override fun start(): RefinerState = if (contract.stepping) StepState() else WindowState()
 
     override fun close() = opened.close()
 
@@ -42,7 +42,7 @@ class GraphRefiner private constructor(private val model: ModelFile, private val
     }
 
     /** The past is the state that the graph gave last. */
-    private inner class Stepping : Track {
+    private inner class StepState : RefinerState {
         private var state = contract.state.map { FloatArray(it.size) }
         private var count = 0
 
@@ -54,7 +54,7 @@ class GraphRefiner private constructor(private val model: ModelFile, private val
     }
 
     /** The past is kept here: the last five frames. */
-    private inner class Whole : Track {
+    private inner class WindowState : RefinerState {
         private val frames = Recent<Maps>(Contract.WINDOW)
         private val peaks = Recent<FloatArray>(Contract.WINDOW)
 

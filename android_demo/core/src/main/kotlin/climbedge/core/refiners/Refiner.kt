@@ -18,13 +18,13 @@ interface Refiner : Closeable {
     val backend: String
     val reason: String
 
-    fun start(): Track
+    fun start(): RefinerState
 
     override fun close() = Unit
 }
 
 /** One person's frames so far, in one box. */
-interface Track {
+interface RefinerState {
     /**
      * Maps of the next frame and what the estimator saw in it (25 times x, y in cells of the box, and the height of the map)
      * -> keypoints (25 times x, y in cells and a score) of the frame `delay` frames ago, then of the later ones as far as they
@@ -32,7 +32,7 @@ interface Track {
      */
     fun push(maps: Maps, seen: DoubleArray): List<DoubleArray>?
 
-    /** The box has moved; false where this track cannot follow, and a new one has to see the last frames again. */
+    /** The box has moved; false where this state cannot follow, and a new one has to see the last frames again. */
     fun moved(oldToNew: Affine): Boolean = false
 }
 
@@ -44,7 +44,7 @@ object Identity : Refiner {
     override val backend = "cpu"
     override val reason = "there is no graph to run"
 
-    override fun start() = object : Track {
+    override fun start() = object : RefinerState {
         private var count = 0
 
         override fun push(maps: Maps, seen: DoubleArray) =

@@ -16,13 +16,13 @@ class Smoother(spec: String) : Refiner {
     override val backend = "cpu"
     override val reason = "a filter needs no graph"
 
-    override fun start(): Track = when (filter) {
-        is Filter.Window -> Windowed(filter)
-        is OneEuro -> Recursive(filter)
+    override fun start(): RefinerState = when (filter) {
+        is Filter.Window -> FilterState(filter)
+        is OneEuro -> OneEuroState(filter)
     }
 
     /** The points of the last 5 frames, in the box of the newest. */
-    private inner class Windowed(private val filter: Filter.Window) : Track {
+    private inner class FilterState(private val filter: Filter.Window) : RefinerState {
         private val window = Recent<DoubleArray>(Contract.WINDOW)
 
         override fun push(maps: Maps, seen: DoubleArray): List<DoubleArray>? {
@@ -43,7 +43,7 @@ class Smoother(spec: String) : Refiner {
     }
 
     /** One-Euro's memory, in shares of the box's side. */
-    private inner class Recursive(private val filter: OneEuro) : Track {
+    private inner class OneEuroState(private val filter: OneEuro) : RefinerState {
         private val states = List(Skeleton.K) { OneEuro.State() }
         private var count = 0
 

@@ -7,15 +7,15 @@ import climbedge.core.pose.Box
 import climbedge.core.pose.Maps
 import climbedge.core.pose.Warp
 import climbedge.core.refiners.Refiner
-import climbedge.core.refiners.Track
+import climbedge.core.refiners.RefinerState
 import climbedge.core.runtime.Contract
 
-/** What one track of the refiner has seen of a person, and the results that still wait for later frames. */
+/** What a refiner has seen of a person, and the results that still wait for later frames. */
 class Phase(private val refiner: Refiner, private val clock: StageClock) {
     private val seen = Recent<Observation>(Contract.WINDOW)
     private val waiting = ArrayDeque<Result>()
     private var box: Box? = null
-    private var track: Track? = null
+    private var state: RefinerState? = null
     private var ahead = listOf<FloatArray>() // what the last window says of the frames from the delayed one on
 
     /** Number of the oldest frame that waits. */
@@ -37,15 +37,15 @@ class Phase(private val refiner: Refiner, private val clock: StageClock) {
         if (i + 1 < ahead.size) result.copy(refined = ahead[i + 1]) else warmingUp(result)
     }
 
-    /** Every frame of the window goes in again where the box has moved and the track cannot follow. */
+    /** Every frame of the window goes in again where the box has moved and the refiner cannot follow. */
     private fun refine(observation: Observation, now: Box): List<DoubleArray>? {
         seen.add(observation)
         val held = box
         box = now
-        var current = track
+        var current = state
         val follows = current != null && held != null &&
             (held == now || current.moved(now.affine().inverse().after(held.affine())))
-        if (!follows) current = refiner.start().also { track = it }
+        if (!follows) current = refiner.start().also { state = it }
         var refined: List<DoubleArray>? = null
         for (one in if (follows) listOf(observation) else seen.toList()) {
             val maps = clock.stage("warp") { Warp.into(one.native, one.affine, now.affine()).normalise() }
