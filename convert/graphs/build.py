@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.layout import to_frames, to_inputs
 from climb_edge.runtime.session import Session
-from convert.graphs.flatbuffer import pack, parse
+from convert.graphs.flatbuffer import parse
 from train.data.windows import Frames
 
 
@@ -177,4 +178,4 @@ def _ordered(graph: bytes, inputs: list[str]) -> bytes:
     leaving = {entry.name.decode(): entry.tensorIndex for entry in signature.outputs}
     model.subgraphs[0].inputs = [entering[name] for name in inputs]
     model.subgraphs[0].outputs = [leaving[f"output_{n}"] for n in range(len(leaving))]
-    return pack(model)
+    return bytes(convert_object_to_bytearray(model))
