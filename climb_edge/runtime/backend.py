@@ -25,7 +25,7 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.runtime import isolated
 from climb_edge.runtime.golden import golden_runs
-from climb_edge.runtime.gpu_session import Gpu
+from climb_edge.runtime.isolated_child import Gpu
 from climb_edge.runtime.session import RUNTIMES, Session
 from climb_edge.runtime.vulkan import VULKAN_ICD, software_vulkan
 
@@ -92,7 +92,7 @@ def _choose(
     if not trial.refused:
         try:
             with _lock, _driver():
-                return Gpu(session, graph), f"gpu, {trial.backend}", reason
+                return Gpu(graph, session.inputs, session.outputs), f"gpu, {trial.backend}", reason
         except (RuntimeError, ValueError, OSError) as error:
             trial = Trial(" ".join(str(error).split()))
     return None, "", f"{prefix}GPU refused: {trial.refused}"
