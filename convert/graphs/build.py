@@ -86,11 +86,19 @@ def build(described, trained, form: str, emits: str, switches: dict[str, bool]) 
     """
     keras_form = described.form(trained, form, emits)
     parameters = described.form_parameters(form, emits, **switches)
-    peaks = getattr(described, "peaks", False)
-    state = tuple((tensor.name, tuple(tensor.shape)) for tensor in keras_form.inputs[1 + peaks :])
+    kept = keras_form.inputs[1 + described.peaks :]
+    state = tuple((tensor.name, tuple(tensor.shape)) for tensor in kept)
     content = to_tflite(keras_form, parameters)
     return Graph(
-        described.name, form, emits, described.output, parameters, state, content, keras_form, peaks
+        described.name,
+        form,
+        emits,
+        described.output,
+        parameters,
+        state,
+        content,
+        keras_form,
+        described.peaks,
     )
 
 
