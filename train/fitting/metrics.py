@@ -13,10 +13,8 @@ from climb_edge.streaming.stream import RATE
 from train.data.sources import Source
 from train.data.splits import Split
 from train.fitting.loop import Recipe
-from train.fitting.run_folder import Run
+from train.fitting.run_folder import SCHEMA, Run
 from train.fitting.scoring import DECODES, Judge, Measured
-
-SCHEMA = "climb-edge/run/2"
 
 
 def _metrics(

@@ -15,6 +15,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import whole_file, write_json, write_text
 from climb_edge.files.npz import read_npz
 
+SCHEMA = "climb-edge/run/2"  # of metrics.json
 COLUMNS = (
     "epoch",
     "loss",
