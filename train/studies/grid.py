@@ -25,10 +25,9 @@ from tqdm import tqdm
 from climb_edge.errors import ClimbEdgeError, GateFailed
 from climb_edge.files.atomic import write_json
 from train.cli import as_arguments, load_config
+from train.studies.cells import PHASES, SCHEMA
 from train.studies.filter_baselines import filter_run
 
-SCHEMA = "climb-edge/study/1"
-PHASES = ("pretrain", "finetune")
 _KEYS = ("models", "setups", "seeds", *PHASES, "override", "not_run")
 
 
