@@ -12,7 +12,7 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import existing_file
 from climb_edge.refiners.tflite import TFLiteRefiner
-from climb_edge.runtime.apart import run_apart
+from climb_edge.runtime.isolated import run_on_cpu
 from climb_edge.runtime.model_file import ENTRY
 from climb_edge.runtime.session import Session
 from convert.checks.graph_checks import delegated, lint, share_apart
@@ -89,11 +89,11 @@ def examine(path: str | Path, skip: tuple[str, ...] = ()) -> dict:
 
 def _running(path: Path, content: bytes, skip: tuple[str, ...]) -> Iterator[Check]:
     """What can be seen of a graph that runs; a process apart loads it first, and runs it first."""
-    found = run_apart(content, [])
+    found = run_on_cpu(content, [])
     if found.status == "ran":
         session = Session(content, 1, source=path)
         inputs = _noise(path, session)
-        found = run_apart(content, [inputs])
+        found = run_on_cpu(content, [inputs])
     figures = {"runtime": found.runtime, "load_ms": found.load_ms, "memory_mb": found.memory_mb}
     yield _told(
         "load", found.status == "ran", f"{found.runtime} {found.status}: {found.reason}", figures
@@ -133,7 +133,7 @@ def _told(name: str, met: bool, otherwise: str, figures: dict | None = None) -> 
 
 
 def _second(content: bytes, inputs: list[np.ndarray], outputs: list[np.ndarray]) -> Check:
-    found = run_apart(content, [inputs], second=True)
+    found = run_on_cpu(content, [inputs], second=True)
     figures = {"runtime": found.runtime, "memory_mb": found.memory_mb}
     if found.status != "ran":
         verdict = "skipped" if found.status == "skipped" else "fail"

@@ -102,8 +102,7 @@ def seeded(name: str) -> tuple:
     trained = described.build(**described.switches)
     rng = np.random.default_rng(0)
     trained.set_weights([w + 0.02 * rng.standard_normal(w.shape) for w in trained.get_weights()])
-    if hasattr(described, "teach"):
-        described.teach(trained, np.ones(K, bool))
+    described.teach(trained, np.ones(K, bool))
     return described, trained
 
 

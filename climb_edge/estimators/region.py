@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from climb_edge.pose.one_euro import one_euro
+
 DETECTOR_SIDE, CROP_SIDE, GRID = 224, 256, 64
 GROW_REGION = 1.25
-# of the filter that steadies a tracked region; Hz, -, Hz
-MIN_CUTOFF, SPEED_GAIN, SPEED_CUTOFF = 0.01, 10.0, 1.0
+# of the filter that steadies a tracked region: min_cutoff, beta, d_cutoff
+CUTOFFS = 0.01, 10.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Region:
 
 
 class Steady:
-    """One euro filter (Casiez et al., CHI 2012) of the points that a region follows; speeds in
+    """One-Euro filter of the points that a region follows; speeds in
     region sides a second.
 
     MediaPipe runs it also with `smooth_landmarks` off: only the region moves smoothly, what is seen
@@ -77,16 +79,11 @@ class Steady:
         if self._time is None:
             self._smooth, self._speed = points, np.zeros_like(points)
         else:
-            rate = 1 / max(time - self._time, 1e-3)
+            period = max(time - self._time, 1e-3)
             side = max(2 * float(np.linalg.norm(points[1] - points[0])), 1.0)
-            speed = (points - self._raw) * rate / side
-            self._speed = self._speed + (speed - self._speed) * _share(SPEED_CUTOFF, rate)
-            cutoff = MIN_CUTOFF + SPEED_GAIN * np.abs(self._speed)
-            self._smooth = self._smooth + (points - self._smooth) * _share(cutoff, rate)
+            change = (points - self._raw) / period / side
+            self._smooth, self._speed = one_euro(
+                points, self._smooth, change, self._speed, period, *CUTOFFS
+            )
         self._time, self._raw = time, points
         return self._smooth
-
-
-def _share(cutoff: float | np.ndarray, rate: float) -> float | np.ndarray:
-    """Weight of the new value in a low-pass filter of `cutoff` Hz at `rate` values a second."""
-    return 1 / (1 + rate / (2 * np.pi * cutoff))

@@ -30,6 +30,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.boxes import SIZE
+from climb_edge.pose.one_euro import one_euro
 
 # Parameters and their defaults. reach, sigma: frames; cutoffs: Hz; beta: Hz per (scale / second).
 # One-Euro's are those of MediaPipe's pose_landmark_filtering.pbtxt, which also divides by the
@@ -142,8 +143,7 @@ class Filter:
         """One frame of One-Euro: the new state and the filtered points, from points (..., 25, 2) /
         scale.
 
-        The paper's algorithm: x^ = low(x, min_cutoff + beta |dx^|), dx^ = low(dx, d_cutoff), dx =
-        (x - x^ before) / Te; low's alpha is w / (w + 1) with w = 2 pi cutoff Te.
+        The paper's algorithm: speeds are from the filtered point before to the new one.
         """
         points = np.asarray(points, np.float64)
         known = np.isfinite(points).all(-1, keepdims=True)
@@ -154,12 +154,14 @@ class Filter:
             np.zeros(known.shape),
         )
         before, period = np.where(np.isnan(state[0]), points, state[0]), (state[2] + 1) / fps
-        w = 2 * math.pi * self["d_cutoff"] * period
-        speed = (w * (points - before) / period + state[1]) / (w + 1)
-        w = 2 * math.pi * (self["min_cutoff"] + self["beta"] * np.abs(speed)) * period
-        value = (w * points + before) / (w + 1)
-        held = zip((value, speed, 0), (*state[:2], state[2] + 1), strict=True)
-        return tuple(np.where(known, new, old) for new, old in held), np.where(known, value, np.nan)
+        change, cutoffs = (points - before) / period, dict(self.parameters)
+        value, speed = one_euro(points, before, change, state[1], period, **cutoffs)
+        held = (
+            np.where(known, value, state[0]),
+            np.where(known, speed, state[1]),
+            np.where(known, 0, state[2] + 1),
+        )
+        return held, np.where(known, value, np.nan)
 
 
 def _windows(points: np.ndarray, reach: int) -> np.ndarray:

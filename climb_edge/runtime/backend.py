@@ -25,7 +25,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.runtime import isolated
 from climb_edge.runtime.contract_sections import GoldenTest
 from climb_edge.runtime.golden import golden_runs
-from climb_edge.runtime.gpu_session import Gpu
+from climb_edge.runtime.isolated_child import Gpu
 from climb_edge.runtime.session import RUNTIMES, Session
 from climb_edge.runtime.vulkan import VULKAN_ICD, software_vulkan
 
@@ -92,7 +92,7 @@ def _choose(
     if not trial.refused:
         try:
             with _lock, _driver():
-                return Gpu(session, graph), f"gpu, {trial.backend}", reason
+                return Gpu(graph, session.inputs, session.outputs), f"gpu, {trial.backend}", reason
         except (RuntimeError, ValueError, OSError) as error:
             trial = Trial(" ".join(str(error).split()))
     return None, "", f"{prefix}GPU refused: {trial.refused}"
@@ -141,7 +141,9 @@ def _judge(found: isolated.GpuResult, golden: GoldenTest) -> Trial:
 
 
 def _time_on_cpu(session: Session) -> list[float]:
-    (runs, chained), outputs, seconds = golden_runs(session), [], []
+    runs, chained = golden_runs(session)
+    outputs: list[np.ndarray] = []
+    seconds: list[float] = []
     for arrays in runs:
         entering = arrays + (outputs[1:] if chained else [])
         start = time.perf_counter()
@@ -163,6 +165,8 @@ def _driver() -> Iterator[None]:
         yield
         return
     folder = software_vulkan()
+    if folder is None:  # no trial passed without a driver
+        raise ClimbEdgeError("the GPU: no Vulkan driver is named and none was fetched")
     # LD_LIBRARY_PATH is read at start only
     ctypes.CDLL(str(folder / "libvulkan.so.1"), mode=ctypes.RTLD_GLOBAL)
     os.environ["VK_ICD_FILENAMES"] = str(folder / VULKAN_ICD)

@@ -12,23 +12,20 @@ def trimmed(graph: bytes, shapes: Collection[tuple[int, ...]]) -> bytes:
     their numbers stay as they are.
 
     Takes a graph of one subgraph, from a source that is trusted. Returned whole where
-    ai-edge-litert, which brings the schema, is not installed.
+    ai-edge-litert, which brings the reader, is not installed.
     """
     try:
-        import flatbuffers
-        from ai_edge_litert import schema_py_generated as schema
+        from ai_edge_litert.tools import flatbuffer_utils
     except ImportError:
         return graph
-    model = schema.ModelT.InitFromPackedBuf(graph)
+    model = flatbuffer_utils.read_model_from_bytearray(graph)
     (body,) = model.subgraphs
     body.outputs = [o for o in body.outputs if tuple(body.tensors[o].shape) in shapes]
-    wanted, needed = {int(o) for o in body.outputs}, []
+    wanted, needed = set(body.outputs), []
     for operation in reversed(body.operators):  # they stand in the order in which they run
-        if wanted.intersection(operation.outputs.tolist()):
-            wanted.update(operation.inputs.tolist())
+        if wanted.intersection(operation.outputs):
+            wanted.update(operation.inputs)
             needed.append(operation)
     # a signature may name an output that is gone
     body.operators, model.signatureDefs = needed[::-1], None
-    builder = flatbuffers.Builder(len(graph))
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))

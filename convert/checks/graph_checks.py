@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from climb_edge.pose.layout import EMITS, WINDOW, output_shape
-from climb_edge.runtime.apart import run_apart
-from climb_edge.runtime.isolated import run_on_gpu
+from climb_edge.runtime.isolated import run_on_cpu, run_on_gpu
 from climb_edge.runtime.session import Session
 from convert.checks.verdict import Check
 from convert.graphs.build import Graph
@@ -68,7 +67,7 @@ def load(graph: Graph, windows: list[Frames]) -> Check:
     """Loaded and run in a process apart first: a runtime may abort while it prepares a quantized
     graph.
     """
-    found = run_apart(graph.content, *graph.fed(windows[:1]))
+    found = run_on_cpu(graph.content, *graph.fed(windows[:1]))
     figures = {"runtime": found.runtime, "load_ms": found.load_ms, "memory_mb": found.memory_mb}
     reasons = _said(found)
     if found.status == "ran":
@@ -87,7 +86,7 @@ def second(graph: Graph, recipe: Recipe, windows: list[Frames]) -> Check:
     largest value.
     """
     runs, chained = graph.fed(windows[:SECOND_WINDOWS])
-    found = run_apart(graph.content, runs, chained, second=True)
+    found = run_on_cpu(graph.content, runs, chained, second=True)
     if found.status == "skipped":
         return Check("second", "skipped", [found.reason])
     if found.status != "ran":

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.layout import to_frames, to_inputs
 from climb_edge.runtime.session import Session
-from convert.graphs.flatbuffer import pack, parse
+from convert.graphs.flatbuffer import parse
 from train.data.windows import Frames
 
 
@@ -85,11 +86,19 @@ def build(described, trained, form: str, emits: str, switches: dict[str, bool]) 
     """
     keras_form = described.form(trained, form, emits)
     parameters = described.form_parameters(form, emits, **switches)
-    peaks = getattr(described, "peaks", False)
-    state = tuple((tensor.name, tuple(tensor.shape)) for tensor in keras_form.inputs[1 + peaks :])
+    kept = keras_form.inputs[1 + described.peaks :]
+    state = tuple((tensor.name, tuple(tensor.shape)) for tensor in kept)
     content = to_tflite(keras_form, parameters)
     return Graph(
-        described.name, form, emits, described.output, parameters, state, content, keras_form, peaks
+        described.name,
+        form,
+        emits,
+        described.output,
+        parameters,
+        state,
+        content,
+        keras_form,
+        described.peaks,
     )
 
 
@@ -177,4 +186,4 @@ def _ordered(graph: bytes, inputs: list[str]) -> bytes:
     leaving = {entry.name.decode(): entry.tensorIndex for entry in signature.outputs}
     model.subgraphs[0].inputs = [entering[name] for name in inputs]
     model.subgraphs[0].outputs = [leaving[f"output_{n}"] for n in range(len(leaving))]
-    return pack(model)
+    return bytes(convert_object_to_bytearray(model))

@@ -1,8 +1,9 @@
-"""A .tflite as objects: read it, pack it again, and its constants as arrays."""
+"""A .tflite as objects, and its constants as arrays."""
 
 from __future__ import annotations
 
 import numpy as np
+from ai_edge_litert.tools import flatbuffer_utils
 
 from climb_edge.errors import ClimbEdgeError
 
@@ -21,45 +22,24 @@ def parse(graph: bytes):
     """The model of a flatbuffer (the schema's ModelT), every constant inside it. Raises
     ClimbEdgeError for other bytes.
 
-    The quantizer writes the constants of a larger graph behind the flatbuffer: older runtimes do
-    not look there, and whoever asks such a buffer for its data is told that there is none.
+    The quantizer writes the constants of a larger graph behind the flatbuffer; the reader of
+    ai-edge-litert fetches them, and would take a file that was cut short for a shorter constant.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     try:
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(graph, 0))
-        for buffer in model.buffers:
-            if buffer.data is None and buffer.offset > 1:
-                content = graph[buffer.offset : buffer.offset + buffer.size]
-                if len(content) != buffer.size:
-                    raise ValueError(
-                        f"a constant ends {buffer.size - len(content)} bytes behind the file"
-                    )
-                buffer.data, buffer.offset, buffer.size = np.frombuffer(content, np.uint8), 0, 0
+        packed = flatbuffer_utils.Model.GetRootAs(graph)
+        for buffer in map(packed.Buffers, range(packed.BuffersLength())):
+            if (over := buffer.Offset() + buffer.Size() - len(graph)) > 0:
+                raise ValueError(f"a constant ends {over} bytes behind the file")
+        model = flatbuffer_utils.read_model_from_bytearray(graph)
     except Exception as error:  # the generated reader raises whatever the broken bytes make of it
         raise ClimbEdgeError(
-            f"graph: expected a TFLite flatbuffer, found bytes that do not read as one ({error})"
+            f"graph: expected a TFLite flatbuffer, found bytes that do not read as one ({error});"
+            " convert it again"
         ) from error
+    for buffer in model.buffers:
+        if isinstance(buffer.data, bytes):  # what stood behind; an array is packed at once
+            buffer.data = np.frombuffer(buffer.data, np.uint8)
     return model
-
-
-def pack(model) -> bytes:
-    """The flatbuffer of a model."""
-    import flatbuffers
-
-    builder = flatbuffers.Builder(1 << 16)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-def names(holder: type) -> dict[int, str]:
-    """Number -> name of one of the schema's enumerations."""
-    return {value: name for name, value in vars(holder).items() if isinstance(value, int)}
-
-
-def label(tensor) -> str:
-    """A tensor's name."""
-    return tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)
 
 
 def constant(model, tensor, kind: str) -> tuple[np.ndarray, np.ndarray | float] | None:
@@ -72,7 +52,7 @@ def constant(model, tensor, kind: str) -> tuple[np.ndarray, np.ndarray | float] 
     data = model.buffers[tensor.buffer].data
     if data is None or kind not in _READ:
         return None
-    values = np.frombuffer(np.asarray(data, np.uint8).tobytes(), _READ[kind])
+    values = np.frombuffer(data, _READ[kind])
     if kind == "INT4":  # two in a byte, the lower half first, two's complement
         values = np.stack([values & 15, values >> 4], axis=-1).reshape(-1).astype(np.int8)
         values = np.where(values > 7, values - 16, values)

@@ -7,8 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from ai_edge_litert.tools.flatbuffer_utils import opcode_to_name, type_to_name
 
-from convert.graphs.flatbuffer import WIDTHS, constant, label, names, parse
+from climb_edge.errors import ClimbEdgeError
+from convert.graphs.flatbuffer import WIDTHS, constant, parse
 
 WEIGHTED_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "CONV_3D")
 REFUSED = {
@@ -44,11 +46,19 @@ class Op:
 
 
 def read_ops(graph: bytes) -> tuple[list[Op], list[str]]:
-    """(ops, broken rules) of a flatbuffer. Raises ClimbEdgeError when it is none."""
-    from ai_edge_litert import schema_py_generated as schema
+    """(ops, broken rules) of a flatbuffer. Raises ClimbEdgeError when it is none, or contradicts
+    itself.
+    """
+    try:
+        return _read_ops(parse(graph))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ClimbEdgeError(
+            "graph: expected a TFLite flatbuffer whose tensors and operators fit together, found"
+            f" {type(error).__name__} ({error}); convert it again"
+        ) from error
 
-    model = parse(graph)
-    op_names, types = names(schema.BuiltinOperator), names(schema.TensorType)
+
+def _read_ops(model) -> tuple[list[Op], list[str]]:
     ops, broken = [], []
     if len(model.subgraphs) != 1:
         broken.append(f"{len(model.subgraphs)} subgraphs: control flow; unroll it")
@@ -58,20 +68,19 @@ def read_ops(graph: bytes) -> tuple[list[Op], list[str]]:
             shape = [] if tensor.shape is None else list(tensor.shape)
             if len(shape) > MAX_RANK:
                 broken.append(
-                    f"tensor {label(tensor)} has {len(shape)} dimensions, at most {MAX_RANK}"
+                    f"tensor {_label(tensor)} has {len(shape)} dimensions, at most {MAX_RANK}"
                 )
             if tensor.shapeSignature is not None and (np.asarray(tensor.shapeSignature) < 0).any():
-                broken.append(f"tensor {label(tensor)} has a dynamic shape")
+                broken.append(f"tensor {_label(tensor)} has a dynamic shape")
         for tensor in set(map(int, subgraph.inputs)) & set(map(int, subgraph.outputs)):
             broken.append(
-                f"tensor {label(tensors[tensor])} is an input and an output: LiteRT's CompiledModel"
-                " returns garbage; make it anew"
+                f"tensor {_label(tensors[tensor])} is an input and an output: LiteRT's"
+                " CompiledModel returns garbage; make it anew"
             )
         for index, op in enumerate(subgraph.operators):
-            code = model.operatorCodes[op.opcodeIndex]
-            name = op_names.get(max(code.builtinCode, code.deprecatedBuiltinCode), "CUSTOM")
+            name = opcode_to_name(model, op.opcodeIndex) or "CUSTOM"
             made_by |= {int(o): (name, op) for o in op.outputs}
-            found = _op(name, index, op, model, tensors, types, made_by)
+            found = _op(name, index, op, model, tensors, made_by)
             ops.append(found)
             if name in REFUSED:
                 broken.append(f"{found}: {REFUSED[name]}")
@@ -93,16 +102,21 @@ def output_step(graph: bytes) -> float:
     )
 
 
-def _op(name: str, index: int, op, model, tensors, types: dict[int, str], made_by: dict) -> Op:
-    leaving = label(tensors[op.outputs[0]]) if len(op.outputs) else ""
-    activations = types[tensors[op.inputs[0]].type] if len(op.inputs) else ""
+def _label(tensor) -> str:
+    """A tensor's name."""
+    return tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)
+
+
+def _op(name: str, index: int, op, model, tensors, made_by: dict) -> Op:
+    leaving = _label(tensors[op.outputs[0]]) if len(op.outputs) else ""
+    activations = type_to_name(tensors[op.inputs[0]].type) if len(op.inputs) else ""
     if name not in WEIGHTED_OPS:
         return Op(name, index, leaving, activations)
     weight = tensors[op.inputs[1]]
     maker = made_by.get(int(op.inputs[1]))
     if maker and maker[0] == "DEQUANTIZE":  # float16 constants are widened in front of their op
         weight = tensors[maker[1].inputs[0]]
-    kind = types[weight.type]
+    kind = type_to_name(weight.type)
     held = constant(model, weight, kind)
     if held is None:  # a product of two activations, as in attention
         return Op(name, index, leaving, activations)

@@ -9,7 +9,7 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.decode import both_decodes
-from climb_edge.runtime.apart import run_apart
+from climb_edge.runtime.isolated import run_on_cpu
 from climb_edge.runtime.session import Session
 from convert.graphs.lint import read_ops
 from convert.quantization.quantizers import Quantization
@@ -81,7 +81,7 @@ def search(
     def far(floats: tuple[str, ...]) -> tuple[float, bytes]:
         content = quantization.under(recipe, EDGE, floats)
         # some load, and fail in their first run
-        if run_apart(content, *plain.fed(windows[:1])).status != "ran":
+        if run_on_cpu(content, *plain.fed(windows[:1])).status != "ran":
             return FAR, content
         return distance(plain, content, windows, expected), content
 

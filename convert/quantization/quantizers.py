@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
+from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.runtime.session import Session
 from convert.graphs.build import Graph, by_tensorflow
-from convert.graphs.flatbuffer import pack, parse
+from convert.graphs.flatbuffer import parse
 from convert.graphs.lint import WEIGHTED_OPS, read_ops
 from convert.quantization.recipes import TENSORFLOW, Recipe
 from train.data.windows import Frames
@@ -74,7 +75,7 @@ class Quantization:
                     return by_tensorflow(
                         self.plain, recipe.name, self.samples if recipe.calibrated else []
                     )
-                return pack(parse(self._by_edge(recipe, floats)))
+                return bytes(convert_object_to_bytearray(parse(self._by_edge(recipe, floats))))
         except Exception as error:  # two foreign quantizers raise what they like
             words = " ".join(str(error).split())[:300]
             raise ClimbEdgeError(

@@ -12,6 +12,7 @@ from climb_edge.evaluation.pck import ALPHAS
 from climb_edge.pose.render import SIZE
 from climb_edge.pose.skeleton import BONES, INDEX
 from convert.reports.formatting import parity_row
+from train.studies.plots import new_figure, plain_axes
 
 # of the chart: the middle threshold on windows that every report has
 ALPHA, CHART_SET = str(ALPHAS[1]), "generated"
@@ -47,7 +48,7 @@ def chart(report: dict) -> str:
     if not shown:
         return ""
     shown.sort(key=lambda s: (s[1], -s[0]))
-    figure = _figure(9.6, max(3.9, 0.3 * len(shown) + 1.2))
+    figure = new_figure(9.6, max(3.9, 0.3 * len(shown) + 1.2))
     axes = figure.subplots()
     most = max(file["bytes"] for _, _, file, _ in shown)
     for ms, pck, file, row in shown:
@@ -105,7 +106,7 @@ def chart(report: dict) -> str:
     axes.scatter([], [], s=60, facecolor="none", edgecolor="#555555", label="did not pass")
     axes.set_xlabel("milliseconds per emitted frame, 1 CPU thread", fontsize=9)
     axes.set_ylabel(f"PCK@{ALPHA}, %, {CHART_SET} set", fontsize=9)
-    _bare(axes)
+    plain_axes(axes)
     figure.legend(loc="outside upper left", ncols=6, frameon=False, fontsize=8)
     return _address(figure)
 
@@ -132,7 +133,7 @@ def histogram(file: dict, edges: list[float]) -> str:
     """Share of keypoints by cells between file and Keras model, on a log axis: what matters is the
     tail.
     """
-    figure = _figure(5.2, 2.5)
+    figure = new_figure(5.2, 2.5)
     axes, sets = figure.subplots(), file["histogram"]
     for number, (name, counts) in enumerate(sets.items()):
         shares = 100 * np.array(counts) / max(sum(counts), 1)
@@ -165,7 +166,7 @@ def histogram(file: dict, edges: list[float]) -> str:
     axes.legend(
         title="set, keypoints", frameon=False, fontsize=7, title_fontsize=7, loc="upper right"
     )
-    _bare(axes)
+    plain_axes(axes)
     return _address(figure)
 
 
@@ -175,7 +176,7 @@ def windows(file: dict) -> str:
     """
     found = file["worst_windows"]
     rows = -(-len(found) // 5)
-    figure = _figure(12.5, 0.4 + 2.75 * rows)
+    figure = new_figure(12.5, 0.4 + 2.75 * rows)
     panels = figure.subplots(rows, 5, squeeze=False).ravel()
     for axes in panels[len(found) :]:
         axes.set_axis_off()
@@ -238,17 +239,6 @@ def _short(file: dict) -> str:
 def _literal(text: str) -> str:
     """Text that matplotlib shows as it stands: a dollar would begin a formula."""
     return " ".join(str(text).split()).replace("$", r"\$")
-
-
-def _figure(width: float, height: float):
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _bare(axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=7)
 
 
 def _address(figure) -> str:

@@ -102,7 +102,7 @@ def windows(count: int = 2) -> np.ndarray:
 
 def fed(name: str, window: np.ndarray, heights: np.ndarray) -> list[np.ndarray]:
     """What a model takes of maps (..., 56, 56, 25) and heights (..., 25)."""
-    return [window, heights] if getattr(registry.get(name), "peaks", False) else [window]
+    return [window, heights] if registry.get(name).peaks else [window]
 
 
 def asked(name: str, model, window: np.ndarray, heights: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Graphs changed behind their maker's back."""
 
 import numpy as np
+from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray as pack
 
 from climb_edge.runtime.session import Session
-from convert.graphs.flatbuffer import label, pack, parse
+from convert.graphs.flatbuffer import parse
 
 
 def spoiled(content: bytes, factor: float) -> bytes:
@@ -18,8 +19,8 @@ def spoiled(content: bytes, factor: float) -> bytes:
             and len(quantized.scale) > 1
         ):
             quantized.scale = np.asarray(quantized.scale) * factor
-            return pack(model)
-    raise AssertionError([label(t) for t in model.subgraphs[0].tensors])
+            return bytes(pack(model))
+    raise AssertionError([t.name for t in model.subgraphs[0].tensors])
 
 
 def with_kernel_behind(graph: bytes) -> bytes:
@@ -32,7 +33,7 @@ def with_kernel_behind(graph: bytes) -> bytes:
     largest.data, largest.size, largest.offset = None, len(content), 1 << 40
     begin = -(-len(pack(model)) // 16) * 16
     largest.offset = begin
-    made = pack(model).ljust(begin, b"\0") + content
+    made = bytes(pack(model).ljust(begin, b"\0") + content)
     # a runtime takes it
     Session(made).run(*(np.zeros(d["shape"], np.float32) for d in Session(graph).inputs))
     return made

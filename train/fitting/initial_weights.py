@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from climb_edge.errors import ClimbEdgeError
-from train.models.registry import Model, get
+from train.models.registry import get
+
+if TYPE_CHECKING:
+    from train.models.base import Model
 
 
 def initial(model: Model, init: str, seed: int = 0, switches: dict[str, bool] | None = None):
@@ -42,7 +47,7 @@ def initial(model: Model, init: str, seed: int = 0, switches: dict[str, bool] | 
             )
         # older ones say fewer
         there = (config["model"], get(config["model"]).switches | config.get("switches", {}))
-        same = {name: switches[name] for name in getattr(model, "any_weights", ())}
+        same = {name: switches[name] for name in model.any_weights}
         if (there[0], there[1] | same) != (model.name, switches):
             raise ClimbEdgeError(
                 f"{init}: holds {_described(*there)}, asked for {_described(model.name, switches)};"

@@ -109,8 +109,7 @@ def fit(
         raise ClimbEdgeError(f"--model {model.name}: has nothing to train; choose another model")
     if recipe.freeze:
         freeze(model)
-    if hasattr(described, "teach"):
-        described.teach(model, with_truth(source.clips))
+    described.teach(model, with_truth(source.clips))
     names = given_to(described.reads, source)
     inputs = inputs_named(names)
     trained = kind(inputs, described.outputs(model, inputs), name=model.name)

@@ -15,10 +15,8 @@ from train.config import Recipe
 from train.data.rendered import RenderedWindows
 from train.data.sources import Source
 from train.data.splits import Split
-from train.fitting.run_folder import Run
+from train.fitting.run_folder import SCHEMA, Run
 from train.fitting.scoring import DECODES, Judge, Measured
-
-SCHEMA = "climb-edge/run/2"
 
 
 def _metrics(

@@ -18,6 +18,7 @@ from climb_edge.files.npz import read_npz
 from climb_edge.options import options_of
 from train.config import Augmentation, Finetune, Recipe
 
+SCHEMA = "climb-edge/run/2"  # of metrics.json
 COLUMNS = (
     "epoch",
     "loss",

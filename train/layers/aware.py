@@ -58,7 +58,7 @@ class RoundedWeights(keras.layers.Layer):
 
 def check_aware(described) -> None:
     """Raises ClimbEdgeError for a model without a graph of int8 arithmetic."""
-    if hasattr(described, "unaware"):
+    if described.unaware:
         raise ClimbEdgeError(
             f"--qat int8: {described.name} has no graph of int8 arithmetic to train for;"
             f" {described.unaware}"
@@ -72,8 +72,8 @@ def quantization_aware(described, plain: keras.Model) -> keras.Model:
     It shares the weights of `plain`. Where a model has no int8 graph but one of int8 weights, those
     alone are rounded.
     """
-    if hasattr(described, "rounded_weights"):
-        return described.rounded_weights(plain, RoundedWeights)
+    if (rounded := described.rounded_weights(plain, RoundedWeights)) is not None:
+        return rounded
     window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
     return keras.Model(window, Aware(described, plain)(window), name=plain.name)
 

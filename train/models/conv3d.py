@@ -13,18 +13,18 @@ from climb_edge.pose.boxes import SIZE
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.skeleton import K
 from train.backend import keras
-from train.data.inputs import Maps
 from train.layers.aware import parts_of
 from train.layers.float import EMITTED, frames_of, step_inputs, to_channels, to_frames, window_input
+from train.models.base import Model
 
 KERNEL = 5
 _ops = keras.ops
 
 
-class Conv3D:
-    """The registry's entry; see `train.models.registry.Model`."""
+class Conv3D(Model):
+    """The study's 3DConv."""
 
-    name, reads, output, switches = "conv3d", "heatmaps", "heatmaps", {}
+    name, reads, output, loss = "conv3d", "heatmaps", "heatmaps", "cross_entropy"
     parameters = KERNEL**3 * K * K + K
     ranges = ("maps", "convolved", "kept", "refined")
 
@@ -37,9 +37,6 @@ class Conv3D:
             K, KERNEL, padding="same", activation="relu", name="conv3d"
         )(window)
         return keras.Model(window, convolved, name=self.name)
-
-    def outputs(self, model: keras.Model, given: dict):
-        return model(Maps()(given))
 
     def pass_through(self, model: keras.Model) -> bool:
         kernel = np.zeros((KERNEL, KERNEL, KERNEL, K, K), np.float32)

@@ -13,9 +13,9 @@ from climb_edge.pose.boxes import SIZE
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.skeleton import K
 from train.backend import keras
-from train.data.inputs import Maps
 from train.layers.aware import parts_of
 from train.layers.float import EMITTED, to_channels, to_frames, window_input
+from train.models.base import Model
 from train.models.convlstm_deploy import (
     BRANCHES,
     GATES,
@@ -97,10 +97,10 @@ class ConvLSTM(keras.layers.Layer):
         return {**super().get_config(), "backward": self.backward}
 
 
-class BiConvLSTM:
-    """The registry's entry for one of the two; see `train.models.registry.Model`."""
+class BiConvLSTM(Model):
+    """The study's bidirectional ConvLSTM; `merge`: how its directions meet, by sum or concat."""
 
-    reads, output = "heatmaps", "heatmaps"
+    reads, output, loss = "heatmaps", "heatmaps", "cross_entropy"
 
     def __init__(self, merge: str):
         self.merge, self.name = merge, f"convlstm_{merge}"
@@ -135,12 +135,6 @@ class BiConvLSTM:
             x = layer(FEATURES, 1, "combine", last)(keras.layers.Concatenate()(branches))
             x = layer(K, 1, "out", last)(x)
         return keras.Model(window, _ops.reshape(x, (-1, WINDOW, SIZE, SIZE, K)), name=self.name)
-
-    def outputs(self, model: keras.Model, given: dict):
-        return model(Maps()(given))
-
-    def pass_through(self, model: keras.Model) -> bool:
-        return False
 
     def form(self, model: keras.Model, form: str, emits: str) -> keras.Model:
         model, parts = parts_of(model)

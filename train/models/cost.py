@@ -47,7 +47,7 @@ def described() -> list[dict]:
         for form in registry.FORMS:
             kind, emits = form.split("-")
             graph = model.form(trained, kind, emits)
-            kept = graph.inputs[1 + getattr(model, "peaks", False) :]
+            kept = graph.inputs[1 + model.peaks :]
             state = [{"name": tensor.name, "shape": list(tensor.shape)} for tensor in kept]
             rows.append(_row(model, form, graph, graph.count_params(), EMITS[emits], state))
     return rows

@@ -28,6 +28,7 @@ from train.layers.float import (
     step_inputs,
     window_input,
 )
+from train.models.base import Model
 
 FEATURES, HEADS, HIDDEN, LAYERS = 128, 4, 256, 5
 SAMPLED = (0, WINDOW - 1)  # every 4th frame
@@ -161,10 +162,11 @@ class Poses(keras.layers.Layer):
         return {**super().get_config(), "subpixel": self.subpixel}
 
 
-class DeciWatch:
-    """The registry's entry; see `train.models.registry.Model`."""
+class DeciWatch(Model):
+    """DeciWatch over a window of 5."""
 
     name, reads, output, parameters = "deciwatch", "keypoints", "keypoints", 1_708_388
+    loss = "coordinate_mse"
     # the study: on, off, off
     switches: ClassVar = {"identity_mask": True, "every_frame": False, "subpixel": True}
 
@@ -187,9 +189,6 @@ class DeciWatch:
         return _points(
             model.get_layer("coordinates")(_ops.reshape(points[..., ::-1], (-1, WINDOW, 2 * K)))
         )
-
-    def pass_through(self, model: keras.Model) -> bool:
-        return False
 
     def rounded_weights(self, model: keras.Model, rounding) -> keras.Model:
         """The training form with its layer `coordinates` in `rounding`; the runtime aborts on its

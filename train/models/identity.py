@@ -8,22 +8,20 @@ from climb_edge.pose.boxes import SIZE
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.skeleton import K
 from train.backend import keras
-from train.data.inputs import Maps
 from train.layers.float import EMITTED, frames_of, step_inputs, window_input
+from train.models.base import Model
 
 
-class Identity:
-    """The registry's entry; see `train.models.registry.Model`."""
+class Identity(Model):
+    """A model without weights."""
 
-    name, reads, output, switches, parameters = "identity", "heatmaps", "heatmaps", {}, 0
+    name, reads, output, parameters = "identity", "heatmaps", "heatmaps", 0
+    loss = "cross_entropy"
     unaware = "it has no weights and no recipes"
 
     def build(self) -> keras.Model:
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
         return keras.Model(window, keras.layers.Identity()(window), name=self.name)
-
-    def outputs(self, model: keras.Model, given: dict):
-        return model(Maps()(given))
 
     def pass_through(self, model: keras.Model) -> bool:
         return True

@@ -31,6 +31,7 @@ from climb_edge.pose.skeleton import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_S
 from train.backend import keras
 from train.data.inputs import Points
 from train.layers.float import EMITTED, Constant, decoded, standardised, step_inputs, window_input
+from train.models.base import Model
 
 WIDTH, HIDDEN, BLOCKS = 48, 96, 3
 SWITCHES = {"gate": True, "peaks": True, "time": True, "wide": False, "mirrored": False}
@@ -216,8 +217,8 @@ def _exchanged(tensor):
     )
 
 
-class JointMixer:
-    """The registry's entry; see `train.models.registry.Model`."""
+class JointMixer(Model):
+    """Refines each joint with its neighbours in time and in the body."""
 
     name, reads, output, parameters = "joint_mixer", "keypoints", "keypoints", 38_084
     loss, switches, any_weights, peaks = "soft_pck", SWITCHES, ("mirrored",), True
@@ -246,9 +247,6 @@ class JointMixer:
         """Refine the keypoints `known` (25,) as well from now on: there is truth for them."""
         (taught,) = model.get_layer("mixer").taught.weights
         taught.assign(np.maximum(np.asarray(taught), known.astype(np.float32)))
-
-    def pass_through(self, model: keras.Model) -> bool:
-        return False
 
     def form(self, model: keras.Model, form: str, emits: str) -> keras.Model:
         mixer, name, frames = (

@@ -15,10 +15,11 @@ from pathlib import Path
 from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.files.truth import as_truth
 from train.fitting.run_folder import COLUMNS, Run
+from train.fitting.run_folder import SCHEMA as RUN
 from train.studies.page import ALPHAS
 from train.studies.published import SETUPS
 
-RUN, STUDY = "climb-edge/run/2", "climb-edge/study/1"
+SCHEMA = "climb-edge/study/1"
 PHASES = ("pretrain", "finetune")
 PARTS = ("test", "held_out")
 _DAMAGED = (*DAMAGED, AttributeError, OverflowError, csv.Error)
@@ -172,7 +173,7 @@ def _listed(path: Path) -> Iterator[Cell]:
     seed.
     """
     file = path / "study.json"
-    about = _json(file, STUDY, "a study")
+    about = _json(file, SCHEMA, "a study")
     try:
         name = str(about.get("name") or path.name)
         listed = [

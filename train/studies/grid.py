@@ -27,11 +27,10 @@ from climb_edge.errors import ClimbEdgeError, GateFailed
 from climb_edge.files.atomic import write_json
 from train.config import Finetune, Pretrain
 from train.configs import load_config
+from train.studies.cells import PHASES, SCHEMA
 from train.studies.filter_baselines import filter_run
 
-SCHEMA = "climb-edge/study/1"
 CONFIGS = {"pretrain": Pretrain, "finetune": Finetune}
-PHASES = tuple(CONFIGS)
 _KEYS = ("models", "setups", "seeds", *PHASES, "override", "not_run")
 
 

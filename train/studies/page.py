@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from climb_edge.evaluation import pck
 from climb_edge.files.atomic import write_text
 
-ALPHAS = ("0.05", "0.1", "0.2")
+ALPHAS = tuple(map(str, pck.ALPHAS))
 # (reading, averaging): what is shown, and the study's own
 OURS, THEIRS = ("ours", "pooled"), ("study", "study")
 VARIANTS = (OURS, THEIRS, ("ours", "study"), ("study", "pooled"))

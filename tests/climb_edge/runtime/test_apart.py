@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from climb_edge.runtime import apart
-from climb_edge.runtime.apart import run_apart, why_not_second
+from climb_edge.runtime import isolated
 from climb_edge.runtime.golden import golden_frames
+from climb_edge.runtime.isolated import run_on_cpu, why_not_second
 from climb_edge.runtime.model_file import read_model
 from climb_edge.runtime.session import Session
 from support.paths import CONV3D
@@ -87,7 +87,7 @@ def row(*values: float) -> np.ndarray:
 @under_both
 def test_a_chain_of_steps_gives_what_the_session_gives(second):
     graph, runs = refiner(4)
-    found = run_apart(graph, runs, chained=True, second=second)
+    found = run_on_cpu(graph, runs, chained=True, second=second)
     assert (found.status, found.reason, found.runtime) == ("ran", "", SECOND if second else FIRST)
     session, state = Session(graph, 1), runs[0][1:]
     assert len(found.outputs) == 4
@@ -102,7 +102,7 @@ def test_a_chain_of_steps_gives_what_the_session_gives(second):
 @under_both
 def test_integer_tensors_are_fed_and_read_as_float32(second):
     x, y = row(0, 1 / 16, 3 / 16, 2, 99, -99), row(0, 0, 0, 1, 0, 0)
-    ((total, again),) = run_apart(addition(1 / 4), [[x, y]], second=second).outputs
+    ((total, again),) = run_on_cpu(addition(1 / 4), [[x, y]], second=second).outputs
     # Halves go to even steps: 1/16 to 0, 3/16 to 2/8; what a tensor cannot hold is cut: x to (127 -
     # 3) / 8, (-128 - 3) / 8.
     assert (
@@ -114,8 +114,8 @@ def test_integer_tensors_are_fed_and_read_as_float32(second):
 
 def test_integers_in_a_chain_leave_one_scale_and_enter_another_unchanged():
     x, ones = row(0, 0.5, 1, 1.5, -1, -2), row(1, 1, 1, 1, 1, 1)
-    chain = run_apart(addition(1 / 8), [[x, ones], [ones], [2 * ones]], chained=True).outputs
-    by_hand = run_apart(
+    chain = run_on_cpu(addition(1 / 8), [[x, ones], [ones], [2 * ones]], chained=True).outputs
+    by_hand = run_on_cpu(
         addition(1 / 8), [[x, ones], [ones, x + ones], [2 * ones, x + 2 * ones]], threads=2
     ).outputs
     for found in (chain, by_hand):
@@ -124,31 +124,31 @@ def test_integers_in_a_chain_leave_one_scale_and_enter_another_unchanged():
 
 @under_both
 def test_without_runs_only_the_loading_is_learnt(second):
-    found = run_apart(refiner(1)[0], [], second=second)
+    found = run_on_cpu(refiner(1)[0], [], second=second)
     assert (found.status, found.outputs) == ("ran", []) and found.load_ms > 0
 
 
 def test_memory_is_the_childs_own_and_not_its_parents():
     held = np.ones(40_000_000)  # 320 MB, more than the child will ever have
-    found = run_apart(*refiner(1))
+    found = run_on_cpu(*refiner(1))
     assert 1 < found.memory_mb < 100 and held.all()
 
 
 @under_both
 def test_inputs_that_do_not_fit_are_refused_by_shape(second):
     graph, ((frame, *state),) = refiner(1)
-    found = run_apart(graph, [[frame, *state], [frame[0], *state]], second=second)
+    found = run_on_cpu(graph, [[frame, *state], [frame[0], *state]], second=second)
     assert (found.status, found.outputs) == ("refused", [])
     assert found.reason.startswith("run 1: expected inputs [((1, 56, 56, 25), 'float32'), ((1")
     assert found.reason.endswith("found [((56, 56, 25), 'float32'), ((1, 56, 56, 50), 'float32')]")
     assert (
-        "found [((1, 56, 56, 25), 'float32')]" in run_apart(graph, [[frame]], second=second).reason
+        "found [((1, 56, 56, 25), 'float32')]" in run_on_cpu(graph, [[frame]], second=second).reason
     )
 
 
 @under_both
 def test_bytes_that_are_no_graph_are_refused(second):
-    found = run_apart(b"these are not the bytes of a graph", [], second=second)
+    found = run_on_cpu(b"these are not the bytes of a graph", [], second=second)
     assert (
         found.status == "refused" and found.reason.startswith("loading: ") and found.load_ms is None
     )
@@ -156,7 +156,7 @@ def test_bytes_that_are_no_graph_are_refused(second):
 
 
 def test_a_tensor_of_no_known_meaning_is_refused_by_name():
-    found = run_apart(addition(0, "INT32", 0), [[row(*range(6)), row(*range(6))]])
+    found = run_on_cpu(addition(0, "INT32", 0), [[row(*range(6)), row(*range(6))]])
     assert found.status == "refused" and found.reason.startswith(
         "run 0: x: expected float32 or integers with a scale"
     )
@@ -166,7 +166,7 @@ def test_a_tensor_of_no_known_meaning_is_refused_by_name():
 def test_a_graph_that_makes_the_runtime_abort_harms_the_child_alone(second):
     # DeciWatch in full int8 was seen to die of this: a sum that calibration found to be always 0,
     # 4e-12 a step.
-    found = run_apart(addition(4e-12), [], second=second)
+    found = run_on_cpu(addition(4e-12), [], second=second)
     assert (found.status, found.outputs, found.load_ms) == ("crashed", [], None)
     assert found.reason.startswith("SIGABRT while loading") and found.runtime == (
         SECOND if second else FIRST
@@ -189,38 +189,38 @@ def test_the_stage_of_a_death_is_told(tmp_path, monkeypatch, death, status, said
         " 'result.json').write_text(json.dumps({'runtime': 'r 1', 'stage': 'run 3', 'load_ms':"
         f" 2}}))\nprint('the last word\\nINFO: routine', file=sys.stderr, flush=True)\n{death}\n"
     )
-    monkeypatch.setattr(apart, "_CHILD", child)
-    found = run_apart(b"", [], timeout=3 if status == "timed out" else 60)
+    monkeypatch.setattr(isolated, "_CHILD", child)
+    found = run_on_cpu(b"", [], timeout=3 if status == "timed out" else 60)
     assert (found.status, found.reason, found.runtime, found.load_ms) == (status, said, "r 1", 2)
 
 
 def test_a_second_python_that_is_missing_is_skipped_with_the_remedy(tmp_path, monkeypatch):
     for named in (tmp_path / "missing", tmp_path):
-        monkeypatch.setenv(apart.SECOND_PYTHON, str(named))
-        found = run_apart(b"", [], second=True)
+        monkeypatch.setenv(isolated.SECOND_PYTHON, str(named))
+        found = run_on_cpu(b"", [], second=True)
         assert (
             found.status == "skipped"
             and found.reason == why_not_second()
-            and apart.second_python() is None
+            and isolated.second_python() is None
         )
         assert f"CLIMB_EDGE_SECOND_PYTHON names {named}, which is no program" in found.reason
         assert "make second-runtime" in found.reason
 
 
 def test_an_environment_that_was_not_finished_is_none(tmp_path, monkeypatch):
-    monkeypatch.delenv(apart.SECOND_PYTHON, raising=False)
-    monkeypatch.setattr(apart, "_HOME", tmp_path)
+    monkeypatch.delenv(isolated.SECOND_PYTHON, raising=False)
+    monkeypatch.setattr(isolated, "_HOME", tmp_path)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/python").symlink_to(sys.executable)
-    found = run_apart(b"", [], second=True)
+    found = run_on_cpu(b"", [], second=True)
     assert (
         found.status == "skipped" and "run `make second-runtime` with Python 3.11" in found.reason
     )
     (tmp_path / ".ready").touch()
-    assert apart.second_python() == tmp_path / "bin/python" and why_not_second() is None
+    assert isolated.second_python() == tmp_path / "bin/python" and why_not_second() is None
 
 
 def test_a_second_python_without_the_runtime_is_skipped_not_blamed_on_the_graph(monkeypatch):
-    monkeypatch.setenv(apart.SECOND_PYTHON, sys.executable)
-    found = run_apart(*refiner(1), second=True)
+    monkeypatch.setenv(isolated.SECOND_PYTHON, sys.executable)
+    found = run_on_cpu(*refiner(1), second=True)
     assert found.status == "skipped" and "No module named 'tflite_runtime'" in found.reason

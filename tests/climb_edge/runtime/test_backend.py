@@ -128,14 +128,14 @@ def test_a_gpu_that_kills_its_process_or_hangs_does_not_take_the_app_down(shippe
     graph, golden = shipped
     monkeypatch.setenv("VK_ICD_FILENAMES", "driver.json")
     died = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
-    monkeypatch.setattr(isolated, "_command", lambda folder: [sys.executable, "-c", died])
+    monkeypatch.setattr(isolated, "_command", lambda *_: [sys.executable, "-c", died])
     session = open_session(graph, golden, "auto", 1)
     assert (session.backend, session.reason) == (
         CPU,
         "auto: GPU refused: crashed: SIGSEGV while starting",
     )
     monkeypatch.setattr(
-        isolated, "_command", lambda folder: [sys.executable, "-c", "import time; time.sleep(60)"]
+        isolated, "_command", lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"]
     )
     monkeypatch.setattr(backend, "TIME_LIMIT", 0.5)
     reason = open_session(graph, golden, "gpu", 1).reason

@@ -13,7 +13,7 @@ import pytest
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.layout import to_inputs
 from climb_edge.refiners.tflite import default_path
-from climb_edge.runtime import gpu_child, isolated
+from climb_edge.runtime import isolated
 from climb_edge.runtime.golden import golden_frames, golden_peaks
 from climb_edge.runtime.isolated import run_on_gpu
 from climb_edge.runtime.model_file import read_model
@@ -35,7 +35,7 @@ def child(monkeypatch):
     def put(code: str) -> None:
         monkeypatch.setenv("VK_ICD_FILENAMES", "driver.json")
         monkeypatch.setattr(
-            isolated, "_command", lambda folder: [sys.executable, "-c", code, str(folder)]
+            isolated, "_command", lambda folder, _: [sys.executable, "-c", code, str(folder)]
         )
 
     return put
@@ -154,7 +154,8 @@ def test_a_damaged_graph_harms_the_child_alone(litter, monkeypatch, content):
 )
 def test_a_child_that_dies_is_a_crash_with_its_last_words(child, litter, death, said):
     child(
-        f"import ctypes, os, sys\nfor line in ('{gpu_child._STAGE}compiling for the GPU', 'ERROR:"
+        "import ctypes, os, sys\nopen(sys.argv[1] + '/result.json', 'w').write('{\"stage\":"
+        " \"compiling for the GPU\"}')\nfor line in ('ERROR:"
         " device lost', 'INFO: routine', '└ routine'):\n    print(line, file=sys.stderr,"
         f" flush=True)\n{death}"
     )
@@ -191,7 +192,7 @@ def test_ctrl_c_kills_the_child_and_clears_up(tmp_path):
     write = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     code = (
         "import sys\nfrom climb_edge.runtime import isolated\nfrom climb_edge.refiners.tflite"
-        " import default_path\nisolated._command = lambda folder: [sys.executable, '-c',"
+        " import default_path\nisolated._command = lambda *_: [sys.executable, '-c',"
         f" {write!r}]\nisolated.run_on_gpu(default_path(), [])"
     )
     environment = os.environ | {

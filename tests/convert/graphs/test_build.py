@@ -29,8 +29,7 @@ def trained(name: str):
     form = described.build(**described.switches)
     rng = np.random.default_rng(3)
     form.set_weights([w + 0.02 * rng.standard_normal(w.shape) for w in form.get_weights()])
-    if hasattr(described, "teach"):
-        described.teach(form, np.ones(25, bool))
+    described.teach(form, np.ones(25, bool))
     return described, form
 
 

@@ -9,13 +9,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.decode import decode
 from climb_edge.runtime.session import Session
 from convert.checks import graph_checks
 from convert.graphs.build import build, by_tensorflow
-from convert.graphs.flatbuffer import pack, parse
+from convert.graphs.flatbuffer import parse
 from convert.graphs.lint import read_ops, strangers
 from convert.model_table import seeded
 from convert.quantization.mixed import search
@@ -29,7 +30,7 @@ from convert.quantization.recipes import (
     support,
     support_table,
 )
-from support.paths import ROOT
+from support.paths import CONV3D, ROOT
 from support.sabotage import spoiled, with_kernel_behind
 from train.backend import keras
 from train.data.rendered import RenderedWindows
@@ -91,6 +92,19 @@ def test_a_cut_file_is_a_clear_error(conv3d):
     for length in range(40, len(content), 20_001):
         with pytest.raises(ClimbEdgeError, match="flatbuffer"):
             read_ops(content[:length])
+
+
+def test_a_damaged_file_is_read_or_a_clear_error():
+    content, rng, said = CONV3D.read_bytes(), np.random.default_rng(0), []
+    for _ in range(300):
+        damaged = bytearray(content)
+        for place in rng.integers(-9000, 3000, 3):
+            damaged[place] ^= int(rng.integers(1, 256))
+        try:
+            read_ops(bytes(damaged))
+        except ClimbEdgeError as error:
+            said.append(str(error))
+    assert any("fit together" in s for s in said) and any("read as one" in s for s in said)
 
 
 @pytest.mark.parametrize("recipe", ["dynamic_int8", "int8", "int4_weights"])
@@ -240,7 +254,7 @@ def test_quantized_weights_that_are_too_large_are_refused(conv3d):
 
 
 def test_a_packed_graph_takes_a_contract_behind_it(conv3d):
-    content = pack(parse(conv3d.plain.content))
+    content = bytes(convert_object_to_bytearray(parse(conv3d.plain.content)))
     stream = io.BytesIO(content)
     with zipfile.ZipFile(stream, "a") as archive:
         archive.writestr("contract.json", "{}")

@@ -19,6 +19,7 @@ from train.layers.aware import aware, parts_of, quantization_aware
 from train.layers.float import to_channels
 from train.layers.rounded import Ranges, rounded, rounded_kernel
 from train.models import registry
+from train.models.base import Model
 from train.noise.library import NOISES
 from train.synthesis.motion import generated_clips
 
@@ -217,9 +218,10 @@ def test_a_teacher_without_a_pupil_is_refused(tmp_path, capsys):
 
 def test_what_a_model_without_int8_says_of_its_recipes_is_so():
     for described in (registry.get(name) for name in registry.names()):
-        kinds = [hasattr(described, name) for name in ("ranges", "rounded_weights", "unaware")]
-        assert sum(kinds) == 1, described.name
-        if "its recipes are" in getattr(described, "unaware", ""):
+        rounded = type(described).rounded_weights is not Model.rounded_weights
+        assert [bool(described.ranges), rounded, bool(described.unaware)].count(True) == 1
+        assert bool(described.ranges) == (type(described).arithmetic is not Model.arithmetic)
+        if "its recipes are" in described.unaware:
             made = [
                 recipe
                 for recipe in RECIPES
