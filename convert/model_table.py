@@ -61,12 +61,12 @@ def measure(
     """
     rows, baselines = [], {}
     for name in names:
-        described, trained = seeded(name)
+        definition, trained = seeded(name)
         frames = stream()
         timed: dict[tuple[str, str], tuple[Session, list[np.ndarray]]] = {}
         for form in forms:
             step(f"{name} {form}")
-            row, graphs = examine(described, trained, form, frames)
+            row, graphs = examine(definition, trained, form, frames)
             rows.append(row)
             for recipe, graph in graphs.items():
                 session = Session(graph.content, 1)
@@ -75,7 +75,7 @@ def measure(
                 step(f"{name} {form} {recipe} on GPU")
                 row.gpu[recipe] = on_gpu(graphs[recipe], frames)
         step(f"{name} baselines and times")
-        whole = build(described, trained, "window", "all", described.switches).content
+        whole = build(definition, trained, "window", "all", definition.switches).content
         product = _product()
         for label, content in (
             ("naive", naive(trained)),
@@ -98,12 +98,12 @@ def measure(
 def seeded(name: str) -> tuple:
     """(model, its training form) with seeded random weights."""
     keras.utils.set_random_seed(0)
-    described = registry.get(name)
-    trained = described.build(**described.switches)
+    definition = registry.get(name)
+    trained = definition.build(**definition.switches)
     rng = np.random.default_rng(0)
     trained.set_weights([w + 0.02 * rng.standard_normal(w.shape) for w in trained.get_weights()])
-    described.teach(trained, np.ones(K, bool))
-    return described, trained
+    definition.teach(trained, np.ones(K, bool))
+    return definition, trained
 
 
 def stream() -> Frames:
@@ -112,10 +112,10 @@ def stream() -> Frames:
     return Frames.joined([source.window(i).frames[:1] for i in range(STREAM)])
 
 
-def examine(described, trained, form: str, frames: Frames) -> tuple[Row, dict[str, Graph]]:
+def examine(definition, trained, form: str, frames: Frames) -> tuple[Row, dict[str, Graph]]:
     """What one form holds and whether it is right; and its graph by recipe."""
     kind, emits = form.split("-")
-    graph = build(described, trained, kind, emits, described.switches)
+    graph = build(definition, trained, kind, emits, definition.switches)
     ops, broken = read_ops(graph.content)
     session, error = Session(graph.content), 0.0
     for start in (0, 60, 120):
@@ -128,12 +128,12 @@ def examine(described, trained, form: str, frames: Frames) -> tuple[Row, dict[st
         error = max(error, _apart(emitted, expected))
     drift = None
     if kind == "step":
-        whole = build(described, trained, "window", emits, described.switches)
+        whole = build(definition, trained, "window", emits, definition.switches)
         drift = max(_apart(a, b) for a, b in _both(graph, whole, frames))
-    macs = count_macs(described.form(trained, kind, emits))
-    row = Row(described.name, form, graph.parameters, macs, len(ops), broken, error, drift)
+    macs = count_macs(definition.form(trained, kind, emits))
+    row = Row(definition.name, form, graph.parameters, macs, len(ops), broken, error, drift)
     quantized = Quantization(graph, [frames[:WINDOW]])
-    supported = [r for r in TIMED if support(described.name, form, r)[0] == "supported"]
+    supported = [r for r in TIMED if support(definition.name, form, r)[0] == "supported"]
     graphs = {
         r: replace(graph, content=quantized.under(RECIPES[r], "none" if r == "float32" else EDGE))
         for r in supported

@@ -15,7 +15,7 @@ from climb_edge.refiners.tflite import TFLiteRefiner
 from climb_edge.tracking.track_file import as_results, read_lines
 from convert.reports.schema import read_report
 from support.paths import CONV3D, ROOT
-from train.config import Augmentation, Recipe
+from train.config import Augmentation, Hyperparameters
 from train.data.sources import open_source
 from train.data.splits import Split
 from train.data.store import load_store
@@ -35,7 +35,10 @@ def test_a_store_is_read():
 def test_a_run_is_read_under_the_names_of_now():
     run = Run.open(OLD / "run")
     config = run.config()
-    recipe, augmentation = Recipe(**config["recipe"]), Augmentation(**config["augmentation"])
+    recipe, augmentation = (
+        Hyperparameters(**config["recipe"]),
+        Augmentation(**config["augmentation"]),
+    )
     assert (recipe.steps_per_epoch, recipe.validation_windows, recipe.test_windows) == (2, 8, 8)
     assert (recipe.patience, recipe.ema, recipe.whole_cells) == (10, 0.0, False)
     assert augmentation == Augmentation()

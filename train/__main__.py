@@ -102,9 +102,9 @@ def _models(options: Models) -> None:
     if options.data:
         print(_paces(options))
         return
-    from train.models.cost import described, table
+    from train.models.cost import rows_of_models, table
 
-    rows = described()
+    rows = rows_of_models()
     print(table(rows))
     if options.json:
         write_json(options.json, {"schema": "climb-edge/models/1", "models": rows})

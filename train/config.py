@@ -73,7 +73,7 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Hyperparameters:
     """How a model is fitted; the study's training by default."""
 
     learning_rate: float = option("of Adam", 1e-3, metavar="R", low=1e-12, high=10)
@@ -160,7 +160,7 @@ class EstimatorOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training(Recipe, Augmentation, EstimatorOptions, Config):
+class Training(Hyperparameters, Augmentation, EstimatorOptions, Config):
     """What finetune and pretrain share."""
 
     data: tuple[str, ...] = option(
@@ -178,7 +178,7 @@ class Training(Recipe, Augmentation, EstimatorOptions, Config):
     preset: str | None = option(
         "options from a file: mission and final are the study's", None, metavar="NAME|FILE.toml"
     )
-    loss: str | None = again(Recipe, "loss", None)
+    loss: str | None = again(Hyperparameters, "loss", None)
     model: str = option("which refiner; `models` lists them", "conv3d", metavar="MODEL")
     switch: tuple[str, ...] = option(
         "a switch of the model; `models` lists them", (), metavar="NAME=on|off"

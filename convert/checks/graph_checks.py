@@ -9,7 +9,7 @@ from climb_edge.runtime.isolated import run_on_cpu, run_on_gpu
 from climb_edge.runtime.session import Session
 from convert.checks.verdict import Check
 from convert.graphs.build import Graph
-from convert.graphs.lint import Op, read_ops, strangers
+from convert.graphs.lint import Op, foreign_weights, read_ops
 from convert.quantization.recipes import MAX_WEIGHT_RATIO, Recipe
 from train.data.windows import Frames
 
@@ -45,7 +45,7 @@ def types(ops: list[Op], plain: list[Op], recipe: Recipe, floats: tuple[str, ...
     ratio = sum(op.weight_bytes for op in weighted) / max(sum(op.weight_bytes for op in plain), 1)
     if recipe.shrinks and ratio > MAX_WEIGHT_RATIO:
         reasons.append(f"quantized weights are {ratio:.2f} of float, at most {MAX_WEIGHT_RATIO}")
-    reasons += strangers(weighted, plain)
+    reasons += foreign_weights(weighted, plain)
     figures = {
         "weight_ratio": ratio,
         "ops": [

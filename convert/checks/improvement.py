@@ -13,13 +13,13 @@ from climb_edge.evaluation.pck import Score, drop
 from climb_edge.pose.layout import WINDOW
 from climb_edge.refiners.tflite import TFLiteRefiner
 from convert.checks.testset import TestSet
-from train.config import Recipe
+from train.config import Hyperparameters
 from train.data.recorded import RecordedWindows
 from train.data.splits import Split
 from train.fitting.scoring import Judge
 
 
-def claims(tests: TestSet, parts: Split, files: dict[str, Path]) -> list[dict]:
+def improvements(tests: TestSet, parts: Split, files: dict[str, Path]) -> list[dict]:
     """One row per form: PCK of raw and refined, and the paired change with its interval.
 
     Recorded data is streamed through the finished file (`files`: form -> path), frame by frame as
@@ -28,7 +28,7 @@ def claims(tests: TestSet, parts: Split, files: dict[str, Path]) -> list[dict]:
     """
     if isinstance(tests.source, RecordedWindows):
         return [_streamed(tests.source, parts, form, path) for form, path in files.items()]
-    identity = Judge(tests.source, Recipe())(tests.indices).score()
+    identity = Judge(tests.source, Hyperparameters())(tests.indices).score()
     refined = tests.score([r[0] for r in tests.reference], slice(0, WINDOW))
     whole = {"clips": tests.clips, "frames": WINDOW * len(tests.indices)}
     return [_row("Keras model, all 5 frames", 0, "heatmap cells", whole, identity, refined, None)]

@@ -86,7 +86,7 @@ def numbers(recipe: Recipe, compared: list[Compared]) -> tuple[list[str], dict]:
                 f" Keras model, at most {recipe.error:g}"
             )
         moved = not abs(c.gain - 1) <= MAX_GAIN
-        # what was trained on has moved; `promise` holds its file to that
+        # what was trained on has moved; `agreement_with_training` holds its file to that
         if moved and not recipe.aware:
             reasons.append(
                 f"{c.tests.name}: the file's values are {c.gain:.3f} times the Keras model's, 1"
@@ -95,7 +95,9 @@ def numbers(recipe: Recipe, compared: list[Compared]) -> tuple[list[str], dict]:
     return reasons, figures
 
 
-def promise(graph: Graph, windows: list[Frames], trained) -> tuple[list[str], float]:
+def agreement_with_training(
+    graph: Graph, windows: list[Frames], trained
+) -> tuple[list[str], float]:
     """(reasons to refuse the file, share of its values within a step of what the quantization-aware
     `trained` gives).
 

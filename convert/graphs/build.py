@@ -80,25 +80,25 @@ class Graph:
         return to_frames(outputs[0]) if self.output == "heatmaps" else outputs[0][0]
 
 
-def build(described, trained, form: str, emits: str, switches: dict[str, bool]) -> Graph:
+def build(definition, trained, form: str, emits: str, switches: dict[str, bool]) -> Graph:
     """A model's deploy form with the weights of `trained`, its training form, as a float32
     graph.
     """
-    keras_form = described.form(trained, form, emits)
-    parameters = described.form_parameters(form, emits, **switches)
-    kept = keras_form.inputs[1 + described.peaks :]
+    keras_form = definition.form(trained, form, emits)
+    parameters = definition.form_parameters(form, emits, **switches)
+    kept = keras_form.inputs[1 + definition.peaks :]
     state = tuple((tensor.name, tuple(tensor.shape)) for tensor in kept)
     content = to_tflite(keras_form, parameters)
     return Graph(
-        described.name,
+        definition.name,
         form,
         emits,
-        described.output,
+        definition.output,
         parameters,
         state,
         content,
         keras_form,
-        described.peaks,
+        definition.peaks,
     )
 
 

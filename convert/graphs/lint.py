@@ -123,7 +123,7 @@ def _op(name: str, index: int, op, model, tensors, made_by: dict) -> Op:
     return Op(name, index, leaving, activations, kind, *held)
 
 
-def strangers(ops: list[Op], plain: list[Op]) -> list[str]:
+def foreign_weights(ops: list[Op], plain: list[Op]) -> list[str]:
     """Sentences on weights of `ops` that are not those of any op of the float graph `plain`,
     rounded to their type.
 

@@ -22,7 +22,7 @@ from train.data.sources import Source
 from train.data.splits import digest
 
 if TYPE_CHECKING:
-    from convert.pipeline.conversion import Made
+    from convert.pipeline.conversion import ConvertedFile
 
 LAYOUT = (
     "NHWC, frame-major channels, oldest frame first; the state follows the first input and output,"
@@ -36,7 +36,11 @@ TOOLS = ("keras", "tensorflow", "ai-edge-quantizer", "ai-edge-litert", "numpy")
 
 
 def contract_of(
-    made: Made, config: dict, source: Source, estimator: str | None, calibration: np.ndarray
+    made: ConvertedFile,
+    config: dict,
+    source: Source,
+    estimator: str | None,
+    calibration: np.ndarray,
 ) -> Contract:
     """The contract of a file; `calibration` holds the training windows its ranges were taken from.
 

@@ -28,7 +28,7 @@ Step = Callable[..., object]
 
 
 @dataclass
-class Made:
+class ConvertedFile:
     """One file, finished or refused, and what is known of it."""
 
     recipe: Recipe
@@ -61,7 +61,7 @@ class Conversion:
     path: Path
     forms: tuple[str, ...]
     config: dict
-    described: object
+    definition: object
     model: object
     source: object
     parts: Split
@@ -71,7 +71,7 @@ class Conversion:
     aware: dict[str, Aware] = field(default_factory=dict)
     # of recipes that were left out, or made with a warning
     said: list[str] = field(default_factory=list)
-    made: list[Made] = field(default_factory=list)
+    made: list[ConvertedFile] = field(default_factory=list)
     claims: list[dict] = field(default_factory=list)
 
     @property

@@ -17,15 +17,15 @@ from climb_edge.refiners.tflite import TFLiteRefiner
 from climb_edge.runtime.model_file import append_contract, write_model
 from climb_edge.runtime.session import Session
 from convert.checks import graph_checks
-from convert.checks.improvement import claims
-from convert.checks.parity import compare, numbers, parity, promise
+from convert.checks.improvement import improvements
+from convert.checks.parity import agreement_with_training, compare, numbers, parity
 from convert.checks.speed import naive, times
 from convert.checks.testset import NUMBERS_ON, TestSet, of_part
 from convert.checks.verdict import Check
 from convert.graphs.build import Graph, build
 from convert.graphs.lint import read_ops
 from convert.pipeline.contract import contract_of
-from convert.pipeline.conversion import Conversion, Made, Step
+from convert.pipeline.conversion import Conversion, ConvertedFile, Step
 from convert.quantization.aware import error_table, quantization, together
 from convert.quantization.mixed import distance, search
 from convert.quantization.quantizers import Quantization
@@ -65,13 +65,13 @@ def open_run(
     step("read the run")
     run = Run.open(path)
     config = run.config()
-    described = registry.get(config["model"])
-    if not described.parameters:
+    definition = registry.get(config["model"])
+    if not definition.parameters:
         raise ClimbEdgeError(
-            f"{path}: {described.name} has no file; it is a refiner of the runtime: --refiner"
+            f"{path}: {definition.name} has no file; it is a refiner of the runtime: --refiner"
             " identity"
         )
-    model = described.build(**config.get("switches", {}))
+    model = definition.build(**config.get("switches", {}))
     load_weights(model, run.teacher if config.get("qat") else run.best)
     source = unchanged(open_source(config))
     if digest(source) != config["data_sha256"]:
@@ -82,7 +82,7 @@ def open_run(
     parts = Split.load(run.split, source)
     if not len(parts.test):
         raise ClimbEdgeError(f"{path}: this run has no test windows; train again on more frames")
-    trained = together(Path(path), beside, described, model, parts, source)
+    trained = together(Path(path), beside, definition, model, parts, source)
     sets = [
         TestSet("test", source, of_part(source, parts.test, TEST_WINDOWS), source.clips.truth),
         _generated(config, model),
@@ -91,7 +91,7 @@ def open_run(
         step(f"Keras model, {tests.name} windows")
         tests.run_reference(model)
     return Conversion(
-        Path(path), forms, config, described, model, source, parts, sets, skip, trained
+        Path(path), forms, config, definition, model, source, parts, sets, skip, trained
     )
 
 
@@ -124,7 +124,7 @@ def convert(
         (m for m in run.made if m.written), key=lambda m: m.recipe.name != "dynamic_int8"
     ):
         shown.setdefault(f"{m.graph.form}-{m.graph.emits}", out / "models" / m.file)
-    run.claims = claims(run.sets[0], run.parts, shown)
+    run.claims = improvements(run.sets[0], run.parts, shown)
     return run
 
 
@@ -136,16 +136,16 @@ def _form(
     out: Path,
     force: bool,
     step: Step,
-) -> list[Made]:
+) -> list[ConvertedFile]:
     step(f"convert {form}")
     kind, emits = form.split("-")
     switches = run.config.get("switches", {})
-    plain = build(run.described, run.model, kind, emits, switches)
+    plain = build(run.definition, run.model, kind, emits, switches)
     whole = (
-        plain if kind == "window" else build(run.described, run.model, "window", emits, switches)
+        plain if kind == "window" else build(run.definition, run.model, "window", emits, switches)
     )
     quantizations = {"": Quantization(plain, run.training[:CALIBRATION])} | {
-        scheme: quantization(aware, run.described, plain, kind, emits)
+        scheme: quantization(aware, run.definition, plain, kind, emits)
         for scheme, aware in run.aware.items()
     }
     made = []
@@ -186,12 +186,12 @@ def _form(
 
 def _make(
     recipe: Recipe, quantization: Quantization, windows: list[Frames], tell: Callable[[str], object]
-) -> Made:
+) -> ConvertedFile:
     """The better of what the quantizers make of a recipe: rules first, then the distance from
     float, then the size.
     """
     plain, plain_ops = quantization.plain, read_ops(quantization.plain.content)[0]
-    best, found = None, Made(recipe, replace(plain, content=b""))
+    best, found = None, ConvertedFile(recipe, replace(plain, content=b""))
     for by in recipe.quantizers:
         row, floats, mixed = {"quantizer": by, "reason": None}, (), None
         found.candidates.append(row)
@@ -223,7 +223,7 @@ def _make(
             best = (
                 rank,
                 row,
-                Made(
+                ConvertedFile(
                     replace(recipe, quantizers=(by,)), graph, held, found.candidates, mixed, tried
                 ),
             )
@@ -233,14 +233,14 @@ def _make(
     return best[2]
 
 
-def _check(made: Made, run: Conversion, whole: Graph) -> None:
+def _check(made: ConvertedFile, run: Conversion, whole: Graph) -> None:
     """Everything that needs the graph to run, but its speed."""
     recipe, graph = made.recipe, made.graph
     session, window = Session(graph.content), run.sets[0].inputs[0]
     compared = [compare(session, graph, tests) for tests in run.sets]
     reasons, figures = numbers(recipe, compared)
     if recipe.aware:
-        broken, figures["within_a_step"] = promise(
+        broken, figures["within_a_step"] = agreement_with_training(
             graph, run.sets[0].inputs[:NUMBERS_ON], run.aware[recipe.aware].model
         )
         reasons += broken
@@ -262,11 +262,13 @@ def _check(made: Made, run: Conversion, whole: Graph) -> None:
     )
 
 
-def _unless_skipped(made: Made, run: Conversion, name: str, check: Callable[[], Check]) -> None:
+def _unless_skipped(
+    made: ConvertedFile, run: Conversion, name: str, check: Callable[[], Check]
+) -> None:
     made.checks.append(Check(name, "skipped", ["by --skip"]) if name in run.skip else check())
 
 
-def _time(made: list[Made], plain: Graph, baseline: bytes | None, run: Conversion) -> None:
+def _time(made: list[ConvertedFile], plain: Graph, baseline: bytes | None, run: Conversion) -> None:
     """The speed of all files of a form, in turns."""
     runs = [m for m in made if not any(c.name == "speed" for c in m.checks)]
     timed, window = {m.file: m.graph for m in runs}, run.sets[0].inputs[0]
@@ -279,7 +281,7 @@ def _time(made: list[Made], plain: Graph, baseline: bytes | None, run: Conversio
         )
 
 
-def _write(made: Made, run: Conversion, path: Path, force: bool) -> None:
+def _write(made: ConvertedFile, run: Conversion, path: Path, force: bool) -> None:
     """Write a file that passes, or any that was made with `force`, and read it back as an app
     would.
     """

@@ -36,23 +36,23 @@ class Aware:
     model: object
 
 
-def open_aware(run: Run, described, plain) -> Aware:
+def open_aware(run: Run, definition, plain) -> Aware:
     """Read such a run. `plain`: the float training form that it began from.
 
     Raises ClimbEdgeError where what trained it is not installed.
     """
     config = run.config()
     if config["qat"]["scheme"] == TFMOT:
-        model = tfmot.quantization_aware(described, plain, config["qat"]["shrink"])
+        model = tfmot.quantization_aware(definition, plain, config["qat"]["shrink"])
     else:
-        own = described.build(**config.get("switches", {}))
+        own = definition.build(**config.get("switches", {}))
         own.set_weights(plain.get_weights())
-        model = quantization_aware(described, own)
+        model = quantization_aware(definition, own)
     return Aware(config, run.load_weights(model))
 
 
 def together(
-    path: Path, beside: Sequence[Path], described, plain, parts: Split, source
+    path: Path, beside: Sequence[Path], definition, plain, parts: Split, source
 ) -> dict[str, Aware]:
     """By scheme, the run `path` where it was trained in 8 bits, and those `beside` it.
 
@@ -75,17 +75,17 @@ def together(
                 f"--qat-run {other}: a run of --qat {scheme} is there already; convert it by itself"
             )
         if other != path:
-            _fits(run, config, described, plain, parts, source)
-        found[scheme] = open_aware(run, described, plain)
+            _fits(run, config, definition, plain, parts, source)
+        found[scheme] = open_aware(run, definition, plain)
     return found
 
 
-def _fits(run: Run, config: dict, described, plain, parts: Split, source) -> None:
-    if config["model"] != described.name:
+def _fits(run: Run, config: dict, definition, plain, parts: Split, source) -> None:
+    if config["model"] != definition.name:
         raise ClimbEdgeError(
-            f"--qat-run {run.path}: holds {config['model']}, expected {described.name}"
+            f"--qat-run {run.path}: holds {config['model']}, expected {definition.name}"
         )
-    began = described.build(**config.get("switches", {}))
+    began = definition.build(**config.get("switches", {}))
     load_weights(began, run.teacher)
     if not all(map(np.array_equal, began.get_weights(), plain.get_weights())):
         raise ClimbEdgeError(
@@ -99,7 +99,7 @@ def _fits(run: Run, config: dict, described, plain, parts: Split, source) -> Non
 
 
 def quantization(
-    aware: Aware, described, plain: Graph, kind: str, emits: str
+    aware: Aware, definition, plain: Graph, kind: str, emits: str
 ) -> Quantization | None:
     """What files of such a run are made of, or None where it has none of this form. `plain`: the
     float graph of the form.
@@ -112,8 +112,8 @@ def quantization(
         return Quantization(
             replace(plain, content=to_tflite(unrounded, plain.parameters), keras_form=rounded), []
         )
-    own = build(described, float_form(aware.model), kind, emits, switches)
-    return Quantization(replace(own, keras_form=described.form(aware.model, kind, emits)), [])
+    own = build(definition, float_form(aware.model), kind, emits, switches)
+    return Quantization(replace(own, keras_form=definition.form(aware.model, kind, emits)), [])
 
 
 def error_table(model, windows: list[Frames]) -> list[dict]:
@@ -135,7 +135,7 @@ def error_table(model, windows: list[Frames]) -> list[dict]:
 
     def cells(spared: str | None) -> float:
         parts = Live(layer.ranges, spared=spared)
-        return apart(keypoints(layer.described.arithmetic(layer.plain, maps, parts)), exact)
+        return apart(keypoints(layer.definition.arithmetic(layer.plain, maps, parts)), exact)
 
     whole = cells(None)
     found = [{"layer": name, "cells": cells(name)} for name in (*layer.ranges.of, *RANGELESS)]

@@ -33,7 +33,7 @@ from convert.reports.formatting import (
 from convert.reports.schema import PARITY, SCHEMA
 
 if TYPE_CHECKING:  # TensorFlow comes with these; to read, show or compare reports takes none
-    from convert.pipeline.conversion import Conversion, Made
+    from convert.pipeline.conversion import Conversion, ConvertedFile
 
 
 def build(run: Conversion) -> dict:
@@ -65,7 +65,7 @@ def build(run: Conversion) -> dict:
     }
 
 
-def described(file: str, checks: list[Check], content: bytes, **known) -> dict:
+def definition(file: str, checks: list[Check], content: bytes, **known) -> dict:
     """One file of the report: its checks and their figures, whatever they came to, and what is
     `known` besides.
 
@@ -103,8 +103,8 @@ def described(file: str, checks: list[Check], content: bytes, **known) -> dict:
     }
 
 
-def _file(made: Made, model: str) -> dict:
-    return described(
+def _file(made: ConvertedFile, model: str) -> dict:
+    return definition(
         made.file,
         made.checks,
         made.graph.content,

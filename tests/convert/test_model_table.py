@@ -17,9 +17,9 @@ BUILT = [name for name in registry.names() if registry.get(name).parameters]
 def test_the_step_graph_runs_whole_on_the_gpu_and_is_right(name):
     if reason := why_not():
         pytest.skip(reason)
-    described, trained = seeded(name)
+    definition, trained = seeded(name)
     frames = stream()
-    row, graphs = examine(described, trained, "step-newest", frames)
+    row, graphs = examine(definition, trained, "step-newest", frames)
     row.gpu["float32"] = found = on_gpu(graphs["float32"], frames)
     assert failures([row]) == []
     assert (found["status"], found["partitions"], found["nodes"]) == ("ran", 1, found["total"])

@@ -239,7 +239,7 @@ def measured_report() -> dict:
     from convert.checks.testset import TestSet
     from convert.graphs.build import Graph, convert_function
     from convert.graphs.lint import read_ops
-    from convert.pipeline.conversion import Made
+    from convert.pipeline.conversion import ConvertedFile
     from convert.quantization.recipes import RECIPES
     from support.paths import CONV3D
     from train.data.rendered import RenderedWindows
@@ -265,7 +265,7 @@ def measured_report() -> dict:
         sets.append(tests)
     session = Session(content, 1)
     compared = [compare(session, graph, tests) for tests in sets]
-    made = Made(
+    made = ConvertedFile(
         recipe,
         graph,
         candidates=[

@@ -8,7 +8,7 @@ import numpy as np
 
 from climb_edge.files.atomic import write_json
 from climb_edge.refiners.filters import FILTERS
-from train.fitting.metrics import SCHEMA, figures, through
+from train.fitting.metrics import SCHEMA, figures, filtered
 from train.fitting.run_folder import COLUMNS
 from train.fitting.scoring import DECODES, Measured
 from train.studies.grid import SCHEMA as STUDY
@@ -73,7 +73,7 @@ def run(folder, told: dict):
 def filters(setup="1.1", seed=0) -> dict:
     raw = measured(seed, 3.0)
     rows = {"identity": figures(raw, 30.0)} | {
-        n: figures(through(raw, f), 30.0) for n, f in FILTERS.items()
+        n: figures(filtered(raw, f), 30.0) for n, f in FILTERS.items()
     }
     told = metrics("filters", setup, seed, parts={"test": rows}) | {
         "filters": {n: f.spec for n, f in FILTERS.items()}

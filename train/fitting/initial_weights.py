@@ -50,14 +50,14 @@ def initial(model: Model, init: str, seed: int = 0, switches: dict[str, bool] | 
         same = {name: switches[name] for name in model.any_weights}
         if (there[0], there[1] | same) != (model.name, switches):
             raise ClimbEdgeError(
-                f"{init}: holds {_described(*there)}, asked for {_described(model.name, switches)};"
+                f"{init}: holds {_in_words(*there)}, asked for {_in_words(model.name, switches)};"
                 " choose the same --model and --switch"
             )
         run.load_weights(form)
     return form
 
 
-def _described(name: str, switches: dict[str, bool]) -> str:
+def _in_words(name: str, switches: dict[str, bool]) -> str:
     return " ".join([name, *(f"{k}={'on' if v else 'off'}" for k, v in switches.items())])
 
 

@@ -18,7 +18,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.evaluation.pck import ALPHAS
 from climb_edge.files.clips import ClipSet
 from train.backend import keras
-from train.config import Recipe
+from train.config import Hyperparameters
 from train.data.inputs import Points, given_to, inputs_named
 from train.data.pipeline import dataset
 from train.data.sources import Source, batch
@@ -35,10 +35,10 @@ class Trained(keras.Model):
     Keras's own `fit`.
     """
 
-    recipe, devices = Recipe(), 1
+    recipe, devices = Hyperparameters(), 1
     teach = None  # what windows are given -> (a teacher's outputs, how much they count)
 
-    def begin(self, plain: keras.Model, recipe: Recipe, steps: int) -> None:
+    def begin(self, plain: keras.Model, recipe: Hyperparameters, steps: int) -> None:
         """Make ready for epochs of `steps` batches; `plain` is the training form that stands in
         this model.
         """
@@ -87,12 +87,12 @@ def predict(model, source: Source, indices: np.ndarray, batch_size: int = 16):
 
 
 def fit(
-    described,
+    definition,
     model: keras.Model,
     source: Source,
     split: Split,
     run: Run,
-    recipe: Recipe,
+    recipe: Hyperparameters,
     teacher=None,
     distil: int = 0,
     kind: type[Trained] = Trained,
@@ -105,14 +105,14 @@ def fit(
     a target too, for `distil` epochs. Raises ClimbEdgeError when the loss is no longer a number.
     """
     keras.utils.set_random_seed(recipe.seed)
-    if not described.parameters:
+    if not definition.parameters:
         raise ClimbEdgeError(f"--model {model.name}: has nothing to train; choose another model")
     if recipe.freeze:
         freeze(model)
-    described.teach(model, with_truth(source.clips))
-    names = given_to(described.reads, source)
+    definition.teach(model, with_truth(source.clips))
+    names = given_to(definition.reads, source)
     inputs = inputs_named(names)
-    trained = kind(inputs, described.outputs(model, inputs), name=model.name)
+    trained = kind(inputs, definition.outputs(model, inputs), name=model.name)
     trained.recipe, trained.devices = recipe, _devices()
     more = callbacks(run)
     if (layer := aware(model)) is not None:
@@ -120,13 +120,13 @@ def fit(
             model(maps, training=True)
         more.append(Settle(layer.ranges, recipe.epochs))
     if distil:
-        lesson = Lesson(keras.Model(inputs, described.outputs(teacher, inputs)), distil)
+        lesson = Lesson(keras.Model(inputs, definition.outputs(teacher, inputs)), distil)
         trained.teach = lesson.teach
         more.append(lesson)
     steps = recipe.steps_per_epoch or max(len(split.train) // recipe.batch, 1)
     trained.begin(model, recipe, steps)
     with _ctrl_c() as stop:
-        judge = Judge(source, recipe, described, model)
+        judge = Judge(source, recipe, definition, model)
         progress = _Progress(model, trained, judge, split, run, recipe, stop)
         if progress.finished:
             return
@@ -152,7 +152,7 @@ def with_truth(clips: ClipSet) -> np.ndarray:
     return (there if clips.weight is None else there & (clips.weight > 0)).any(0)
 
 
-def optimizer(recipe: Recipe, steps: int):
+def optimizer(recipe: Hyperparameters, steps: int):
     """Adam with what the recipe adds to it, for epochs of `steps` batches."""
     rate, total = recipe.learning_rate, max(recipe.epochs * steps, 2)
     if recipe.schedule == "one-cycle":
@@ -235,7 +235,9 @@ def _ctrl_c():
 class _Progress(keras.callbacks.Callback):
     """After every epoch: measure, keep the best, lower the rate, stop, and write it all."""
 
-    def __init__(self, plain, trained, judge: Judge, split: Split, run: Run, recipe: Recipe, stop):
+    def __init__(
+        self, plain, trained, judge: Judge, split: Split, run: Run, recipe: Hyperparameters, stop
+    ):
         super().__init__()
         # best weights are saved without the optimizer's
         self.plain, self.optimizer = plain, trained.stepper

@@ -11,7 +11,7 @@ import numpy as np
 from climb_edge.files.truth import WORDS
 from climb_edge.pose.motion import acceleration, lag_ms
 from climb_edge.streaming.stream import RATE
-from train.config import Recipe
+from train.config import Hyperparameters
 from train.data.rendered import RenderedWindows
 from train.data.sources import Source
 from train.data.splits import Split
@@ -21,26 +21,29 @@ from train.fitting.scoring import DECODES, Judge, Measured
 
 def _metrics(
     config: dict,
-    described,
+    definition,
     source: Source,
     parts: Split,
     run: Run,
-    recipe: Recipe,
+    recipe: Hyperparameters,
     model,
     teacher=None,
 ) -> dict:
     history, fps = run.history(), source.rate or RATE
-    judges = {"identity": Judge(source, recipe), "refined": Judge(source, recipe, described, model)}
+    judges = {
+        "identity": Judge(source, recipe),
+        "refined": Judge(source, recipe, definition, model),
+    }
     if teacher is not None:  # what a quantization-aware run began from
-        judges["float"] = Judge(source, recipe, described, teacher)
+        judges["float"] = Judge(source, recipe, definition, teacher)
     measured = {
         part: {name: figures(judge(indices), fps) for name, judge in judges.items()}
         for part in ("test", "held_out")
         if len(indices := parts.some(part, recipe.test_windows))
     }
     return heading(config, source, parts) | {
-        "model": described.name,
-        "parameters": described.build(**config["switches"]).count_params(),
+        "model": definition.name,
+        "parameters": definition.build(**config["switches"]).count_params(),
         "best_epoch": int(
             max(history, key=lambda r: (r[f"val_pck_{recipe.select}"], -r["epoch"]))["epoch"]
         ),
@@ -131,7 +134,7 @@ def _lag(predicted: list, truth: list, fps: float) -> float:
     return found if abs(found) < 2 * 1000 / fps else float("nan")
 
 
-def through(measured: Measured, smooth) -> Measured:
+def filtered(measured: Measured, smooth) -> Measured:
     """Predictions after a filter: (W, 5, 25, 2) -> the same."""
     points = {
         reading: tuple(smooth(p) for p in clips) for reading, clips in measured.points.items()

@@ -12,7 +12,7 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from train.backend import keras
-from train.config import Augmentation, Recipe, Training
+from train.config import Augmentation, Hyperparameters, Training
 from train.data.sources import Source, open_source
 from train.data.splits import RULES, Split, digest, split
 from train.fitting import initial_weights, tfmot
@@ -30,10 +30,10 @@ def train(options: Training) -> dict:
     cannot be run.
     """
     _check(options)
-    described = registry.get(options.model)
-    switches = registry.switched(described, options.switch)
+    definition = registry.get(options.model)
+    switches = registry.switched(definition, options.switch)
     config = _config(options) | {"switches": switches}
-    recipe = _recipe(options, described)
+    recipe = _recipe(options, definition)
     source = open_source(config, options.strict)
     tell_inputs(config, source)
     # a float run's config does not know the word, and runs of before it do not change
@@ -55,28 +55,28 @@ def train(options: Training) -> dict:
     )
     with _arithmetic(options):
         model, teacher, kind = (
-            initial_weights.initial(described, options.init, options.seed, switches),
+            initial_weights.initial(definition, options.init, options.seed, switches),
             None,
             Trained,
         )
         if options.qat:
             run.keep_teacher(model)
-            teacher = described.build(**switches)
+            teacher = definition.build(**switches)
             teacher.set_weights(model.get_weights())
         if options.qat == "int8":
-            model = quantization_aware(described, model)
+            model = quantization_aware(definition, model)
         elif options.qat == "tfmot":
             model, kind = (
-                tfmot.quantization_aware(described, model, options.shrink),
+                tfmot.quantization_aware(definition, model, options.shrink),
                 tfmot.TrainedStacked,
             )
             tfmot.stacked_of(model).calibrate(
                 calibration(source, parts.train, recipe.seed, recipe.batch)
             )
             teacher = tfmot.float_windows(model)
-        fit(described, model, source, parts, run, recipe, teacher, options.distill_epochs, kind)
+        fit(definition, model, source, parts, run, recipe, teacher, options.distill_epochs, kind)
     run.load_weights(model)
-    metrics = _metrics(config, described, source, parts, run, recipe, model, teacher)
+    metrics = _metrics(config, definition, source, parts, run, recipe, model, teacher)
     run.write_metrics(metrics)
     return metrics
 
@@ -123,23 +123,23 @@ def _config(options: Training) -> dict:
     return config
 
 
-def _recipe(options: Training, described) -> Recipe:
-    fitting = FOR[described.output]
+def _recipe(options: Training, definition) -> Hyperparameters:
+    fitting = FOR[definition.output]
     loss = {
-        None: getattr(described, "loss", fitting[0]),
-        "study": "mse" if described.output == "heatmaps" else "coordinate_mse",
+        None: getattr(definition, "loss", fitting[0]),
+        "study": "mse" if definition.output == "heatmaps" else "coordinate_mse",
     }.get(options.loss, options.loss)
     if loss not in fitting:
         raise ClimbEdgeError(
-            f"--loss {loss}: {described.name} gives {described.output}; expected one of"
+            f"--loss {loss}: {definition.name} gives {definition.output}; expected one of"
             f" {', '.join(fitting)}"
         )
-    if options.displacement_penalty and described.reads != "keypoints":
+    if options.displacement_penalty and definition.reads != "keypoints":
         raise ClimbEdgeError(
-            f"--displacement-penalty {options.displacement_penalty}: {described.name} reads"
-            f" {described.reads}; expected a model that reads keypoints"
+            f"--displacement-penalty {options.displacement_penalty}: {definition.name} reads"
+            f" {definition.reads}; expected a model that reads keypoints"
         )
-    return replace(options.part(Recipe), loss=loss)
+    return replace(options.part(Hyperparameters), loss=loss)
 
 
 def _split(options: Training, run: Run, source: Source) -> Split:

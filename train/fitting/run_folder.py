@@ -16,7 +16,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import whole_file, write_json, write_text
 from climb_edge.files.npz import read_npz
 from climb_edge.options import options_of
-from train.config import Augmentation, Finetune, Recipe
+from train.config import Augmentation, Finetune, Hyperparameters
 
 SCHEMA = "climb-edge/run/2"  # of metrics.json
 COLUMNS = (
@@ -209,7 +209,7 @@ def _with_new_names(config: dict[str, Any]) -> dict[str, Any]:
     """A run's config as it is written now: in older ones some options have other names."""
     renamed = {
         old: name
-        for kind in (Augmentation, Recipe, Finetune)
+        for kind in (Augmentation, Hyperparameters, Finetune)
         for name, own in options_of(kind).items()
         for old in own.metadata["option"].old
     }

@@ -83,23 +83,25 @@ class _Verdict(keras.layers.Layer):
 
 
 class Judge:
-    """A model with its decoding and its loss as one graph, to be asked often; `described` None
+    """A model with its decoding and its loss as one graph, to be asked often; `definition` None
     judges the input itself.
     """
 
-    def __init__(self, source: Source, recipe, described=None, model=None):
-        if described is None:
-            described = registry.get("identity")
-            model = described.build()
+    def __init__(self, source: Source, recipe, definition=None, model=None):
+        if definition is None:
+            definition = registry.get("identity")
+            model = definition.build()
         self.source, self.names, self.batch = (
             unchanged(source),
-            given_to(described.reads, source),
+            given_to(definition.reads, source),
             recipe.batch,
         )
         inputs = inputs_named((*self.names, "cells"))
         given = {name: inputs[name] for name in self.names}
         verdict = _Verdict(recipe.loss, recipe.target_sigma, recipe.whole_cells)
-        self._graph = keras.Model(inputs, verdict(described.outputs(model, given), inputs["cells"]))
+        self._graph = keras.Model(
+            inputs, verdict(definition.outputs(model, given), inputs["cells"])
+        )
 
     def __call__(self, indices: np.ndarray) -> Measured:
         """Judge the windows `indices`; memory grows by their keypoints only."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from train.backend import keras
-from train.config import Recipe
+from train.config import Hyperparameters
 from train.data.inputs import given_to, inputs_named
 from train.data.pipeline import dataset, made
 from train.data.sources import Source
@@ -39,18 +39,18 @@ def paces(source: Source, names: tuple[str, ...], batch: int = 16) -> list[Pace]
     return [_pace(source, registry.get(n), batch) for n in names if registry.get(n).parameters]
 
 
-def _pace(source: Source, described, batch: int) -> Pace:
-    names, indices = given_to(described.reads, source), np.arange(len(source))
+def _pace(source: Source, definition, batch: int) -> Pace:
+    names, indices = given_to(definition.reads, source), np.arange(len(source))
     stream = iter(dataset(source, names, indices, batch, 0, 0, max(len(source) // batch, 1)))
     read = _rate(lambda: next(stream), batch)
-    model, inputs = described.build(), inputs_named(names)
-    trained = Trained(inputs, described.outputs(model, inputs), name=described.name)
-    trained.recipe = Recipe(loss=FOR[described.output][0])
+    model, inputs = definition.build(), inputs_named(names)
+    trained = Trained(inputs, definition.outputs(model, inputs), name=definition.name)
+    trained.recipe = Hyperparameters(loss=FOR[definition.output][0])
     trained.compile(optimizer=keras.optimizers.Adam(1e-4))
     *given, cells, weight = made(source, names, indices[:batch])
     given = dict(zip(names, given, strict=True))
     return Pace(
-        described.name,
+        definition.name,
         read,
         _rate(lambda: trained.train_on_batch(given, cells, sample_weight=weight), batch),
     )

@@ -20,7 +20,7 @@ from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import SIZE
 from climb_edge.pose.skeleton import K
 from train.backend import keras
-from train.config import Recipe
+from train.config import Hyperparameters
 from train.fitting.loop import Trained
 from train.layers.float import step_inputs
 
@@ -63,13 +63,13 @@ def shrinking(text: str | None) -> tuple[str, float]:
     )
 
 
-def check(described, options) -> None:
+def check(definition, options) -> None:
     """Raises ClimbEdgeError for a model, options or a machine that tensorflow-model-optimization is
     not for.
     """
-    if described.name != MODEL:
+    if definition.name != MODEL:
         raise ClimbEdgeError(
-            f"--qat tfmot: {described.name} is not made of the plain layers of tf_keras that"
+            f"--qat tfmot: {definition.name} is not made of the plain layers of tf_keras that"
             f" tensorflow-model-optimization takes (of ours only {MODEL} is); use --qat int8"
         )
     for given, needed in UNCHANGED.items():
@@ -181,11 +181,11 @@ class Stacked(Streamed):
         return weights | {"value": weights["value"].reshape(1, 1, 1, -1)}
 
 
-def quantization_aware(described, plain: keras.Model, shrink: str | None) -> keras.Model:
+def quantization_aware(definition, plain: keras.Model, shrink: str | None) -> keras.Model:
     """The training form of `plain`'s weights that tensorflow-model-optimization trains in 8
     bits.
     """
-    return _model(Stacked(described.form(plain, *FORM), shrinking(shrink)), plain.name)
+    return _model(Stacked(definition.form(plain, *FORM), shrinking(shrink)), plain.name)
 
 
 def float_windows(model: keras.Model) -> keras.Model:
@@ -230,7 +230,7 @@ class TrainedStacked(Trained):
     moves.
     """
 
-    def begin(self, plain: keras.Model, recipe: Recipe, steps: int) -> None:
+    def begin(self, plain: keras.Model, recipe: Hyperparameters, steps: int) -> None:
         _, tf_keras = toolkit()
         self.graph = stacked_of(plain).graph
         self.stepper = tf_keras.optimizers.Adam(recipe.learning_rate)

@@ -34,13 +34,13 @@ def look(paths: Sequence[Path], beside: Sequence[Path] = (), plot: Path | None =
     """
     if (
         plot
-        and (described := registry.get(Run.open(paths[0]).config()["model"]))
+        and (definition := registry.get(Run.open(paths[0]).config()["model"]))
         .build()
         .output_shape[-1]
         != 3
     ):
         raise ClimbEdgeError(
-            f"--plot {plot}: {described.name} gives no score to plot; leave it away"
+            f"--plot {plot}: {definition.name} gives no score to plot; leave it away"
         )
     if len(names := sorted({Run.open(path).config()["model"] for path in paths})) > 1:
         raise ClimbEdgeError(

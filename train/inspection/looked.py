@@ -16,10 +16,10 @@ from climb_edge.files.truth import WORDS
 from climb_edge.pose.layout import WINDOW
 from climb_edge.refiners.filters import GRIDS
 from climb_edge.streaming.stream import RATE
-from train.config import Recipe
+from train.config import Hyperparameters
 from train.data.sources import open_source
 from train.data.splits import Split
-from train.fitting.metrics import through
+from train.fitting.metrics import filtered
 from train.fitting.run_folder import Run
 from train.fitting.scoring import Judge, Measured
 from train.models import registry
@@ -47,7 +47,7 @@ class _Looked:
         run = Run.open(path)
         config = run.config()
         name, source = config["model"], open_source(config)
-        parts, recipe = Split.load(run.split, source), Recipe(**config["recipe"])
+        parts, recipe = Split.load(run.split, source), Hyperparameters(**config["recipe"])
         if not len(parts.test):
             raise ClimbEdgeError(
                 f"{path}: this run has no test windows; train again on more frames"
@@ -60,7 +60,7 @@ class _Looked:
         given, val = plain(parts.test), plain(parts.val)
         others = {_name(other, path): _refined(Run.open(other), source, parts) for other in beside}
         filters = {
-            f.spec: through(given, partial(f, fps=fps))
+            f.spec: filtered(given, partial(f, fps=fps))
             for f in (tuned(val, g, fps) for g in GRIDS.values())
         }
         about = (
@@ -132,9 +132,9 @@ def _refined(run: Run, source, parts: Split) -> Measured:
             f"{run.path}: its split {own.rule} has other windows; train it with the other run's"
             " --split"
         )
-    described = registry.get(config["model"])
-    model = run.load_weights(described.build(**config.get("switches", {})))
-    return Judge(source, Recipe(**config["recipe"]), described, model)(parts.test)
+    definition = registry.get(config["model"])
+    model = run.load_weights(definition.build(**config.get("switches", {})))
+    return Judge(source, Hyperparameters(**config["recipe"]), definition, model)(parts.test)
 
 
 def _name(other: Path, path: Path) -> str:

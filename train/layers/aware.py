@@ -16,15 +16,15 @@ class Aware(keras.layers.Layer):
     `ranges`.
     """
 
-    def __init__(self, described, plain: keras.Model):
+    def __init__(self, definition, plain: keras.Model):
         super().__init__(name="aware")
-        self.described, self.plain, self.ranges = described, plain, Ranges(described.ranges)
+        self.definition, self.plain, self.ranges = definition, plain, Ranges(definition.ranges)
 
     def build(self, shape):
         self.built = True  # by its parts
 
     def call(self, window, training=False):
-        return self.described.arithmetic(self.plain, window, Live(self.ranges, bool(training)))
+        return self.definition.arithmetic(self.plain, window, Live(self.ranges, bool(training)))
 
 
 class RoundedWeights(keras.layers.Layer):
@@ -56,26 +56,26 @@ class RoundedWeights(keras.layers.Layer):
         return outputs
 
 
-def check_aware(described) -> None:
+def check_aware(definition) -> None:
     """Raises ClimbEdgeError for a model without a graph of int8 arithmetic."""
-    if described.unaware:
+    if definition.unaware:
         raise ClimbEdgeError(
-            f"--qat int8: {described.name} has no graph of int8 arithmetic to train for;"
-            f" {described.unaware}"
+            f"--qat int8: {definition.name} has no graph of int8 arithmetic to train for;"
+            f" {definition.unaware}"
         )
 
 
-def quantization_aware(described, plain: keras.Model) -> keras.Model:
+def quantization_aware(definition, plain: keras.Model) -> keras.Model:
     """The training form (B, 5, 56, 56, 25) -> the same that computes as the int8 graph of
-    `described` will.
+    `definition` will.
 
     It shares the weights of `plain`. Where a model has no int8 graph but one of int8 weights, those
     alone are rounded.
     """
-    if (rounded := described.rounded_weights(plain, RoundedWeights)) is not None:
+    if (rounded := definition.rounded_weights(plain, RoundedWeights)) is not None:
         return rounded
     window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
-    return keras.Model(window, Aware(described, plain)(window), name=plain.name)
+    return keras.Model(window, Aware(definition, plain)(window), name=plain.name)
 
 
 def aware(model: keras.Model) -> Aware | None:

@@ -35,7 +35,7 @@ def _macs(op) -> int:
     return 0
 
 
-def described() -> list[dict]:
+def rows_of_models() -> list[dict]:
     """Every model and form: parameters, MACs per emitted frame, inputs, outputs, state as (name,
     shape) lists.
     """

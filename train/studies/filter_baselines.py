@@ -10,10 +10,10 @@ from pathlib import Path
 
 from climb_edge.refiners.filters import GRIDS, Filter
 from climb_edge.streaming.stream import RATE
-from train.config import Recipe
+from train.config import Hyperparameters
 from train.data.sources import open_source
 from train.data.splits import Split
-from train.fitting.metrics import figures, heading, through
+from train.fitting.metrics import figures, filtered, heading
 from train.fitting.run_folder import Run
 from train.fitting.scoring import Judge, Measured
 
@@ -27,7 +27,7 @@ def filter_run(path: Path) -> dict:
     run = Run(path)
     config = run.config()
     source = open_source(config)
-    parts, recipe = Split.load(run.split, source), Recipe(**config["recipe"])
+    parts, recipe = Split.load(run.split, source), Hyperparameters(**config["recipe"])
     judge, fps = Judge(source, recipe), source.rate or RATE
     windows = {
         name: parts.some(name, None if name == "val" else recipe.test_windows)
@@ -38,7 +38,7 @@ def filter_run(path: Path) -> dict:
     shown = {
         part: (
             {"identity": figures(m, fps)}
-            | {name: figures(through(m, partial(f, fps=fps)), fps) for name, f in chosen.items()}
+            | {name: figures(filtered(m, partial(f, fps=fps)), fps) for name, f in chosen.items()}
         )
         for part, m in measured.items()
         if part != "val"
@@ -56,4 +56,4 @@ def tuned(val: Measured, grid: Sequence[Filter], fps: float) -> Filter:
 
 
 def _worth(measured: Measured, fps: float, smooth: Filter) -> float:
-    return through(measured, partial(smooth, fps=fps)).pck[TUNED_BY]
+    return filtered(measured, partial(smooth, fps=fps)).pck[TUNED_BY]

@@ -25,17 +25,17 @@ def trained(name: str):
     """(model, its training form) with random weights: a wrong tap or a flipped axis cannot hide
     behind symmetry.
     """
-    described = registry.get(name)
-    form = described.build(**described.switches)
+    definition = registry.get(name)
+    form = definition.build(**definition.switches)
     rng = np.random.default_rng(3)
     form.set_weights([w + 0.02 * rng.standard_normal(w.shape) for w in form.get_weights()])
-    described.teach(form, np.ones(25, bool))
-    return described, form
+    definition.teach(form, np.ones(25, bool))
+    return definition, form
 
 
 def graph_of(name: str, form: str):
-    described, model = trained(name)
-    return model, build(described, model, *form.split("-"), described.switches)
+    definition, model = trained(name)
+    return model, build(definition, model, *form.split("-"), definition.switches)
 
 
 BUILT = [name for name in registry.names() if registry.get(name).parameters]
@@ -65,8 +65,8 @@ def test_every_file_equals_its_training_form_and_keeps_the_rules(name, form, win
 
 
 def test_conv3d_holds_the_frames_that_its_kernel_reaches():
-    described = registry.get("conv3d")
-    held = [described.form_parameters(*form.split("-")) for form in registry.FORMS]
+    definition = registry.get("conv3d")
+    held = [definition.form_parameters(*form.split("-")) for form in registry.FORMS]
     assert dict(zip(registry.FORMS, held, strict=True)) == {
         "window-all": 390_875,
         "window-newest": 46_925,
@@ -77,6 +77,6 @@ def test_conv3d_holds_the_frames_that_its_kernel_reaches():
 
 
 def test_a_form_that_lost_weights_is_refused():
-    described, model = trained("conv3d")
+    definition, model = trained("conv3d")
     with pytest.raises(ClimbEdgeError, match="46925 parameters"):
-        to_tflite(described.form(model, "window", "newest"), 50_000)
+        to_tflite(definition.form(model, "window", "newest"), 50_000)

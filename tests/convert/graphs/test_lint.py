@@ -32,6 +32,6 @@ def test_bytes_that_are_no_flatbuffer_are_a_clear_error():
 
 
 def test_lint_names_a_tensor_that_is_only_handed_on():
-    described = registry.get("identity")
-    graph = to_tflite(described.form(described.build(), "step", "centre"), 0)
+    definition = registry.get("identity")
+    graph = to_tflite(definition.form(definition.build(), "step", "centre"), 0)
     assert any("is an input and an output" in rule for rule in read_ops(graph)[1])

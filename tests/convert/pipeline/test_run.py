@@ -182,8 +182,8 @@ def test_calibration_on_noise_is_refused(trained, tmp_path, capsys, monkeypatch,
 def test_a_conv_3d_called_int8_that_stayed_float_is_refused(
     trained, tmp_path, capsys, monkeypatch, few
 ):
-    def unrearranged(described, model, form, emits, switches):
-        graph = graphs.build(described, model, form, emits, switches)
+    def unrearranged(definition, model, form, emits, switches):
+        graph = graphs.build(definition, model, form, emits, switches)
         return replace(graph, content=naive(model), keras_form=model)
 
     monkeypatch.setattr(conversion, "build", unrearranged)
@@ -231,13 +231,13 @@ import resource, sys
 from pathlib import Path
 from convert.pipeline import run as conversion
 from convert.checks.verdict import Check
-from convert.pipeline.conversion import Made
+from convert.pipeline.conversion import ConvertedFile
 from convert.graphs.build import Graph
 from convert.quantization.recipes import RECIPES
 from climb_edge.runtime.model_file import read_model
 graph, contract = read_model({str(path)!r})
 state = tuple((tensor.name, tensor.shape) for tensor in contract.state)
-made = Made(RECIPES["float16"], Graph("conv3d", "step", "newest", "heatmaps", 0, state, graph), [Check("lint")])
+made = ConvertedFile(RECIPES["float16"], Graph("conv3d", "step", "newest", "heatmaps", 0, state, graph), [Check("lint")])
 conversion.GENERATED_CLIPS = conversion.TEST_WINDOWS = 1
 run = conversion.open_run({str(trained)!r}, ("step-newest",))
 original = conversion.write_model
@@ -326,8 +326,8 @@ def test_a_run_without_test_windows_is_refused(trained, tmp_path, capsys):
 def test_weights_that_are_no_numbers_are_refused(trained, tmp_path, capsys):
     broken = tmp_path / "run"
     shutil.copytree(trained, broken)
-    described = registry.get("conv3d")
-    model = Run.open(broken).load_weights(described.build(**described.switches))
+    definition = registry.get("conv3d")
+    model = Run.open(broken).load_weights(definition.build(**definition.switches))
     model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
     model.save_weights(broken / "best.weights.h5")
     assert main([str(broken), "--out", str(tmp_path / "out")]) == 2

@@ -12,7 +12,7 @@ from climb_edge.files.clips import save_clips
 from climb_edge.runtime.session import Session
 from convert.__main__ import main as convert
 from convert.checks import graph_checks
-from convert.checks.parity import Compared, numbers, promise
+from convert.checks.parity import Compared, agreement_with_training, numbers
 from convert.graphs.build import build
 from convert.graphs.lint import output_step, read_ops
 from convert.quantization.aware import error_table
@@ -34,17 +34,19 @@ def made(name: str, form: str, windows, spread: float = 0.0):
     """(float graph, int8 file's graph, quantization-aware model) of weights that no constant's
     zeros are folded out of.
     """
-    described = registry.get(name)
-    plain = initial_weights.initial(described, "none" if name.startswith("convlstm") else "shipped")
+    definition = registry.get(name)
+    plain = initial_weights.initial(
+        definition, "none" if name.startswith("convlstm") else "shipped"
+    )
     rng = np.random.default_rng(0)
     plain.set_weights([w + spread * rng.standard_normal(w.shape) for w in plain.get_weights()])
-    model = quantization_aware(described, plain)
+    model = quantization_aware(definition, plain)
     for window in windows[:4]:
         model(window.maps[None], training=True)
     kind, emits = form.split("-")
-    own = build(described, plain, kind, emits, described.switches)
+    own = build(definition, plain, kind, emits, definition.switches)
     recipe = suited(RECIPE, name)
-    rounded = Quantization(replace(own, keras_form=described.form(model, kind, emits)), [])
+    rounded = Quantization(replace(own, keras_form=definition.form(model, kind, emits)), [])
     content = rounded.under(recipe, *recipe.quantizers)
     return own, replace(own, content=content), model
 
@@ -62,7 +64,7 @@ def conv3d(windows):
 
 def test_conv3ds_file_gives_what_training_saw_on_100_windows(conv3d, windows):
     own, graph, model = conv3d
-    reasons, share = promise(graph, windows, model)
+    reasons, share = agreement_with_training(graph, windows, model)
     assert (reasons, len(windows)) == ([], 100) and share > 0.9999
     plain, ops = read_ops(own.content)[0], read_ops(graph.content)[0]
     assert graph_checks.types(ops, plain, RECIPE).verdict == "pass"
@@ -73,7 +75,7 @@ def test_conv3ds_file_gives_what_training_saw_on_100_windows(conv3d, windows):
 
 def test_a_file_that_does_not_keep_it_is_refused(conv3d, windows):
     _, graph, model = conv3d
-    reasons, share = promise(
+    reasons, share = agreement_with_training(
         replace(graph, content=spoiled(graph.content, 1.5)), windows[:2], model
     )
     assert share < 0.999 and "of what training saw, at least 99.9% expected" in reasons[0]
@@ -145,13 +147,13 @@ def test_a_file_without_integers_keeps_no_step(conv3d):
 
 
 def test_ranges_that_never_saw_data_make_no_file():
-    described = registry.get("conv3d")
-    model = quantization_aware(described, initial_weights.initial(described, "shipped"))
+    definition = registry.get("conv3d")
+    model = quantization_aware(definition, initial_weights.initial(definition, "shipped"))
     with pytest.raises(
         ClimbEdgeError,
         match="ranges of maps, convolved, kept, refined: expected what training data reach",
     ):
-        described.form(model, "step", "newest")
+        definition.form(model, "step", "newest")
 
 
 @pytest.mark.slow
@@ -170,7 +172,7 @@ def test_ranges_that_never_saw_data_make_no_file():
 )
 def test_every_models_file_gives_what_training_saw(name, form, least, windows):
     own, graph, model = made(name, form, windows, 1e-3)
-    _, share = promise(graph, windows[:3], model)
+    _, share = agreement_with_training(graph, windows[:3], model)
     assert share >= least
     assert (
         graph_checks.types(

@@ -17,7 +17,7 @@ from climb_edge.runtime.session import Session
 from convert.checks import graph_checks
 from convert.graphs.build import build, by_tensorflow
 from convert.graphs.flatbuffer import parse
-from convert.graphs.lint import read_ops, strangers
+from convert.graphs.lint import foreign_weights, read_ops
 from convert.model_table import seeded
 from convert.quantization.mixed import search
 from convert.quantization.quantizers import Quantization
@@ -49,8 +49,8 @@ def windows():
 
 @pytest.fixture(scope="module")
 def conv3d(windows):
-    described, trained = seeded("conv3d")
-    return Quantization(build(described, trained, "step", "newest", described.switches), windows)
+    definition, trained = seeded("conv3d")
+    return Quantization(build(definition, trained, "step", "newest", definition.switches), windows)
 
 
 @pytest.mark.parametrize("by", [EDGE, TENSORFLOW])
@@ -111,8 +111,8 @@ def test_a_damaged_file_is_read_or_a_clear_error():
 def test_one_layers_scale_that_moved_is_named(conv3d, recipe):
     content = conv3d.under(RECIPES[recipe], EDGE)
     plain = read_ops(conv3d.plain.content)[0]
-    assert strangers(read_ops(content)[0], plain) == []
-    (said,) = strangers(read_ops(spoiled(content, 1.1))[0], plain)
+    assert foreign_weights(read_ops(content)[0], plain) == []
+    (said,) = foreign_weights(read_ops(spoiled(content, 1.1))[0], plain)
     assert "CONV_2D" in said and "of the scale from the float graph's" in said
 
 
@@ -125,12 +125,12 @@ def test_weights_that_match_no_op_of_the_model_are_named(conv3d):
         replace(op, values=None if op.values is None else op.values.transpose(1, 2, 3, 0))
         for op in ops
     ]
-    assert "as those of no op of the float graph" in strangers(turned, plain)[0]
+    assert "as those of no op of the float graph" in foreign_weights(turned, plain)[0]
     lost = [
         replace(op, values=None if op.values is None else np.full_like(op.values, np.nan))
         for op in ops
     ]
-    assert len(strangers(lost, plain)) == 1 and strangers(ops, plain) == []
+    assert len(foreign_weights(lost, plain)) == 1 and foreign_weights(ops, plain) == []
 
 
 def test_mixed_leaves_in_float_what_costs_most(conv3d, windows):
@@ -155,8 +155,8 @@ def test_mixed_leaves_in_float_what_costs_most(conv3d, windows):
 
 @pytest.mark.slow
 def test_mixed_begins_with_weights_alone_where_int8_does_not_run(windows):
-    described, trained = seeded("joint_mixer")
-    plain = build(described, trained, "step", "newest", described.switches)
+    definition, trained = seeded("joint_mixer")
+    plain = build(definition, trained, "step", "newest", definition.switches)
     quantization, recipe = Quantization(plain, windows), RECIPES["int8_mixed"]
     found = search(quantization, recipe, windows[:2])
     assert found.sensitivity[0]["layer"] == "all without weights"

@@ -265,13 +265,13 @@ def test_maps_and_places_stay_in_single_precision(source, policy):
 
 @pytest.mark.parametrize("name", [n for n in registry.names() if n != "identity"])
 def test_a_model_gives_the_same_from_what_is_given_as_from_the_maps(source, name):
-    described, given = registry.get(name), missing_some(source)
+    definition, given = registry.get(name), missing_some(source)
     keras.utils.set_random_seed(3)
-    model = described.build(**described.switches)
-    names = given_to(described.reads, source)
+    model = definition.build(**definition.switches)
+    names = given_to(definition.reads, source)
     inputs = inputs_named(names)
     fed = np.asarray(
-        keras.Model(inputs, described.outputs(model, inputs))({n: given[n] for n in names})
+        keras.Model(inputs, definition.outputs(model, inputs))({n: given[n] for n in names})
     )
     maps, points = heatmaps(given), given["points"]
     peaks = np.where(np.isfinite(points).all(-1), points[..., 2], 0)

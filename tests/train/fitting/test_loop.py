@@ -10,7 +10,7 @@ import pytest
 from climb_edge.errors import ClimbEdgeError
 from support.runs import history
 from train.__main__ import main
-from train.config import Recipe
+from train.config import Hyperparameters
 from train.data.rendered import RenderedWindows
 from train.data.splits import split
 from train.fitting import initial_weights
@@ -23,9 +23,11 @@ from train.synthesis.motion import generated_clips
 
 
 def test_a_cycle_rises_for_a_tenth_of_all_steps_and_falls_to_nothing():
-    rate = optimizer(Recipe(learning_rate=0.1, epochs=10, schedule="one-cycle"), 10).learning_rate
+    rate = optimizer(
+        Hyperparameters(learning_rate=0.1, epochs=10, schedule="one-cycle"), 10
+    ).learning_rate
     assert rate == 0
-    made = optimizer(Recipe(learning_rate=0.1, epochs=10, schedule="one-cycle"), 10)
+    made = optimizer(Hyperparameters(learning_rate=0.1, epochs=10, schedule="one-cycle"), 10)
     rates = []
     for step in range(101):
         made.iterations.assign(step)
@@ -55,16 +57,16 @@ def tiny_run(tmp_path, name: str, **recipe):
     and the run.
     """
     source = RenderedWindows(generated_clips(12, 5, frames=12), NOISES["blazepose"])
-    described, run = registry.get(name), Run.start(tmp_path / "run", {"model": name})
-    model = initial_weights.initial(described, "none", 2)
+    definition, run = registry.get(name), Run.start(tmp_path / "run", {"model": name})
+    model = initial_weights.initial(definition, "none", 2)
     before = {v.path: np.array(v) for v in model.weights}
     fit(
-        described,
+        definition,
         model,
         source,
         split(source),
         run,
-        Recipe(**{"batch": 2, "steps_per_epoch": 2, "epochs": 1} | recipe),
+        Hyperparameters(**{"batch": 2, "steps_per_epoch": 2, "epochs": 1} | recipe),
     )
     return before, {v.path: np.array(v) for v in model.weights}, run
 

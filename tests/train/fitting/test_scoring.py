@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from climb_edge.pose.decode import decode
-from train.config import Augmentation, Recipe
+from train.config import Augmentation, Hyperparameters
 from train.data.rendered import RenderedWindows
 from train.data.sources import batch
 from train.data.windows import targets
@@ -21,13 +21,13 @@ from train.synthesis.motion import generated_clips
 def test_a_noisy_input_is_judged_by_pck_and_an_exact_one_is_perfect():
     source = RenderedWindows(generated_clips(3, 1, frames=30), NOISES["1.2"])
     indices = np.arange(0, 60, 5)
-    noisy = Judge(source, Recipe(batch=5))(indices)
+    noisy = Judge(source, Hyperparameters(batch=5))(indices)
     # the study shifts by 2.95 cells; the threshold is about half a cell
     assert 0.005 < noisy.pck["0.05"] < 0.1
     assert noisy.pck["0.05"] < noisy.pck["0.1"] < noisy.pck["0.2"]
-    exact = Judge(RenderedWindows(source.clips, StudyNoise("exact", 0.0, (1.0,))), Recipe(batch=5))(
-        indices
-    )
+    exact = Judge(
+        RenderedWindows(source.clips, StudyNoise("exact", 0.0, (1.0,))), Hyperparameters(batch=5)
+    )(indices)
     assert exact.score("study").pooled()["0.05"][0] == 1
     # against exact truth whole cells are half a cell off
     assert noisy.pck["0.05"] < exact.pck["0.05"] < 1
@@ -37,7 +37,7 @@ def test_a_noisy_input_is_judged_by_pck_and_an_exact_one_is_perfect():
 def test_a_judge_keeps_every_windows_points_and_truth_by_clip():
     source = RenderedWindows(generated_clips(3, 1, frames=30), NOISES["blazepose"])
     indices = np.array([0, 3, 30, 31, 32, 60])
-    measured = Judge(source, Recipe(batch=4))(indices)
+    measured = Judge(source, Hyperparameters(batch=4))(indices)
     assert [len(t) for t in measured.truth] == [2, 3, 1]
     windows = batch(source, indices)
     np.testing.assert_array_equal(np.concatenate(measured.truth), windows.cells)
@@ -55,7 +55,7 @@ def test_what_is_judged_is_not_augmented():
         for a in (Augmentation(), Augmentation(60, 0.5, True))
     )
     for left, right in zip(
-        *(Judge(s, Recipe(batch=4))(indices).truth for s in (plain, changed)), strict=True
+        *(Judge(s, Hyperparameters(batch=4))(indices).truth for s in (plain, changed)), strict=True
     ):
         np.testing.assert_array_equal(left, right)
 
@@ -65,7 +65,7 @@ def test_what_is_not_trusted_is_not_judged():
     trust = np.ones(clips.visible.shape, np.float32)
     trust[:, 4], trust[:, 9] = 0, 0.5
     source = RenderedWindows(dataclasses.replace(clips, weight=trust), NOISES["blazepose"])
-    measured = Judge(source, Recipe(batch=4, loss="mse"))(np.arange(6))
+    measured = Judge(source, Hyperparameters(batch=4, loss="mse"))(np.arange(6))
     assert np.isnan(measured.truth[0][:, :, 4]).all()
     assert np.isfinite(np.delete(measured.truth[0], 4, axis=2)).all()
     windows = batch(source, np.arange(6))
@@ -78,19 +78,19 @@ def test_what_is_not_trusted_is_not_judged():
 @pytest.mark.parametrize("name", ["conv3d", "deciwatch"])
 def test_the_studys_loss_is_the_squared_error_against_whole_cells(name, shallow):
     source = RenderedWindows(generated_clips(2, 1, frames=20), NOISES["1.1"], box="frame")
-    described, windows = registry.get(name), batch(source, np.arange(5))
-    model = initial_weights.initial(described, "none", seed=1)
+    definition, windows = registry.get(name), batch(source, np.arange(5))
+    model = initial_weights.initial(definition, "none", seed=1)
     cells = np.clip(np.floor(windows.cells + 0.5), 0, 55)
     outputs = np.asarray(model(windows.inputs))
     if name == "conv3d":
         each = np.square(targets(cells, 1.0) - outputs).mean((2, 3))
     else:
         each = np.square(cells - outputs).mean(-1)
-    recipe = Recipe(
+    recipe = Hyperparameters(
         batch=2,
         loss={"conv3d": "mse", "deciwatch": "coordinate_mse"}[name],
         target_sigma=1.0,
         whole_cells=True,
     )
-    measured = Judge(source, recipe, described, model)(np.arange(5))
+    measured = Judge(source, recipe, definition, model)(np.arange(5))
     assert measured.loss == pytest.approx(each[np.isfinite(windows.cells).all(-1)].mean(), rel=1e-3)

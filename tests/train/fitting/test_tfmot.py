@@ -11,7 +11,7 @@ import pytest
 
 from climb_edge.errors import ClimbEdgeError
 from convert.checks import graph_checks
-from convert.checks.parity import promise
+from convert.checks.parity import agreement_with_training
 from convert.graphs.build import build
 from convert.graphs.lint import read_ops
 from convert.quantization.aware import Aware, quantization, together
@@ -71,14 +71,14 @@ def made(windows, shrink=None):
     """(float graph, int8 file's graph, training form) of weights that are not the shipped ones'
     near-nothings.
     """
-    described = registry.get("conv3d")
-    plain = initial_weights.initial(described, "shipped")
+    definition = registry.get("conv3d")
+    plain = initial_weights.initial(definition, "shipped")
     rng = np.random.default_rng(0)
     plain.set_weights([w + 1e-3 * rng.standard_normal(w.shape) for w in plain.get_weights()])
-    model = tfmot.quantization_aware(described, plain, shrink)
+    model = tfmot.quantization_aware(definition, plain, shrink)
     tfmot.stacked_of(model).calibrate(window.maps[None] for window in windows[:20])
-    own = build(described, plain, *tfmot.FORM, {})
-    found = quantization(Aware({"qat": {"scheme": "tfmot"}}, model), described, own, *tfmot.FORM)
+    own = build(definition, plain, *tfmot.FORM, {})
+    found = quantization(Aware({"qat": {"scheme": "tfmot"}}, model), definition, own, *tfmot.FORM)
     return found.plain, replace(own, content=found.under(RECIPE, *RECIPE.quantizers)), model
 
 
@@ -90,22 +90,22 @@ def kernel(graph) -> np.ndarray:
 @installed
 def test_the_file_gives_what_training_saw_on_100_windows(windows):
     own, graph, model = made(windows)
-    reasons, share = promise(graph, windows, model)
+    reasons, share = agreement_with_training(graph, windows, model)
     assert (reasons, len(windows)) == ([], 100) and share >= 0.999
     plain, ops = read_ops(own.content)[0], read_ops(graph.content)[0]
     assert graph_checks.types(ops, plain, RECIPE).verdict == "pass"
     assert {op.activations for op in ops if op.weights} == {"INT8"}
     other = made(windows, "prune:0.9")[2]
-    assert promise(graph, windows[:3], other)[1] < 0.999, "any model would pass"
+    assert agreement_with_training(graph, windows[:3], other)[1] < 0.999, "any model would pass"
 
 
 @installed
 def test_it_begins_where_the_float_model_is_and_is_the_same_in_float(windows):
-    described = registry.get("conv3d")
-    plain = initial_weights.initial(described, "shipped")
-    model = tfmot.quantization_aware(described, plain, None)
+    definition = registry.get("conv3d")
+    plain = initial_weights.initial(definition, "shipped")
+    model = tfmot.quantization_aware(definition, plain, None)
     tfmot.stacked_of(model).calibrate([windows[0].maps[None]])
-    form, maps = described.form(plain, *tfmot.FORM), windows[0].maps[None]
+    form, maps = definition.form(plain, *tfmot.FORM), windows[0].maps[None]
     stepped, past = [], np.zeros((1, 56, 56, 50), np.float32)
     for frame in maps[0]:
         refined, past = form([frame[None], past])
@@ -114,7 +114,7 @@ def test_it_begins_where_the_float_model_is_and_is_the_same_in_float(windows):
     whole = np.asarray(tfmot.float_windows(model)(maps))[0]
     np.testing.assert_allclose(whole, stepped, atol=1e-4 * whole.max())
     assert 0 < np.abs(np.asarray(model(maps))[0] - whole).max() < 0.05 * whole.max()
-    moved = described.form(initial_weights.initial(described, "identity"), *tfmot.FORM)
+    moved = definition.form(initial_weights.initial(definition, "identity"), *tfmot.FORM)
     with pytest.raises(
         ClimbEdgeError, match=r"give other values in tf_keras.*run `make tfmot` again"
     ):
@@ -127,11 +127,11 @@ def test_what_was_shrunk_stays_so_in_training_and_in_the_file(windows, tmp_path,
     began, run = tmp_path / "float", tmp_path / "run"
     assert main(["finetune", *TINY, "--epochs", "1", "--out", str(began)]) == 0
     assert main([*going_on(began), "--shrink", shrink, "--out", str(run)]) == 0
-    described = registry.get("conv3d")
-    plain = Run.open(began).load_weights(described.build())
-    aware = together(run, [], described, plain, None, None)["tfmot"]
-    own = build(described, plain, *tfmot.FORM, {})
-    found = quantization(aware, described, own, *tfmot.FORM)
+    definition = registry.get("conv3d")
+    plain = Run.open(began).load_weights(definition.build())
+    aware = together(run, [], definition, plain, None, None)["tfmot"]
+    own = build(definition, plain, *tfmot.FORM, {})
+    found = quantization(aware, definition, own, *tfmot.FORM)
     weights = kernel(replace(own, content=found.under(RECIPE, *RECIPE.quantizers)))
     if values:
         assert max(len(np.unique(np.round(channel, 7))) for channel in weights) <= values
@@ -165,31 +165,31 @@ def test_a_run_resumes_to_the_same_result(runs, tmp_path, monkeypatch):
 @installed
 def test_its_file_stands_beside_those_of_the_float_run(runs, tmp_path, capsys):
     began, trained = runs
-    described = registry.get("conv3d")
-    plain = Run.open(began).load_weights(described.build())
+    definition = registry.get("conv3d")
+    plain = Run.open(began).load_weights(definition.build())
     config = Run.open(began).config()
     source = open_source(config)
     parts = Split.load(Run(began).split, source)
-    assert list(together(began, [trained], described, plain, parts, source)) == ["tfmot"]
+    assert list(together(began, [trained], definition, plain, parts, source)) == ["tfmot"]
     with pytest.raises(ClimbEdgeError, match="a run of --qat tfmot is there already"):
-        together(began, [trained, trained], described, plain, parts, source)
+        together(began, [trained, trained], definition, plain, parts, source)
     with pytest.raises(
         ClimbEdgeError, match="expected a run of `train finetune --qat`, found a float one"
     ):
-        together(trained, [began], described, plain, parts, source)
+        together(trained, [began], definition, plain, parts, source)
     with pytest.raises(ClimbEdgeError, match="began from other float weights"):
         together(
             began,
             [trained],
-            described,
-            initial_weights.initial(described, "identity"),
+            definition,
+            initial_weights.initial(definition, "identity"),
             parts,
             source,
         )
     with pytest.raises(ClimbEdgeError, match="has other test windows"):
-        together(began, [trained], described, plain, replace(parts, test=parts.test[1:]), source)
+        together(began, [trained], definition, plain, replace(parts, test=parts.test[1:]), source)
     assert (
-        quantization(Aware({"qat": {"scheme": "tfmot"}}, None), described, None, "window", "all")
+        quantization(Aware({"qat": {"scheme": "tfmot"}}, None), definition, None, "window", "all")
         is None
     )
 

@@ -99,24 +99,24 @@ def test_the_training_form_computes_what_the_deploy_form_does(windows, name, mos
     """`most`: how far 8 bits may be from float, both as a root mean square. Four seeds give 0.033
     to 0.034 and 0.130 to 0.134.
     """
-    described = registry.get(name)
-    plain = initial_weights.initial(described, "none")
-    model = quantization_aware(described, plain)
+    definition = registry.get(name)
+    plain = initial_weights.initial(definition, "none")
+    model = quantization_aware(definition, plain)
     with pytest.raises(ClimbEdgeError, match="found none"):
-        described.form(model, "window", "newest")
+        definition.form(model, "window", "newest")
     model(windows, training=True)
     assert parts_of(model)[0] is plain
-    seen, deployed = np.asarray(model(windows[:1])), described.form(model, "window", "newest")
+    seen, deployed = np.asarray(model(windows[:1])), definition.form(model, "window", "newest")
     np.testing.assert_array_equal(np.asarray(deployed(to_channels(windows[:1])))[0], seen[0, -1])
     exact = np.asarray(plain(windows[:1]))
     assert 0 < np.sqrt(np.mean((seen - exact) ** 2) / np.mean(exact**2)) < most
 
 
 def test_of_deciwatch_the_kernels_alone_are_rounded_and_its_seeds_move(windows):
-    described = registry.get("deciwatch")
-    plain = initial_weights.initial(described, "shipped")
+    definition = registry.get("deciwatch")
+    plain = initial_weights.initial(definition, "shipped")
     before = plain.get_weights()
-    model = quantization_aware(described, plain)
+    model = quantization_aware(definition, plain)
     whole, seen = np.asarray(plain(windows)), np.asarray(model(windows))
     assert 1e-4 < np.abs(whole - seen).max() < 2  # cells
     kernels = [v for v in plain.trainable_variables if v.name == "kernel"]
@@ -163,11 +163,11 @@ def test_a_run_begins_as_its_float_run_quantized_and_resumes(float_run, tmp_path
     )
     before = Run(whole).history()[0]["val_pck_0.1"]
     assert abs(before - max(row["val_pck_0.1"] for row in Run(float_run).history())) < 0.03
-    described = registry.get("conv3d")
-    model = Run.open(whole).load_weights(quantization_aware(described, described.build()))
+    definition = registry.get("conv3d")
+    model = Run.open(whole).load_weights(quantization_aware(definition, definition.build()))
     assert float(aware(model).ranges.tracked) in (0.0, 1.0) and set(
         aware(model).ranges.values()
-    ) == set(described.ranges)
+    ) == set(definition.ranges)
     capsys.readouterr()
     for changed in ([], ["--qat", "int8"]):  # a float run goes on as one, and the reverse
         there = whole if not changed else float_run
@@ -217,14 +217,14 @@ def test_a_teacher_without_a_pupil_is_refused(tmp_path, capsys):
 
 
 def test_what_a_model_without_int8_says_of_its_recipes_is_so():
-    for described in (registry.get(name) for name in registry.names()):
-        rounded = type(described).rounded_weights is not Model.rounded_weights
-        assert [bool(described.ranges), rounded, bool(described.unaware)].count(True) == 1
-        assert bool(described.ranges) == (type(described).arithmetic is not Model.arithmetic)
-        if "its recipes are" in described.unaware:
+    for definition in (registry.get(name) for name in registry.names()):
+        rounded = type(definition).rounded_weights is not Model.rounded_weights
+        assert [bool(definition.ranges), rounded, bool(definition.unaware)].count(True) == 1
+        assert bool(definition.ranges) == (type(definition).arithmetic is not Model.arithmetic)
+        if "its recipes are" in definition.unaware:
             made = [
                 recipe
                 for recipe in RECIPES
-                if support(described.name, "", recipe)[0] == "supported"
+                if support(definition.name, "", recipe)[0] == "supported"
             ]
-            assert described.unaware == f"its recipes are {', '.join(made[:-1])} and {made[-1]}"
+            assert definition.unaware == f"its recipes are {', '.join(made[:-1])} and {made[-1]}"

@@ -14,7 +14,7 @@ from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import CENTRE, render
 from climb_edge.pose.skeleton import LEFT_HIP, LEFT_SHOULDER, MIRROR, RIGHT_HIP, RIGHT_SHOULDER
 from train.backend import keras
-from train.config import Recipe
+from train.config import Hyperparameters
 from train.data.recorded import RecordedWindows
 from train.data.rendered import RenderedWindows
 from train.data.splits import split
@@ -238,7 +238,9 @@ def test_training_teaches_the_joints_that_have_truth_and_forgets_none(tmp_path):
         ((slice(8, 20), range(8, 20)), (slice(3, 18), range(3, 20)))
     ):
         source = RenderedWindows(partly_labelled(number, known), NOISES["blazepose"])
-        recipe = Recipe(epochs=1, steps_per_epoch=2, batch=2, loss="soft_pck", validation_windows=4)
+        recipe = Hyperparameters(
+            epochs=1, steps_per_epoch=2, batch=2, loss="soft_pck", validation_windows=4
+        )
         fit(MIXER, model, source, split(source), Run(tmp_path / str(number)), recipe)
         held = np.asarray(model.get_layer("mixer").taught.weights[0]).ravel()
         np.testing.assert_array_equal(held, np.isin(np.arange(25), taught))
