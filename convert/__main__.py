@@ -86,7 +86,8 @@ def _models(options: Models) -> None:
     from tqdm import tqdm
 
     from climb_edge.runtime.isolated import why_not
-    from convert.model_table import failures, markdown, measure
+    from convert.model_page import failures, markdown
+    from convert.model_table import measure
     from train.models import registry
 
     names = options.model or [name for name in registry.names() if registry.get(name).parameters]

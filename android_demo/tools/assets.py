@@ -15,7 +15,8 @@ from climb_edge.errors import run_command
 from climb_edge.files.assets import locate, sha256_of
 from climb_edge.refiners.tflite import default_path
 from climb_edge.runtime.model_file import read_model
-from convert.pipeline.bundle import notices, verify
+from convert.pipeline.bundle import verify
+from convert.pipeline.notices import notices
 
 ESTIMATOR = ("pose_detection.tflite", "pose_landmark_lite.tflite")
 

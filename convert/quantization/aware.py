@@ -19,7 +19,7 @@ from convert.quantization.mixed import apart
 from convert.quantization.quantizers import Quantization
 from train.data.splits import Split
 from train.data.windows import Frames
-from train.fitting import tfmot
+from train.fitting import tfmot, tfmot_toolkit
 from train.fitting.run_folder import Run, load_weights
 from train.layers.aware import aware as aware_layer
 from train.layers.aware import float_form, quantization_aware
@@ -106,7 +106,7 @@ def quantization(
     """
     switches = aware.config.get("switches", {})
     if aware.config["qat"]["scheme"] == TFMOT:
-        if (kind, emits) != tfmot.FORM:
+        if (kind, emits) != tfmot_toolkit.FORM:
             return None
         rounded, unrounded = tfmot.step_forms(aware.model)
         return Quantization(

@@ -6,7 +6,8 @@ import pytest
 
 from climb_edge.runtime.isolated import why_not
 from convert.__main__ import main
-from convert.model_table import Row, examine, failures, on_gpu, seeded, stream
+from convert.model_page import failures
+from convert.model_table import Row, examine, on_gpu, seeded, stream
 from train.models import registry
 
 BUILT = [name for name in registry.names() if registry.get(name).parameters]

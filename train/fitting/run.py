@@ -15,7 +15,7 @@ from train.backend import keras
 from train.config import Augmentation, Hyperparameters, Training
 from train.data.sources import Source, open_source
 from train.data.splits import RULES, Split, digest, split
-from train.fitting import initial_weights, tfmot
+from train.fitting import initial_weights, tfmot, tfmot_toolkit
 from train.fitting.callbacks import calibration
 from train.fitting.loop import Trained, fit
 from train.fitting.losses import FOR
@@ -92,7 +92,7 @@ def _check(options: Training) -> None:
     if options.qat == "int8":
         check_aware(registry.get(options.model))
     elif options.qat == "tfmot":
-        tfmot.check(registry.get(options.model), options)
+        tfmot_toolkit.check(registry.get(options.model), options)
 
 
 def _config(options: Training) -> dict:

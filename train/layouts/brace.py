@@ -13,18 +13,8 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.npz import expect_shape, read_npz
 from climb_edge.pose.skeleton import FROM_COCO17, to_25
-from train.layouts.imported import (
-    Imported,
-    Log,
-    Take,
-    as_numbers,
-    existing_folder,
-    inside,
-    join,
-    read_csv,
-    read_json,
-    reading,
-)
+from train.layouts.imported import Imported, Log, Take, join
+from train.layouts.reading import as_numbers, existing_folder, inside, read_csv, read_json, reading
 
 SIZE = (1920, 1080)
 _SEGMENT = re.compile(

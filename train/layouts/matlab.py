@@ -21,7 +21,7 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import existing_file
-from train.layouts.imported import reading, sane
+from train.layouts.reading import reading, sane
 
 MAX_FILE = 64 << 20  # bytes; a clip's labels take about a hundred thousand
 MAX_VALUES = 20_000_000  # of one array, as its header claims

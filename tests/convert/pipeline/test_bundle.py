@@ -20,7 +20,7 @@ from climb_edge.refiners.tflite import TFLiteRefiner
 from climb_edge.runtime.contract_sections import Checks
 from climb_edge.runtime.golden import golden_frames
 from climb_edge.runtime.model_file import append_contract, read_model
-from convert.pipeline import bundle as made
+from convert.pipeline import bundle, notices
 from support.paths import CONV3D
 
 NAME = "conv3d.step-newest.float16"
@@ -39,7 +39,9 @@ def model(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def write(model, weights_folder):
     """A bundle in a folder; the full variant is the one that the fixture fetches."""
-    return lambda to, models=(model,): made.bundle(list(models), REPORT, to, "full", weights_folder)
+    return lambda to, models=(model,): bundle.bundle(
+        list(models), REPORT, to, "full", weights_folder
+    )
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ def test_everything_is_there_with_its_hash(folder, model, weights_folder):
         KEYPOINTS[i] == KEYPOINTS[j].replace("right", "left") != KEYPOINTS[j]
         for i, j in labels["pairs"]
     )
-    made.verify(folder)
+    bundle.verify(folder)
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path, write, model):
@@ -175,15 +177,15 @@ def flip(path: Path) -> None:
 def test_verify_names_what_is_wrong(folder, spoil, name, word):
     spoil(folder / name)
     with pytest.raises(ClimbEdgeError, match=f"{name}.*{word}"):
-        made.verify(folder)
+        bundle.verify(folder)
 
 
 @pytest.mark.parametrize("swap", [True, False], ids=["exchanged", "renamed twice"])
 def test_an_older_bundle_is_replaced_whole(folder, tmp_path, write, monkeypatch, swap):
     if not swap:
-        monkeypatch.setattr(made, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(bundle, "_exchange", lambda one, other: False)
     write(folder, [variant(tmp_path, "newer")])
-    made.verify(folder)
+    bundle.verify(folder)
     assert sorted(p.name for p in (folder / "refiners").iterdir()) == ["newer.json", "newer.tflite"]
     assert list(folder.parent.iterdir()) == [folder]
 
@@ -199,9 +201,9 @@ def test_a_failure_leaves_the_old_bundle(folder, tmp_path, write, monkeypatch, w
         raise error
 
     if where == "write":
-        monkeypatch.setattr(made, "_readme", fail)
+        monkeypatch.setattr(bundle, "_readme", fail)
     else:
-        monkeypatch.setattr(made, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(bundle, "_exchange", lambda one, other: False)
         monkeypatch.setattr(
             Path, "rename", lambda p, to: fail() if p.name == "new" else rename(p, to)
         )
@@ -243,8 +245,8 @@ def test_what_is_no_bundle_is_left_alone(tmp_path, write, held):
 def test_an_empty_folder_and_a_link_are_filled(tmp_path, write):
     (tmp_path / "empty").mkdir()
     (tmp_path / "link").symlink_to("empty")
-    made.verify(write(tmp_path / "link"))
-    made.verify(tmp_path / "empty")
+    bundle.verify(write(tmp_path / "link"))
+    bundle.verify(tmp_path / "empty")
     assert (tmp_path / "link").is_symlink()
 
 
@@ -253,7 +255,7 @@ def test_what_cannot_be_bundled_is_refused(tmp_path, write, model, weights_folde
     with pytest.raises(ClimbEdgeError, match=r"no file passed its gates.*--force"):
         write(to, [])
     with pytest.raises(ClimbEdgeError, match="lite, full, heavy"):
-        made.bundle([model], REPORT, to, "huge", weights_folder)
+        bundle.bundle([model], REPORT, to, "huge", weights_folder)
     with pytest.raises(ClimbEdgeError, match="contract"):
         write(to, [weights_folder / "pose_detection.tflite"])
     with pytest.raises(ClimbEdgeError, match="two files of this name"):
@@ -262,22 +264,22 @@ def test_what_cannot_be_bundled_is_refused(tmp_path, write, model, weights_folde
     shutil.copytree(weights_folder, wrong)
     flip(wrong / "pose_landmark_full.tflite")
     with pytest.raises(ClimbEdgeError, match=r"pose_landmark_full.tflite.*SHA-256"):
-        made.bundle([model], REPORT, to, "full", wrong)
+        bundle.bundle([model], REPORT, to, "full", wrong)
     assert not to.exists()
 
 
 def test_notices_come_from_the_checkout_or_from_what_was_installed(tmp_path, monkeypatch):
-    root = Path(made.__file__).parents[2]
-    assert made.notices() == [root / "LICENSE", root / "THIRD_PARTY_NOTICES.md"]
-    monkeypatch.setattr(made, "__file__", str(tmp_path / "convert" / "pipeline" / "bundle.py"))
+    root = Path(bundle.__file__).parents[2]
+    assert notices.notices() == [root / "LICENSE", root / "THIRD_PARTY_NOTICES.md"]
+    monkeypatch.setattr(notices, "__file__", str(tmp_path / "convert" / "pipeline" / "notices.py"))
     (tmp_path / "LICENSE").write_text("somebody else's, as in site-packages")
-    installed = made.notices()
+    installed = notices.notices()
     assert [p.name for p in installed] == ["LICENSE", "THIRD_PARTY_NOTICES.md"]
     assert all(".dist-info" in str(p) for p in installed)
 
-    monkeypatch.setattr(made, "distributions", lambda name: [])
+    monkeypatch.setattr(notices, "distributions", lambda name: [])
     with pytest.raises(ClimbEdgeError, match=r"LICENSE.*install"):
-        made.notices()
+        notices.notices()
 
 
 @pytest.mark.slow

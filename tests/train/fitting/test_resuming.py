@@ -10,7 +10,7 @@ import pytest
 
 from support.runs import assert_same_run, history
 from train.__main__ import main
-from train.fitting.loop import _Progress
+from train.fitting.progress import _Progress
 
 
 def half_written(path) -> list[str]:

@@ -20,7 +20,7 @@ from train.__main__ import main
 from train.data.rendered import RenderedWindows
 from train.data.sources import open_source
 from train.data.splits import Split
-from train.fitting import initial_weights, tfmot
+from train.fitting import initial_weights, tfmot, tfmot_toolkit
 from train.fitting.run_folder import Run
 from train.models import registry
 from train.noise.library import NOISES
@@ -77,8 +77,10 @@ def made(windows, shrink=None):
     plain.set_weights([w + 1e-3 * rng.standard_normal(w.shape) for w in plain.get_weights()])
     model = tfmot.quantization_aware(definition, plain, shrink)
     tfmot.stacked_of(model).calibrate(window.maps[None] for window in windows[:20])
-    own = build(definition, plain, *tfmot.FORM, {})
-    found = quantization(Aware({"qat": {"scheme": "tfmot"}}, model), definition, own, *tfmot.FORM)
+    own = build(definition, plain, *tfmot_toolkit.FORM, {})
+    found = quantization(
+        Aware({"qat": {"scheme": "tfmot"}}, model), definition, own, *tfmot_toolkit.FORM
+    )
     return found.plain, replace(own, content=found.under(RECIPE, *RECIPE.quantizers)), model
 
 
@@ -105,7 +107,7 @@ def test_it_begins_where_the_float_model_is_and_is_the_same_in_float(windows):
     plain = initial_weights.initial(definition, "shipped")
     model = tfmot.quantization_aware(definition, plain, None)
     tfmot.stacked_of(model).calibrate([windows[0].maps[None]])
-    form, maps = definition.form(plain, *tfmot.FORM), windows[0].maps[None]
+    form, maps = definition.form(plain, *tfmot_toolkit.FORM), windows[0].maps[None]
     stepped, past = [], np.zeros((1, 56, 56, 50), np.float32)
     for frame in maps[0]:
         refined, past = form([frame[None], past])
@@ -114,7 +116,7 @@ def test_it_begins_where_the_float_model_is_and_is_the_same_in_float(windows):
     whole = np.asarray(tfmot.float_windows(model)(maps))[0]
     np.testing.assert_allclose(whole, stepped, atol=1e-4 * whole.max())
     assert 0 < np.abs(np.asarray(model(maps))[0] - whole).max() < 0.05 * whole.max()
-    moved = definition.form(initial_weights.initial(definition, "identity"), *tfmot.FORM)
+    moved = definition.form(initial_weights.initial(definition, "identity"), *tfmot_toolkit.FORM)
     with pytest.raises(
         ClimbEdgeError, match=r"give other values in tf_keras.*run `make tfmot` again"
     ):
@@ -130,8 +132,8 @@ def test_what_was_shrunk_stays_so_in_training_and_in_the_file(windows, tmp_path,
     definition = registry.get("conv3d")
     plain = Run.open(began).load_weights(definition.build())
     aware = together(run, [], definition, plain, None, None)["tfmot"]
-    own = build(definition, plain, *tfmot.FORM, {})
-    found = quantization(aware, definition, own, *tfmot.FORM)
+    own = build(definition, plain, *tfmot_toolkit.FORM, {})
+    found = quantization(aware, definition, own, *tfmot_toolkit.FORM)
     weights = kernel(replace(own, content=found.under(RECIPE, *RECIPE.quantizers)))
     if values:
         assert max(len(np.unique(np.round(channel, 7))) for channel in weights) <= values
@@ -225,7 +227,7 @@ def test_without_it_the_install_line_is_given(tmp_path, capsys, monkeypatch):
     ],
 )
 def test_what_it_is_not_for_is_refused(tmp_path, capsys, monkeypatch, given, said):
-    monkeypatch.setattr(tfmot, "toolkit", lambda: None)
+    monkeypatch.setattr(tfmot_toolkit, "toolkit", lambda: None)
     assert main(["finetune", *TINY, "--qat", "tfmot", *given, "--out", str(tmp_path / "run")]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

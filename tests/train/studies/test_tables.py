@@ -9,7 +9,8 @@ from climb_edge.refiners.filters import FILTERS
 from support.studies import cell, filters, lines_of, measured, metrics, run, stored, study, table
 from train.fitting.metrics import figures
 from train.fitting.scoring import DECODES
-from train.studies.tables import read, rows_of, write
+from train.studies.rows import rows_of
+from train.studies.tables import read, write
 
 
 @pytest.fixture(scope="module")
