@@ -12,7 +12,7 @@ MODEL, FORM = "conv3d", ("step", "newest")
 # Options that go with Keras 3's own training loop alone.
 UNCHANGED = {
     "schedule": "plateau",
-    "average": 0.0,
+    "ema": 0.0,
     "clip_norm": 0.0,
     "weight_decay": 0.0,
     "distill_epochs": 0,
