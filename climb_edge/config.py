@@ -40,8 +40,9 @@ class RefinerOptions(RuntimeOptions):
     """Several refiners, one after the other."""
 
     refiner: tuple[str, ...] = option(
-        "a .tflite from `python -m convert`, the one inside this package, none, or a filter:"
-        " one_euro, gaussian:sigma=2, median:emits=newest, mean, savitzky_golay; may be repeated",
+        "a .tflite from `python -m convert`, the package's own (default), none (identity), or a"
+        " filter: one_euro, gaussian:sigma=2, median:emits=newest, mean, savitzky_golay; may be"
+        " repeated",
         ("default",),
         metavar="PATH|default|identity|FILTER",
     )
@@ -59,8 +60,8 @@ class Track(RuntimeOptions, Config):
         "where to write (else track-NAME in this folder)", None, metavar="DIR"
     )
     refiner: str = option(
-        "a .tflite from `python -m convert`, the one inside this package, none, or a filter:"
-        " one_euro, gaussian:sigma=2, median:emits=newest, mean, savitzky_golay",
+        "a .tflite from `python -m convert`, the package's own (default), none (identity), or a"
+        " filter: one_euro, gaussian:sigma=2, median:emits=newest, mean, savitzky_golay",
         "default",
         metavar="PATH|default|identity|FILTER",
     )

@@ -20,7 +20,7 @@ from convert.checks.speed import in_turns, thread_counts
 from convert.checks.verdict import Check
 from convert.graphs.lint import read_ops
 from convert.quantization.recipes import RECIPES
-from convert.reports.build import definition, skipped
+from convert.reports.build import file_row, skipped
 from convert.reports.schema import SCHEMA
 
 MAX_FILE = 512 << 20  # bytes
@@ -71,7 +71,7 @@ def examine(path: str | Path, skip: tuple[str, ...] = ()) -> dict:
     checks = [lint(broken), Check("types", "skipped", ["which recipe it is of, nobody says"], held)]
     checks += _running(path, content, skip)
     checks.append(_contract(path, content))
-    file = definition(path.name, checks, content)
+    file = file_row(path.name, checks, content)
     return {
         "schema": SCHEMA,
         "verdict": file["verdict"],

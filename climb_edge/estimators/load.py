@@ -16,6 +16,6 @@ def load_estimator(
     """
     if spec.endswith(".npz"):
         return HeatmapFile(spec)
-    from climb_edge.estimators.blazepose import BlazePose  # late: it needs this module
+    from climb_edge.estimators.blazepose import BlazePose  # late: OpenCV and a runtime
 
     return BlazePose(spec, weights, people, threads)

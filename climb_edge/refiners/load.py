@@ -14,7 +14,7 @@ def load_refiner(spec: str, threads: int | None = None, device: str = "cpu") -> 
     its contract.
 
     A filter is "one_euro", "gaussian:sigma=2" and the like (see `climb_edge.refiners.filters`).
-    `device` is "cpu", "gpu" or "auto" (see Session) and for graphs alone.
+    `device` is "cpu", "gpu" or "auto" (see runtime.backend.open_session) and for graphs alone.
     """
     if spec == "identity":
         return Identity()

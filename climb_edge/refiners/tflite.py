@@ -33,7 +33,7 @@ class TFLiteRefiner:
         self, path: str | Path, threads: int | None = None, quiet: bool = False, device: str = "cpu"
     ):
         """`device` is "cpu", "gpu" or "auto"; `runtime`, `backend` and `reason` tell what was taken
-        (see Session).
+        (see open_session).
 
         Raises ClimbEdgeError when the file is damaged, foreign, or this runtime computes it
         wrongly. Warns (not when `quiet`) where the file was written although its conversion's

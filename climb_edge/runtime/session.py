@@ -70,7 +70,7 @@ class Session:
     XNNPACK, 2 threads", "gpu, WebGPU, ADAPTER") and `reason` why that one. Threads may share a
     session, whose runs then wait for each other; several sessions may run at once.
 
-    Checked before a runtime sees a graph: the file identifier here, and in `contract.read_model`
+    Checked before a runtime sees a graph: the file identifier here, and in `model_file.read_model`
     the size and the SHA-256 of a refiner's file. The rest is the runtime's: ai-edge-litert verifies
     the flatbuffer and raises; tflite-runtime 2.14 does not and may die on a damaged one, so give it
     no bare graph from elsewhere. A verifier in Python would have to know the schema of every table;

@@ -92,7 +92,7 @@ def as_results(items: Iterable[Result | dict]) -> list[Result]:
 
 def write_lines(path: Path, first: dict, results: Iterable[Result]) -> None:
     """Write header and results, ordered by frame and person, to `path` (a temporary name: see
-    errors.whole_file).
+    files.atomic.whole_file).
     """
     with open(path, "w", encoding="utf-8") as stream:
         for row in (first, *map(line, as_results(results))):

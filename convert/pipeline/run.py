@@ -51,7 +51,7 @@ def open_run(
     forms: tuple[str, ...],
     skip: tuple[str, ...] = (),
     step: Step = lambda what, steps=1: None,
-    beside: Sequence[Path] = (),
+    qat_runs: Sequence[Path] = (),
 ) -> Conversion:
     """Read a run, and those trained in 8 bits `beside` it, and let its Keras model speak on every
     window.

@@ -65,7 +65,7 @@ def build(run: Conversion) -> dict:
     }
 
 
-def definition(file: str, checks: list[Check], content: bytes, **known) -> dict:
+def file_row(file: str, checks: list[Check], content: bytes, **known) -> dict:
     """One file of the report: its checks and their figures, whatever they came to, and what is
     `known` besides.
 
@@ -104,7 +104,7 @@ def definition(file: str, checks: list[Check], content: bytes, **known) -> dict:
 
 
 def _file(made: ConvertedFile, model: str) -> dict:
-    return definition(
+    return file_row(
         made.file,
         made.checks,
         made.graph.content,

@@ -1,6 +1,6 @@
 """Every model a second time, in NumPy and double precision, written from the definitions alone.
 
-Nothing of `train.models` or `train.graphs` is used or imitated: gates are eight convolutions,
+Nothing of `train.models` or `train.layers.float` is used or imitated: gates are eight convolutions,
 attention is a loop over heads, a decode is a loop over maps. So what both compute alike is what the
 definitions say, and not a habit of one hand.
 """

@@ -58,10 +58,10 @@ class RoundedWeights(keras.layers.Layer):
 
 def check_aware(definition) -> None:
     """Raises ClimbEdgeError for a model without a graph of int8 arithmetic."""
-    if definition.unaware:
+    if definition.without_int8:
         raise ClimbEdgeError(
             f"--qat int8: {definition.name} has no graph of int8 arithmetic to train for;"
-            f" {definition.unaware}"
+            f" {definition.without_int8}"
         )
 
 

@@ -15,9 +15,9 @@ from scipy.spatial.transform import Rotation
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.skeleton import INDEX, KEYPOINTS, K
-from train.layouts.asfamc_files import _AMC, Skeleton, read_amc, read_asf
+from train.layouts.formats.asfamc_files import _AMC, Skeleton, read_amc, read_asf
+from train.layouts.formats.reading import existing_folder, find
 from train.layouts.imported import Imported, Log, Motion
-from train.layouts.reading import existing_folder, find
 
 _ARM = {"humerus": "elbow", "radius": "wrist", "fingers": "index", "thumb": "thumb"}
 _LEG = {"hipjoint": "hip", "femur": "knee", "tibia": "ankle", "toes": "foot_index"}

@@ -13,8 +13,15 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.npz import expect_shape, read_npz
 from climb_edge.pose.skeleton import FROM_COCO17, to_25
+from train.layouts.formats.reading import (
+    as_numbers,
+    existing_folder,
+    inside,
+    read_csv,
+    read_json,
+    reading,
+)
 from train.layouts.imported import Imported, Log, Take, join
-from train.layouts.reading import as_numbers, existing_folder, inside, read_csv, read_json, reading
 
 SIZE = (1920, 1080)
 _SEGMENT = re.compile(

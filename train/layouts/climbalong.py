@@ -11,9 +11,9 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.npz import expect_shape, read_npz
 from climb_edge.pose.skeleton import K
+from train.layouts.formats.reading import existing_folder, find
 from train.layouts.heatmaps import flat, read_boxes, shorter
 from train.layouts.imported import Imported, Log, Take, annotated, join
-from train.layouts.reading import existing_folder, find
 
 
 def read(

@@ -17,8 +17,8 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.truth import TRACKED, Truth, as_truth
 from climb_edge.pose.skeleton import FROM_COCO17, INDEX, KEYPOINTS, K, to_25
+from train.layouts.formats.reading import as_numbers, existing_folder, find, is_file, read_json
 from train.layouts.imported import MAX_FRAMES, Imported, Log, Take, join
-from train.layouts.reading import as_numbers, existing_folder, find, is_file, read_json
 
 _WHAT = "COCO keypoints (.json with images, annotations, categories)"
 ALIASES = {

@@ -16,8 +16,8 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.npz import expect_shape, read_npz
 from climb_edge.pose.render import SIZE
 from climb_edge.pose.skeleton import K
+from train.layouts.formats.reading import find
 from train.layouts.imported import Imported, Log, Take, annotated, join
-from train.layouts.reading import find
 
 _WHAT = "heatmaps with truth (.npz with bboxes, heatmaps and keypoints)"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.media.video import read_video, video_info
 from climb_edge.pose.skeleton import FROM_JHMDB15, to_25
+from train.layouts.formats.matlab import MatFiles, numeric
+from train.layouts.formats.reading import existing_folder, find, inside, read_text
 from train.layouts.imported import Imported, Log, Take, join
-from train.layouts.matlab import MatFiles, numeric
-from train.layouts.reading import existing_folder, find, inside, read_text
 
 SIZE, FPS = (320, 240), 30.0  # of every clip, where its video is not there to ask
 _WHAT = "J-HMDB joint positions (.mat)"

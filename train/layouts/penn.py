@@ -12,9 +12,9 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.skeleton import FROM_PENN13, to_25
+from train.layouts.formats.matlab import MatFiles, numeric
+from train.layouts.formats.reading import existing_folder, find
 from train.layouts.imported import Imported, Log, Take, join
-from train.layouts.matlab import MatFiles, numeric
-from train.layouts.reading import existing_folder, find
 
 _NAMES = ("x", "y", "visibility", "dimensions", "action", "train")
 _WHAT = "Penn Action labels (.mat)"

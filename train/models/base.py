@@ -55,6 +55,14 @@ class Model(ABC):
         """
         return model(Maps()(given))
 
+    @property
+    def without_int8(self) -> str:
+        """Why there is no graph of int8 arithmetic to train for; empty where there is one."""
+        overridden = type(self).rounded_weights is not Model.rounded_weights
+        if self.unaware or self.ranges or overridden:
+            return self.unaware
+        return "it says neither its ranges nor what to use instead"
+
     def rounded_weights(self, model: keras.Model, rounding: type) -> keras.Model | None:
         """The training form `model` with the layer `rounding` of what has weights; None where
         training knows of the activations too.

@@ -2,7 +2,7 @@
 
 Three kinds. The study's (`1.1` ... `2.3`). `blazepose`: what five frames can tell of BlazePose
 lite's errors on J-HMDB, kept draw for draw. And what `fit_noise` estimates of any estimator, read
-from a JSON file. `train.noises` names what is built in.
+from a JSON file. `train.noise.library` names what is built in.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from train.layouts.reading import read_text, reading
+from train.layouts.formats.reading import read_text, reading
 
 MAX_BONES = 1000
 INCH = 0.0254  # raw length / unit length = inches

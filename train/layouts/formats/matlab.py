@@ -21,7 +21,7 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import existing_file
-from train.layouts.reading import reading, sane
+from train.layouts.formats.reading import reading, sane
 
 MAX_FILE = 64 << 20  # bytes; a clip's labels take about a hundred thousand
 MAX_VALUES = 20_000_000  # of one array, as its header claims
@@ -58,7 +58,7 @@ class MatFiles:
                 " file?"
             )
         if self._process is None:
-            root = str(Path(__file__).parents[2])
+            root = str(Path(__file__).parents[3])
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__],
                 stdin=subprocess.PIPE,
