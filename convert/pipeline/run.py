@@ -53,7 +53,7 @@ def open_run(
     step: Step = lambda what, steps=1: None,
     qat_runs: Sequence[Path] = (),
 ) -> Conversion:
-    """Read a run, and those trained in 8 bits `beside` it, and let its Keras model speak on every
+    """Read a run, and those trained in 8 bits `qat_runs`, and let its Keras model speak on every
     window.
 
     Raises ClimbEdgeError for a run that cannot be judged.
@@ -81,7 +81,7 @@ def open_run(
     parts = Split.load(run.split, source)
     if not len(parts.test):
         raise ClimbEdgeError(f"{path}: this run has no test windows; train again on more frames")
-    trained = together(Path(path), beside, definition, model, parts, source)
+    trained = together(Path(path), qat_runs, definition, model, parts, source)
     sets = [
         TestSet("test", source, of_part(source, parts.test, TEST_WINDOWS), source.clips.truth),
         _generated(config, model),

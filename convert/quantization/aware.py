@@ -52,15 +52,15 @@ def open_aware(run: Run, definition, plain) -> Aware:
 
 
 def together(
-    path: Path, beside: Sequence[Path], definition, plain, parts: Split, source
+    path: Path, qat_runs: Sequence[Path], definition, plain, parts: Split, source
 ) -> dict[str, Aware]:
-    """By scheme, the run `path` where it was trained in 8 bits, and those `beside` it.
+    """By scheme, the run `path` where it was trained in 8 bits, and those of `qat_runs`.
 
-    Raises ClimbEdgeError for a float run beside it, two of one scheme, and one that began from
+    Raises ClimbEdgeError for a float run among them, two of one scheme, and one that began from
     other weights than `plain`'s or has other test windows.
     """
     found: dict[str, Aware] = {}
-    for other in (path, *beside):
+    for other in (path, *qat_runs):
         run = Run.open(other)
         config = run.config()
         if not config.get("qat"):
