@@ -185,7 +185,7 @@ test-web: web
 	@command -v chromium >/dev/null || { echo "error: the browser tests need chromium: apt-get install chromium"; exit 2; }
 	@$(PY) web_demo/tools/vectors.py out/web-test
 	@$(PY) web_demo/tools/fixtures.py out/web-test out/web
-	node --test-windows --test-concurrency=2 web_demo/test/*.test.mjs
+	node --test --test-concurrency=2 web_demo/test/*.test.mjs
 
 $(NPM): web_demo/package-lock.json
 	@command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' || \
