@@ -42,7 +42,7 @@ class Detector:
         whole = Region(width / 2, height / 2, max(width, height))
         crop = whole.crop(image, DETECTOR_SIDE, cv2.BORDER_CONSTANT)
         outputs = self._session.run((crop[None].astype(np.float32) / 127.5) - 1)
-        score = _sigmoid(outputs[self._logits][0, :, 0])
+        score = sigmoid(outputs[self._logits][0, :, 0])
         keep = np.flatnonzero(score >= MIN_SCORE)
         keep = keep[np.argsort(-score[keep], kind="stable")]
         raw = outputs[self._boxes][0, keep].astype(np.float64) / DETECTOR_SIDE
@@ -74,5 +74,5 @@ def _weighted_suppression(bodies: np.ndarray, scores: np.ndarray) -> list[np.nda
     return merged
 
 
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
+def sigmoid(logits: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(logits, -60, 60)))

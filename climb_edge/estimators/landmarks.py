@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from climb_edge.estimators.detector import _sigmoid
+from climb_edge.estimators.detector import sigmoid
 from climb_edge.estimators.region import CROP_SIDE, GRID, Region
 from climb_edge.runtime.session import Session
 from climb_edge.runtime.trim import trimmed
@@ -29,7 +29,7 @@ class LandmarkModel:
         crop = region.crop(image, CROP_SIDE, cv2.BORDER_REPLICATE)
         outputs = self._session.run(crop[None].astype(np.float32) / 255)
         landmarks = outputs[self._landmarks].reshape(39, 5)[:, :2].astype(np.float64)
-        return float(outputs[self._score].item()), landmarks, _sigmoid(outputs[self._maps][0])
+        return float(outputs[self._score].item()), landmarks, sigmoid(outputs[self._maps][0])
 
 
 def refine_landmarks(landmarks: np.ndarray, heatmaps: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ def check_picture(frame: Frame) -> None:
     shape: tuple[int, ...] = getattr(image, "shape", ())
     kind = getattr(image, "dtype", None)
     if len(shape) == 3 and shape[2] == 3 and kind == np.uint8 and 0 not in shape:
-        _check_size(name, shape[1], shape[0])
+        check_size(name, shape[1], shape[0])
         return
     if not isinstance(image, np.ndarray):
         found, remedy = f"a {type(image).__name__}", "give NumPy pixels"
@@ -59,7 +59,7 @@ def check_picture(frame: Frame) -> None:
     )
 
 
-def _check_size(name: str, width: int, height: int) -> None:
+def check_size(name: str, width: int, height: int) -> None:
     if max(width, height) > MAX_SIDE:
         raise ClimbEdgeError(
             f"{name}: frames of {width} x {height} are larger than {MAX_SIDE} pixels a side; scale"

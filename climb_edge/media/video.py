@@ -21,7 +21,7 @@ from av.container import InputContainer
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import existing_file, whole_file
-from climb_edge.media.frame import Frame, _check_size
+from climb_edge.media.frame import Frame, check_size
 
 TICKS = 90_000  # time base of written video, per second: finer than any camera's clock
 # reads in a row that a camera may fail before it counts as gone: a damaged picture is no end
@@ -74,7 +74,7 @@ def read_video(source: str | Path | bytes) -> Iterator[Frame]:
             if packet is None:
                 break
             for frame in frames:
-                _check_size(name, frame.width, frame.height)
+                check_size(name, frame.width, frame.height)
                 stamp = float(frame.time) if frame.time is not None else last + step
                 if not stamp > last:
                     stamp = last + step
@@ -219,7 +219,7 @@ def _open(source: str | Path | bytes) -> Iterator[tuple[InputContainer, av.Video
                 f"{name}: expected a video, found a stream that no decoder reads; is it whole?"
             )
         stream.thread_type = "AUTO"
-        _check_size(name, stream.width or 0, stream.height or 0)
+        check_size(name, stream.width or 0, stream.height or 0)
         yield container, stream, name
 
 

@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 
 from climb_edge.pose.boxes import SIZE
-from climb_edge.pose.render import CENTRE, MASS, Array, _profile, cast
+from climb_edge.pose.render import CENTRE, MASS, Array, cast, profile_of
 
 FLOOR = 1e-10  # values are at least this under the logarithm
 LEAST_DETERMINANT = 1e-12  # of the second derivatives: what is flatter is no peak
@@ -89,7 +89,7 @@ def decode_rendered(
     present = ops.all(ops.isfinite(cells), axis=-1)
     whole = ops.floor(ops.clip(ops.where(ops.isfinite(cells), cells, 0.0), 0.0, SIZE - 1.0) + 0.5)
     sigma = ops.ones_like(whole[..., 0]) * sigma
-    profiles = [_profile(whole[..., axis], sigma, ops) for axis in (0, 1)]
+    profiles = [profile_of(whole[..., axis], sigma, ops) for axis in (0, 1)]
     places, alone = [], True
     for profile in profiles:
         mask = _reached(profile, ops.max(profile, axis=-1, keepdims=True), subpixel, ops)

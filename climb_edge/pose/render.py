@@ -61,14 +61,14 @@ def render(
         cells = ops.floor(cells + 0.5)
     sigma = ops.ones_like(cells[..., 0]) * sigma
     mass = MASS * cast(present, "float32", ops)
-    rows = _profile(cells[..., 1], sigma, ops) * mass[..., None]
-    columns = _profile(cells[..., 0], sigma, ops)
+    rows = profile_of(cells[..., 1], sigma, ops) * mass[..., None]
+    columns = profile_of(cells[..., 0], sigma, ops)
     return (
         ops.swapaxes(rows, -1, -2)[..., :, None, :] * ops.swapaxes(columns, -1, -2)[..., None, :, :]
     )
 
 
-def _profile(centre: Array, sigma: Array, ops: ModuleType) -> Array:
+def profile_of(centre: Array, sigma: Array, ops: ModuleType) -> Array:
     """Filtered impulse along one axis: (..., K) centres -> (..., K, 56), summing to 1; its mirror
     images are added.
     """

@@ -14,7 +14,7 @@ from climb_edge.pose.boxes import box_affine
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import normalise, to_cells, to_pixels, warp
 from climb_edge.refiners.base import RefinerState
-from climb_edge.streaming.result import Result, _warming_up
+from climb_edge.streaming.result import Result, warming_up
 
 
 def window_of(observations: list[Observation], box: np.ndarray) -> np.ndarray:
@@ -26,7 +26,7 @@ def window_of(observations: list[Observation], box: np.ndarray) -> np.ndarray:
 
 
 @dataclass
-class _Phase:
+class Phase:
     """What a refiner has seen of a person."""
 
     box: np.ndarray | None = None
@@ -43,14 +43,14 @@ class _Phase:
         """
         ahead = [] if self.ahead is None else list(self.ahead[1:])
         refined = [replace(r, refined=p) for r, p in zip(self.waiting, ahead, strict=False)]
-        return refined + [_warming_up(r) for r in list(self.waiting)[len(refined) :]]
+        return refined + [warming_up(r) for r in list(self.waiting)[len(refined) :]]
 
 
-def _in_cells(keypoints: np.ndarray, box: np.ndarray) -> np.ndarray:
+def in_cells(keypoints: np.ndarray, box: np.ndarray) -> np.ndarray:
     return np.concatenate([to_cells(keypoints[..., :2], box), keypoints[..., 2:]], axis=-1)
 
 
-def _in_pixels(keypoints: np.ndarray, box: np.ndarray) -> np.ndarray:
+def in_pixels(keypoints: np.ndarray, box: np.ndarray) -> np.ndarray:
     return np.concatenate([to_pixels(keypoints[..., :2], box), keypoints[..., 2:]], axis=-1).astype(
         np.float32
     )

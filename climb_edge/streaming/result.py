@@ -24,5 +24,5 @@ class Result:
     refined: np.ndarray | None = None
 
 
-def _warming_up(result: Result) -> Result:
+def warming_up(result: Result) -> Result:
     return replace(result, state="warming up")

@@ -20,8 +20,8 @@ from climb_edge.estimators.base import Estimator, Observation
 from climb_edge.media.frame import Frame, check_picture
 from climb_edge.pose.boxes import STICKY, BoxRule, box_affine, compose, invert
 from climb_edge.refiners.base import Refiner
-from climb_edge.streaming.phase import _in_cells, _in_pixels, _Phase, window_of
-from climb_edge.streaming.result import Result, _warming_up
+from climb_edge.streaming.phase import Phase, in_cells, in_pixels, window_of
+from climb_edge.streaming.result import Result, warming_up
 
 GAP = 0.25  # seconds without a frame after which the past no longer counts
 RATE = 30.0  # frames a second, where a refiner does not say at which rate it was trained
@@ -36,7 +36,7 @@ MOST_PHASES = 8  # a source of 240 frames a second
 @dataclass
 class _Person:
     box: np.ndarray | None = None
-    phases: dict[int, _Phase] = field(default_factory=dict)
+    phases: dict[int, Phase] = field(default_factory=dict)
 
 
 class Stream:
@@ -140,22 +140,20 @@ class Stream:
         box, held = self.rule.update(person.box, observation.keypoints[:, :2]), person.box
         state = "re-anchored" if held is not None and not np.array_equal(box, held) else "tracking"
         person.box = box
-        phase = person.phases.setdefault(self._turn % self.phases, _Phase())
+        phase = person.phases.setdefault(self._turn % self.phases, Phase())
         refined = self._refine(phase, observation, box)
         raw, delay = observation.keypoints, self.refiner.delay * self.phases
         phase.waiting.append(
             Result(frame.index, frame.time, observation.person, state, delay, box, raw, raw)
         )
         if refined is not None:
-            phase.ahead = _in_pixels(refined, box)
+            phase.ahead = in_pixels(refined, box)
             return [replace(phase.waiting.popleft(), refined=phase.ahead[0])]
         if len(phase.waiting) > self.refiner.delay:
-            return [_warming_up(phase.waiting.popleft())]
+            return [warming_up(phase.waiting.popleft())]
         return []
 
-    def _refine(
-        self, phase: _Phase, observation: Observation, box: np.ndarray
-    ) -> np.ndarray | None:
+    def _refine(self, phase: Phase, observation: Observation, box: np.ndarray) -> np.ndarray | None:
         """What the refiner says with one frame more; every frame of the window again where
         the box has moved.
         """
@@ -173,7 +171,7 @@ class Stream:
             state, fresh = self.refiner.start(), list(phase.seen)
             phase.state = state
         for heatmaps, seen in zip(window_of(fresh, box), fresh, strict=True):
-            refined = state.push(heatmaps, _in_cells(seen.keypoints, box))
+            refined = state.push(heatmaps, in_cells(seen.keypoints, box))
         return refined
 
     @staticmethod

@@ -66,7 +66,7 @@ def curves_of(
     )
 
 
-def _joint(name: str) -> int:
+def joint_number(name: str) -> int:
     if name not in INDEX:
         nearest = difflib.get_close_matches(str(name), INDEX, n=1, cutoff=0)[0]
         raise ClimbEdgeError(

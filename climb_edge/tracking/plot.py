@@ -18,7 +18,7 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import whole_file
-from climb_edge.tracking.curves import Curve, _joint, curves_of
+from climb_edge.tracking.curves import Curve, curves_of, joint_number
 from climb_edge.tracking.track_file import as_results, read_lines
 
 COLOURS = (
@@ -53,7 +53,7 @@ def plot(
     pixels, 800 at least. Raises ClimbEdgeError for an unknown joint, a file that is no track, or a
     person nobody saw.
     """
-    chosen = [_joint(name) for name in joints]
+    chosen = [joint_number(name) for name in joints]
     if (
         not tracks
         or not 0 < len(chosen) <= MOST

@@ -23,7 +23,7 @@ from climb_edge.pose.render import MASS, SIZE
 from climb_edge.pose.skeleton import BONES, KEYPOINTS, MIRROR
 from climb_edge.runtime.contract import Contract
 from climb_edge.runtime.model_file import read_model
-from convert.pipeline.notices import _apache, notices
+from convert.pipeline.notices import apache_licence, notices
 
 SCHEMA = "climb-edge/bundle/1"
 MANIFEST = "manifest.json"
@@ -152,7 +152,7 @@ def _fill(new: Path, models: list[Path], report: dict, estimator: str, weights: 
     for path in notices():
         shutil.copyfile(path, add(path.name, "licence"))
     # of the estimator's weights: it travels with them
-    shutil.copyfile(_apache(), add("APACHE-2.0.txt", "licence"))
+    shutil.copyfile(apache_licence(), add("APACHE-2.0.txt", "licence"))
     write_json(add("labels.json", "labels"), labels())
     write_json(add("report.json", "report"), report)
     manifest = {

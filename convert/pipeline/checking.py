@@ -16,7 +16,7 @@ from convert.quantization.aware import error_table
 from train.fitting.callbacks import CALIBRATION
 
 
-def _check(made: ConvertedFile, run: Conversion, whole: Graph) -> None:
+def check_file(made: ConvertedFile, run: Conversion, whole: Graph) -> None:
     """Everything that needs the graph to run, but its speed."""
     recipe, graph = made.recipe, made.graph
     session, window = Session(graph.content), run.sets[0].inputs[0]
@@ -51,7 +51,9 @@ def _unless_skipped(
     made.checks.append(Check(name, "skipped", ["by --skip"]) if name in run.skip else check())
 
 
-def _time(made: list[ConvertedFile], plain: Graph, baseline: bytes | None, run: Conversion) -> None:
+def time_file(
+    made: list[ConvertedFile], plain: Graph, baseline: bytes | None, run: Conversion
+) -> None:
     """The speed of all files of a form, in turns."""
     runs = [m for m in made if not any(c.name == "speed" for c in m.checks)]
     timed, window = {m.file: m.graph for m in runs}, run.sets[0].inputs[0]

@@ -35,7 +35,7 @@ def notices() -> list[Path]:
     return [held[name] for name in NOTICES]
 
 
-def _apache() -> Path:
+def apache_licence() -> Path:
     """The text of the Apache License 2.0, as the runtime's own package carries it."""
     for file in distribution("ai-edge-litert").files or []:
         path = Path(file.locate())

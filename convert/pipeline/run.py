@@ -22,7 +22,7 @@ from convert.checks.testset import TestSet, of_part
 from convert.checks.verdict import Check
 from convert.graphs.build import build
 from convert.graphs.lint import read_ops
-from convert.pipeline.checking import _check, _time
+from convert.pipeline.checking import check_file, time_file
 from convert.pipeline.contract import contract_of
 from convert.pipeline.conversion import Conversion, ConvertedFile, Step
 from convert.quantization.aware import quantization, together
@@ -163,7 +163,7 @@ def _form(
             )
         )
         if any(c.name == "load" and c.verdict == "pass" for c in made[-1].checks):
-            _check(made[-1], run, whole)
+            check_file(made[-1], run, whole)
         else:
             unrun = (
                 "cpu",
@@ -177,7 +177,7 @@ def _form(
                 Check(name, "skipped", ["the graph does not load"]) for name in unrun
             ]
     step(f"speed of {form}")
-    _time(made, plain, baseline, run)
+    time_file(made, plain, baseline, run)
     for m in made:
         _write(m, run, out / "models" / m.file, force)
     return made

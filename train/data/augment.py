@@ -87,7 +87,7 @@ def draw(augmentation: Augmentation, rng: np.random.Generator) -> Change:
     )
 
 
-def _change(augmentation: Augmentation, seed: int, epoch: int, index: int) -> Change:
+def change_of(augmentation: Augmentation, seed: int, epoch: int, index: int) -> Change:
     """Drawn apart from the noise, so that the same window has the same noise with and without
     augmentation.
     """

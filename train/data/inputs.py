@@ -11,7 +11,7 @@ from train.data.recorded import RecordedWindows
 from train.data.sources import Source
 from train.data.windows import heatmaps
 
-_SHAPES = {
+SHAPES = {
     "points": (WINDOW, K, 3),
     "sigma": (WINDOW, K),
     "background": (WINDOW, K),
@@ -58,4 +58,4 @@ def given_to(reads: str, source: Source) -> tuple[str, ...]:
 
 def inputs_named(names: tuple[str, ...]) -> dict:
     """Keras inputs by name."""
-    return {name: keras.Input(_SHAPES[name], name=name) for name in names}
+    return {name: keras.Input(SHAPES[name], name=name) for name in names}

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from train.backend import keras
-from train.data.inputs import _SHAPES
+from train.data.inputs import SHAPES
 from train.data.sources import Source, batch
 
 
@@ -64,7 +64,7 @@ def dataset(
         arrays = tf.numpy_function(
             lambda c, e: made(source, names, c, e), (chunk, epoch), (tf.float32,) * (len(names) + 2)
         )
-        shapes = (_SHAPES[name] for name in (*names, "cells", "weight"))
+        shapes = (SHAPES[name] for name in (*names, "cells", "weight"))
         return _named(
             names, [tf.ensure_shape(a, (None, *s)) for a, s in zip(arrays, shapes, strict=True)]
         )

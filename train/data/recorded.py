@@ -13,7 +13,7 @@ from climb_edge.pose.boxes import STICKY, STUDY, box_affine, compose, invert, tr
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import SIZE, to_cells, warp
 from train.config import Augmentation
-from train.data.augment import Change, _change
+from train.data.augment import Change, change_of
 from train.data.windows import Window
 
 
@@ -105,7 +105,7 @@ class RecordedWindows:
         cells[other], weight[other] = np.nan, 0
         changes = [Change()] * len(indices)
         if self.augmentation:
-            changes = [_change(self.augmentation, self.seed, epoch, int(i)) for i in indices]
+            changes = [change_of(self.augmentation, self.seed, epoch, int(i)) for i in indices]
             cells, points, weight = _changed(changes, cells, points, weight)
         given = {"points": points}
         if maps:

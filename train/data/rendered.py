@@ -13,7 +13,7 @@ from climb_edge.pose.boxes import STICKY, STUDY, pose_box
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import SIZE, to_cells
 from train.config import Augmentation
-from train.data.augment import Change, _change
+from train.data.augment import Change, change_of
 from train.data.windows import Window
 from train.noise.simulators import Noise
 
@@ -75,7 +75,7 @@ class RenderedWindows:
         """
         rng = np.random.default_rng((self.seed, epoch, index))
         change = (
-            _change(self.augmentation, self.seed, epoch, index) if self.augmentation else Change()
+            change_of(self.augmentation, self.seed, epoch, index) if self.augmentation else Change()
         )
         first, end = (
             self.clips.offsets[self.clip[index]] + self.position[index],

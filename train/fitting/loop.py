@@ -23,7 +23,7 @@ from train.data.sources import Source, batch
 from train.data.splits import Split
 from train.fitting.callbacks import Lesson, Settle, calibration
 from train.fitting.losses import LOSSES, displaced, masked, target_of, taught
-from train.fitting.progress import _Progress
+from train.fitting.progress import Progress
 from train.fitting.run_folder import Run
 from train.fitting.scoring import Judge
 from train.layers.aware import aware
@@ -126,7 +126,7 @@ def fit(
     trained.begin(model, recipe, steps)
     with _ctrl_c() as stop:
         judge = Judge(source, recipe, definition, model)
-        progress = _Progress(model, trained, judge, split, run, recipe, stop)
+        progress = Progress(model, trained, judge, split, run, recipe, stop)
         if progress.finished:
             return
         data = dataset(source, names, split.train, recipe.batch, recipe.seed, progress.epoch, steps)

@@ -19,7 +19,7 @@ from train.fitting.run_folder import SCHEMA, Run
 from train.fitting.scoring import DECODES, Judge, Measured
 
 
-def _metrics(
+def metrics_of(
     config: dict,
     definition,
     source: Source,

@@ -26,7 +26,7 @@ def _averages(optimizer, variables: list):
         variable.assign(value)
 
 
-class _Progress(keras.callbacks.Callback):
+class Progress(keras.callbacks.Callback):
     """After every epoch: measure, keep the best, lower the rate, stop, and write it all."""
 
     def __init__(

@@ -19,7 +19,7 @@ from train.fitting import initial_weights, tfmot, tfmot_toolkit
 from train.fitting.callbacks import calibration
 from train.fitting.loop import Trained, fit
 from train.fitting.losses import FOR
-from train.fitting.metrics import _metrics, tell_inputs
+from train.fitting.metrics import metrics_of, tell_inputs
 from train.fitting.run_folder import Run
 from train.layers.aware import check_aware, quantization_aware
 from train.models import registry
@@ -76,7 +76,7 @@ def train(options: Training) -> dict:
             teacher = tfmot.float_windows(model)
         fit(definition, model, source, parts, run, recipe, teacher, options.distill_epochs, kind)
     run.load_weights(model)
-    metrics = _metrics(config, definition, source, parts, run, recipe, model, teacher)
+    metrics = metrics_of(config, definition, source, parts, run, recipe, model, teacher)
     run.write_metrics(metrics)
     return metrics
 

@@ -16,7 +16,7 @@ from climb_edge.evaluation.pck import ALPHAS, Score, drop
 from train.fitting.run_folder import Run
 from train.fitting.scoring import Measured
 from train.inspection import reliability
-from train.inspection.looked import EMITTED, _Looked, _of, paces, score
+from train.inspection.looked import EMITTED, Looked, method_of, paces, score
 from train.models import registry
 
 
@@ -47,9 +47,9 @@ def look(paths: Sequence[Path], beside: Sequence[Path] = (), plot: Path | None =
             f"{paths[0]}: expected runs of one model, found {', '.join(names)}; use --beside"
         )
     seen = [
-        _Looked.at(path, others) for path, others in zip(paths, _dealt(paths, beside), strict=True)
+        Looked.at(path, others) for path, others in zip(paths, _dealt(paths, beside), strict=True)
     ]
-    it = seen[0] if len(seen) == 1 else _Looked.pooled(seen)
+    it = seen[0] if len(seen) == 1 else Looked.pooled(seen)
     refined, others = it.rows[it.name], {name: m for name, m in it.rows.items() if name != it.name}
     tables = [_gains(it.given, it.rows, emits) for emits in EMITTED]
     tables += [_over(it.name, refined, others, emits) for emits in EMITTED]
@@ -125,12 +125,12 @@ def _paces(given: Measured, rows: dict[str, Measured]) -> str:
         [["newest frame, gain in points", *(f"@{a}" for a in ALPHAS)]],
     )
     for pace, counts in paces(given).items():
-        lines.append([f"{pace} half: DARK, PCK in %", *_shares(_of(base, counts))])
+        lines.append([f"{pace} half: DARK, PCK in %", *_shares(method_of(base, counts))])
         for name, m in rows.items():
             lines.append(
                 [
                     f"{pace}: {name}",
-                    *_changes(_of(score(m, "newest frame"), counts), _of(base, counts)),
+                    *_changes(method_of(score(m, "newest frame"), counts), method_of(base, counts)),
                 ]
             )
     return _table(lines)

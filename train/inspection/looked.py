@@ -33,7 +33,7 @@ EMITTED = {
 
 
 @dataclass(frozen=True)
-class _Looked:
+class Looked:
     """Test windows as they are decoded, and what a model, others and filters make of them."""
 
     name: str  # the model's
@@ -43,7 +43,7 @@ class _Looked:
     data: object = None  # what tells two runs' clips apart
 
     @classmethod
-    def at(cls, path: Path, beside: Sequence[Path]) -> _Looked:
+    def at(cls, path: Path, beside: Sequence[Path]) -> Looked:
         run = Run.open(path)
         config = run.config()
         name, source = config["model"], open_source(config)
@@ -77,7 +77,7 @@ class _Looked:
         )
 
     @classmethod
-    def pooled(cls, seen: Sequence[_Looked]) -> _Looked:
+    def pooled(cls, seen: Sequence[Looked]) -> Looked:
         """All windows together; a filter is one row, however it was tuned in each run."""
 
         def shared(name: str) -> str:
@@ -170,7 +170,7 @@ def paces(measured: Measured) -> dict[str, list[np.ndarray]]:
     return {"slow": [s <= middle for s in speed], "fast": [s > middle for s in speed]}
 
 
-def _of(score: Score, counts: list[np.ndarray]) -> Score:
+def method_of(score: Score, counts: list[np.ndarray]) -> Score:
     return replace(
         score,
         by_clip=tuple(np.where(c, s, np.nan) for s, c in zip(score.by_clip, counts, strict=True)),

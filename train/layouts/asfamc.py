@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.skeleton import INDEX, KEYPOINTS, K
-from train.layouts.formats.asfamc_files import _AMC, Skeleton, read_amc, read_asf
+from train.layouts.formats.asfamc_files import AMC, Skeleton, read_amc, read_asf
 from train.layouts.formats.reading import existing_folder, find
 from train.layouts.imported import Imported, Log, Motion
 
@@ -51,8 +51,8 @@ def read(
             f"rate {rate:g}, fps {fps:g}: expected a rate that is a whole multiple of fps"
         )
     log, takes, skeletons = Log(strict), [], {}
-    existing_folder(folder, _AMC)
-    for path in find(folder, "**/*.[aA][mM][cC]", _AMC):
+    existing_folder(folder, AMC)
+    for path in find(folder, "**/*.[aA][mM][cC]", AMC):
         with log.part():
             asf = _skeleton_of(path)
             if asf not in skeletons:

@@ -58,7 +58,7 @@ _UNKNOWN = {
     "outlier_peak_run": 0.1,
     "blur": 1.7,
 }
-_PARTS = {
+PARTS = {
     "sd": (", up", ", side"),
     "offset_sd": (", up", ", side"),
     "lags": tuple(f", {lag} later" for lag in LAGS),
@@ -108,7 +108,7 @@ def fit(
 
     Raises ClimbEdgeError where there is too little truth to fit anything.
     """
-    seen = observe(_truths(clips), recordings, clips.source)
+    seen = observe(truths(clips), recordings, clips.source)
     wanted = measure(seen)
     lender = lenders(wanted, clips.source)
     # A map and its height need no truth: what a group borrows is how the height changes with the
@@ -117,7 +117,7 @@ def fit(
     shift = heights - heights[lender]
     maps = measure_maps(recordings, wanted["peak"][lender] + shift)
     figures = _start(wanted)
-    truth = _repeated(seen.truth)
+    truth = repeated(seen.truth)
     for _ in range(ROUNDS):
         figures = {n: _within(n, v[lender] if np.ndim(v) else v) for n, v in figures.items()}
         got = measure(observe(truth, simulate(truth, _noise(name, figures | maps), seed), name))
@@ -131,14 +131,14 @@ def fit(
     return _noise(name, figures | {n: _within(n, v) for n, v in maps.items()})
 
 
-def _repeated(truth: list[np.ndarray]) -> list[np.ndarray]:
+def repeated(truth: list[np.ndarray]) -> list[np.ndarray]:
     """Truth as often as it takes for DRAWN frames: what is drawn once for a clip needs many clips
     to be measured.
     """
     return truth * int(np.clip(DRAWN // sum(map(len, truth)), 1, 10))
 
 
-def _truths(clips: ClipSet) -> list[np.ndarray]:
+def truths(clips: ClipSet) -> list[np.ndarray]:
     return [clips.visible_truth(i) for i in range(len(clips))]
 
 
@@ -239,7 +239,7 @@ def _decay(lags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def provenance(clips: ClipSet, recordings: Sequence[Recorded]) -> dict:
     """What a model was fitted to, and which report groups borrow the errors of which."""
-    figures = measure(seen := observe(_truths(clips), recordings, clips.source))
+    figures = measure(seen := observe(truths(clips), recordings, clips.source))
     names, lender = list(GROUPS), lenders(figures, clips.source)
     digest = hashlib.sha256(clips.keypoints.tobytes())
     digest.update("\n".join(map(str, clips.clip)).encode())

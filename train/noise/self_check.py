@@ -9,7 +9,7 @@ import numpy as np
 from climb_edge.files.clips import ClipSet
 from climb_edge.pose.skeleton import GROUPS
 from train.noise.estimator_noise import EstimatorNoise
-from train.noise.fit import _PARTS, _repeated, _truths, simulate
+from train.noise.fit import PARTS, repeated, simulate, truths
 from train.noise.measure import Figures, Recorded, measure, observe
 from train.noise.measure_maps import measure_maps
 
@@ -47,8 +47,8 @@ def check(
     """What `recordings` measure, and what a simulation of `noise` on the same truth does, maps
     included.
     """
-    seen = observe(_truths(clips), recordings, clips.source)
-    truth = _repeated(seen.truth)
+    seen = observe(truths(clips), recordings, clips.source)
+    truth = repeated(seen.truth)
     simulated = simulate(truth, noise, seed)
     measured = measure(seen)
     again = measure(observe(truth, simulated, noise.name))
@@ -88,7 +88,7 @@ def report(measured: Figures, simulated: Figures) -> str:
             *(v[told].reshape(len(told), -1).T if grouped else v[:, None] for v in (a, b)),
             strict=True,
         )
-        for label, pair in zip(_PARTS.get(name, ("",)), parts, strict=True):
+        for label, pair in zip(PARTS.get(name, ("",)), parts, strict=True):
             tables[grouped].append(
                 [
                     name + label,

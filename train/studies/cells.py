@@ -14,7 +14,7 @@ from pathlib import Path
 from climb_edge.errors import ClimbEdgeError
 from train.fitting.run_folder import COLUMNS, Run
 from train.studies.published import SETUPS
-from train.studies.saved_figures import _DAMAGED, PARTS, _json, _metrics
+from train.studies.saved_figures import DAMAGED_METRICS, PARTS, metrics_in, read_metrics_json
 
 SCHEMA = "climb-edge/study/1"
 PHASES = ("pretrain", "finetune")
@@ -168,14 +168,14 @@ def _listed(path: Path) -> Iterator[Cell]:
     seed.
     """
     file = path / "study.json"
-    about = _json(file, SCHEMA, "a study")
+    about = read_metrics_json(file, SCHEMA, "a study")
     try:
         name = str(about.get("name") or path.name)
         listed = [
             (str(c["model"]), str(c["setup"]), int(c["seed"]), [str(p) for p in c["phases"]], c)
             for c in about["cells"]
         ]
-    except _DAMAGED as error:
+    except DAMAGED_METRICS as error:
         raise ClimbEdgeError(
             f"{file}: expected cells with model, setup, seed and phases, found others ({error});"
             " run the study again"
@@ -209,7 +209,7 @@ def _single(path: Path) -> Cell:
         about = (
             json.loads(file.read_text(encoding="utf-8"))
             if file.name == "config.json"
-            else _metrics(file)
+            else metrics_in(file)
         )
         named = [
             str(about["model"]),
@@ -217,7 +217,7 @@ def _single(path: Path) -> Cell:
             int(about["seed"]),
             str(about["command"]),
         ]
-    except _DAMAGED as error:
+    except DAMAGED_METRICS as error:
         raise ClimbEdgeError(
             f"{file}: expected what a run is, its model, seed and command, found a damaged file"
             f" ({error}); train again"
@@ -242,7 +242,7 @@ def _look(cell: Cell) -> Cell:
             cell, reason="begun, not finished: no metrics.json" if begun else "no metrics.json"
         )
     try:
-        metrics = _metrics(cell.path / "metrics.json")
+        metrics = metrics_in(cell.path / "metrics.json")
         if metrics["model"] != cell.model or metrics["command"] != cell.phase:
             raise ClimbEdgeError(
                 f"{cell.path / 'metrics.json'}: expected {cell.phase} of {cell.model}, found"

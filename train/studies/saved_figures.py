@@ -13,13 +13,13 @@ from train.fitting.run_folder import SCHEMA as RUN
 from train.studies.page import ALPHAS
 
 PARTS = ("test", "held_out")
-_DAMAGED = (*DAMAGED, AttributeError, OverflowError, csv.Error)
+DAMAGED_METRICS = (*DAMAGED, AttributeError, OverflowError, csv.Error)
 
 
-def _json(file: Path, schema: str, what: str) -> dict:
+def read_metrics_json(file: Path, schema: str, what: str) -> dict:
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-    except _DAMAGED as error:
+    except DAMAGED_METRICS as error:
         raise ClimbEdgeError(
             f"{file}: expected {what}, found a damaged file ({error}); run it again"
         ) from error
@@ -31,9 +31,9 @@ def _json(file: Path, schema: str, what: str) -> dict:
     return value
 
 
-def _metrics(file: Path) -> dict:
+def metrics_in(file: Path) -> dict:
     """Metrics of which every figure that the tables show is there. Raises ClimbEdgeError."""
-    metrics = _json(file, RUN, "the metrics of a run")
+    metrics = read_metrics_json(file, RUN, "the metrics of a run")
     try:
         texts = ("model", "command", "data", "data_sha256", "box", "frames")
         for key in (*texts, *(["inputs"] if "inputs" in metrics else [])):
@@ -51,7 +51,7 @@ def _metrics(file: Path) -> dict:
         metrics["parts"] = {
             p: {n: _figures(f) for n, f in rows.items()} for p, rows in metrics["parts"].items()
         }
-    except _DAMAGED as error:
+    except DAMAGED_METRICS as error:
         raise ClimbEdgeError(
             f"{file}: expected the metrics of a run, found others ({type(error).__name__}:"
             f" {error}); train again"

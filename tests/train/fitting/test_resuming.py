@@ -10,7 +10,7 @@ import pytest
 
 from support.runs import assert_same_run, history
 from train.__main__ import main
-from train.fitting.progress import _Progress
+from train.fitting.progress import Progress
 
 
 def half_written(path) -> list[str]:
@@ -63,7 +63,7 @@ def test_a_cycle_and_its_averages_go_on_where_they_were_stopped(tmp_path, tiny, 
     ]
     assert main([*command, str(tmp_path / "whole")]) == 0
     with monkeypatch.context() as patch:
-        patch.setattr(_Progress, "on_train_batch_end", stopped_in_the_second_epoch)
+        patch.setattr(Progress, "on_train_batch_end", stopped_in_the_second_epoch)
         assert main([*command, str(tmp_path / "stopped")]) == 130
     assert len(history(tmp_path / "stopped")) == 2
     assert main([*command, str(tmp_path / "stopped")]) == 0
@@ -82,14 +82,14 @@ from train.models import deciwatch
 
 deciwatch.LAYERS = 1
 
-after_batch = loop._Progress.on_train_batch_end
+after_batch = loop.Progress.on_train_batch_end
 
 def killed(self, step, logs=None):
     after_batch(self, step, logs)
     if self.epoch == 2 and step == 1:
         os.kill(os.getpid(), signal.SIGKILL)
 
-loop._Progress.on_train_batch_end = killed
+loop.Progress.on_train_batch_end = killed
 from train.__main__ import main
 main(sys.argv[1:])
 """

@@ -12,7 +12,7 @@ from train.layouts.formats.reading import read_text, reading
 
 MAX_BONES = 1000
 INCH = 0.0254  # raw length / unit length = inches
-_ASF, _AMC = "a skeleton (.asf)", "motion of a skeleton (.amc)"
+_ASF, AMC = "a skeleton (.asf)", "motion of a skeleton (.amc)"
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,8 @@ def read_amc(path: Path, skeleton: Skeleton, step: int = 1) -> dict[str, np.ndar
     widths = {b.name: len(b.channels) for b in skeleton.bones if b.channels}
     values: dict[str, list[list[str]]] = {name: [] for name in widths}
     degrees, number, kept, left = skeleton.degrees, 0, 0, 0
-    with reading(path, _AMC):
-        for line in read_text(path, _AMC).splitlines():
+    with reading(path, AMC):
+        for line in read_text(path, AMC).splitlines():
             words = line.split("#", 1)[0].split()
             if not words:
                 continue
