@@ -8,7 +8,9 @@ from climb_edge.pose.render import SIZE
 from climb_edge.pose.skeleton import K
 from train.backend import keras
 from train.layers.float import Float
-from train.layers.rounded import Frozen, Live, Ranges, _ops, rounded_kernel
+from train.layers.rounded import Frozen, Live, Ranges, rounded_kernel
+
+_ops = keras.ops
 
 
 class Aware(keras.layers.Layer):
