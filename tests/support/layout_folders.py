@@ -1,7 +1,7 @@
 """Foreign data sets in small: a folder of each layout, and clips compared."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 from scipy.io import savemat
@@ -48,12 +48,12 @@ def some(clips, chosen):
     """A clip set of the clips with the numbers `chosen` alone."""
     rows = np.concatenate([np.arange(clips.offsets[i], clips.offsets[i + 1]) for i in chosen])
     lengths = [clips.offsets[i + 1] - clips.offsets[i] for i in chosen]
-    return type(clips)(
-        clips.keypoints[rows],
-        clips.visible[rows],
-        np.cumsum([0, *lengths]),
-        *(getattr(clips, n)[chosen] for n in ("frame_size", "fps", "clip", "group", "split")),
-        clips.source,
+    return replace(
+        clips,
+        keypoints=clips.keypoints[rows],
+        visible=clips.visible[rows],
+        offsets=np.cumsum([0, *lengths]),
+        **{n: getattr(clips, n)[chosen] for n in ("frame_size", "fps", "clip", "group", "split")},
     )
 
 
