@@ -4,7 +4,7 @@ runs, what it costs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -112,8 +112,12 @@ def stream() -> Frames:
     return Frames.joined([source.window(i).frames[:1] for i in range(STREAM)])
 
 
-def examine(definition, trained, form: str, frames: Frames) -> tuple[Row, dict[str, Graph]]:
-    """What one form holds and whether it is right; and its graph by recipe."""
+def examine(
+    definition, trained, form: str, frames: Frames, recipes: Sequence[str] = TIMED
+) -> tuple[Row, dict[str, Graph]]:
+    """What one form holds and whether it is right; and its graph by those `recipes` that suit
+    it.
+    """
     kind, emits = form.split("-")
     graph = build(definition, trained, kind, emits, definition.switches)
     ops, broken = read_ops(graph.content)
@@ -133,7 +137,7 @@ def examine(definition, trained, form: str, frames: Frames) -> tuple[Row, dict[s
     macs = count_macs(definition.form(trained, kind, emits))
     row = Row(definition.name, form, graph.parameters, macs, len(ops), broken, error, drift)
     quantized = Quantization(graph, [frames[:WINDOW]])
-    supported = [r for r in TIMED if support(definition.name, form, r)[0] == "supported"]
+    supported = [r for r in recipes if support(definition.name, form, r)[0] == "supported"]
     graphs = {
         r: replace(graph, content=quantized.under(RECIPES[r], "none" if r == "float32" else EDGE))
         for r in supported

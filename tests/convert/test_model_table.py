@@ -20,7 +20,7 @@ def test_the_step_graph_runs_whole_on_the_gpu_and_is_right(name):
         pytest.skip(reason)
     definition, trained = seeded(name)
     frames = stream()
-    row, graphs = examine(definition, trained, "step-newest", frames)
+    row, graphs = examine(definition, trained, "step-newest", frames, ["float32"])
     row.gpu["float32"] = found = on_gpu(graphs["float32"], frames)
     assert failures([row]) == []
     assert (found["status"], found["partitions"], found["nodes"]) == ("ran", 1, found["total"])

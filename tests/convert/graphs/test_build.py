@@ -1,5 +1,7 @@
 """Deploy graphs: the same numbers as the training form, all weights inside, rules kept."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,7 @@ def windows():
     return [source.window(i).frames for i in range(0, 40, 4)]
 
 
+@cache
 def trained(name: str):
     """(model, its training form) with random weights: a wrong tap or a flipped axis cannot hide
     behind symmetry.
