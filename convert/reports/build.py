@@ -30,7 +30,7 @@ from convert.reports.formatting import (
     verdict_of,
     worth,
 )
-from convert.reports.schema import PARITY, SCHEMA
+from convert.reports.schema import SCHEMA
 
 if TYPE_CHECKING:  # TensorFlow comes with these; to read, show or compare reports takes none
     from convert.pipeline.conversion import Conversion, ConvertedFile
@@ -89,7 +89,11 @@ def file_row(file: str, checks: list[Check], content: bytes, **known) -> dict:
         "verdict": worst_of(c.verdict for c in checks),
         "reasons": blame(checks),
         "checks": [{"name": c.name, "verdict": c.verdict, "reasons": c.reasons} for c in checks],
-        **{key: shown.get(key, empty) for key, empty in PARITY.items()},
+        "rows": shown.get("rows", []),
+        "keypoints": shown.get("keypoints", {}),
+        "worst_keypoint": shown.get("worst_keypoint", {}),
+        "histogram": shown.get("histogram", {}),
+        "worst_windows": shown.get("worst_windows", []),
         "cpu": {k: v for k, v in cpu.items() if k != "saturation"},
         "saturation": cpu.get("saturation", []),
         "weight_ratio": types.get("weight_ratio"),

@@ -97,34 +97,28 @@ def study(name: str, out: Path, jobs: int = 1, only: str | None = None) -> list[
 
 
 def _checked(name: str, config: dict) -> dict:
-    wrong = [key for key in config if key not in _KEYS]
-    if wrong:
-        near = difflib.get_close_matches(wrong[0], _KEYS, n=1, cutoff=0.0)[0]
-        raise ClimbEdgeError(
-            f"config {name}: {wrong[0]}: expected one of {', '.join(_KEYS)}; did you mean {near}?"
-        )
+    def wrong(what: str) -> ClimbEdgeError:
+        return ClimbEdgeError(f"config {name}: {what}")
+
+    for key in (k for k in config if k not in _KEYS):
+        near = difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.0)[0]
+        raise wrong(f"{key}: expected one of {', '.join(_KEYS)}; did you mean {near}?")
     for key in ("models", "setups", "seeds"):
         if not (isinstance(config.get(key), list) and config[key]):
-            raise ClimbEdgeError(
-                f"config {name}: {key}: expected a list of at least one, found {config.get(key)!r}"
-            )
+            raise wrong(f"{key}: expected a list of at least one, found {config.get(key)!r}")
     if not any(phase in config for phase in PHASES):
-        raise ClimbEdgeError(
-            f"config {name}: expected a table [pretrain] or [finetune], found neither"
-        )
+        raise wrong("expected a table [pretrain] or [finetune], found neither")
     for key in (*PHASES, "override", "not_run"):
         if not isinstance(config.get(key, {}), dict):
-            raise ClimbEdgeError(f"config {name}: {key}: expected a table, found {config[key]!r}")
+            raise wrong(f"{key}: expected a table, found {config[key]!r}")
+    options = {f"[{phase}]": (phase, config.get(phase, {})) for phase in PHASES}
     for prefix, tables in config.get("override", {}).items():
         if not isinstance(tables, dict) or (set(tables) - {*PHASES, "seeds"}):
-            raise ClimbEdgeError(
-                f'config {name}: [override."{prefix}"]: expected {", ".join(PHASES)} or seeds,'
-                f" found {tables!r}"
+            raise wrong(
+                f'[override."{prefix}"]: expected {", ".join(PHASES)} or seeds, found {tables!r}'
             )
-    told = {f"[{phase}]": (phase, config.get(phase, {})) for phase in PHASES}
-    for prefix, tables in config.get("override", {}).items():
-        told |= {f'[override."{prefix}"] {p}': (p, tables.get(p, {})) for p in PHASES}
-    for where, (phase, table) in told.items():
+        options |= {f'[override."{prefix}"] {p}': (p, tables.get(p, {})) for p in PHASES}
+    for where, (phase, table) in options.items():
         CONFIGS[phase].values(table, f"config {name}: {where}")
     setups = [str(s) for s in config["setups"]]
     return {"override": {}, "not_run": {}} | config | {"setups": setups}
