@@ -51,15 +51,9 @@ def _streamed(source: RecordedWindows, parts: Split, form: str, path: Path) -> d
     else:
         unit = "clips"
     counted = {"clips": len(np.unique(source.clip[parts.test])), "frames": sum(map(len, truths))}
-    return _row(
-        f"{form}, {path.name}",
-        refiner.delay,
-        "image pixels",
-        counted,
-        Score.of(raws, truths),
-        Score.of(refineds, truths),
-        unit,
-    )
+    raw, refined = Score.of(raws, truths), Score.of(refineds, truths)
+    name = f"{form}, {path.name}"
+    return _row(name, refiner.delay, "image pixels", counted, raw, refined, unit)
 
 
 def _row(
@@ -71,15 +65,6 @@ def _row(
         if unit
         else {a: (100 * (after[a][0] - before[a][0]), float("nan"), float("nan")) for a in after}
     )
+    about = {"name": name, "delay": delay, "space": space, **counted, "interval": unit}
     wins = {a: bool(change[a][0] > 0) for a in change}
-    return {
-        "name": name,
-        "delay": delay,
-        "space": space,
-        **counted,
-        "interval": unit,
-        "raw": before,
-        "refined": after,
-        "change": change,
-        "wins": wins,
-    }
+    return about | {"raw": before, "refined": after, "change": change, "wins": wins}

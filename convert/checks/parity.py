@@ -13,7 +13,7 @@ from climb_edge.pose.decode import both_decodes
 from climb_edge.pose.skeleton import KEYPOINTS
 from climb_edge.runtime.session import Session
 from convert.checks.testset import FRAMES, NUMBERS_ON, TestSet
-from convert.checks.verdict import worst_of
+from convert.checks.verdict import no_parity, worst_of
 from convert.graphs.build import Graph
 from convert.graphs.lint import output_step
 from convert.quantization.recipes import KEPT, MAX_GAIN, Recipe
@@ -62,11 +62,9 @@ def compare(session: Session, graph: Graph, tests: TestSet) -> Compared:
             found.error = max(found.error, float(np.abs(output - expected).max()))
             found.scale = max(found.scale, float(np.abs(expected).max()))
             squares += float(((output - expected) ** 2).sum())
-            both, own, count = (
-                both + float((output * expected).sum()),
-                own + float((expected**2).sum()),
-                count + expected.size,
-            )
+            both += float((output * expected).sum())
+            own += float((expected**2).sum())
+            count += expected.size
     found.rms, found.gain = (squares / max(count, 1)) ** 0.5, both / max(own, 1e-12)
     return found
 
@@ -122,9 +120,8 @@ def rows(graph: Graph, compared: Compared) -> tuple[list[dict], dict, Score, Sco
     tests, made = compared.tests, []
     for number, (how, averaging) in enumerate((("dark", "pooled"), ("argmax", "study"))):
         score = tests.score([p[number] for p in compared.points], compared.frames)
-        reference = tests.score(
-            [r[number][compared.frames] for r in tests.reference], compared.frames
-        )
+        floats = [r[number][compared.frames] for r in tests.reference]
+        reference = tests.score(floats, compared.frames)
         if how == "dark":
             dark = score, reference
         made.append(
@@ -203,14 +200,7 @@ def parity(graph: Graph, recipe: Recipe, compared: list[Compared]) -> tuple[str,
     """(verdict, reasons, figures: rows, keypoints, worst_keypoint, histogram, worst_windows) over
     all test sets.
     """
-    verdicts, reasons = [], []
-    figures: dict = {
-        "rows": [],
-        "keypoints": {},
-        "worst_keypoint": {},
-        "histogram": {},
-        "worst_windows": [],
-    }
+    verdicts, reasons, figures = [], [], no_parity()
     for c in compared:
         name = c.tests.name
         if c.broken:
@@ -239,10 +229,9 @@ def _worst(compared: Compared, apart: np.ndarray) -> list[dict]:
     of them as points.
     """
     tests, found = compared.tests, []
-    for number in np.argsort(-np.nan_to_num(apart).max(axis=(1, 2)), kind="stable")[:WORST]:
-        frame, keypoint = np.unravel_index(
-            np.nan_to_num(apart[number]).argmax(), apart[number].shape
-        )
+    apart = np.nan_to_num(apart)
+    for number in np.argsort(-apart.max(axis=(1, 2)), kind="stable")[:WORST]:
+        frame, keypoint = np.unravel_index(apart[number].argmax(), apart[number].shape)
         shown = compared.frames.start + int(frame)
         points = {
             "input": both_decodes(tests.inputs[number].maps)[0][shown],

@@ -69,15 +69,11 @@ def times(
     rows: dict[str, list[dict]] = {name: [] for name in files}
     emitted = FRAMES[plain.emits].stop - FRAMES[plain.emits].start
     for threads in thread_counts():
-        timed = {
-            ("", name): _ready(graph, window, threads)
-            for name, graph in (files | {"float": plain}).items()
-        }
+        graphs = files | {"float": plain}
+        timed = {("", name): _ready(graph, window, threads) for name, graph in graphs.items()}
         naively = Session(baseline, threads)
-        timed["naive", ""] = (
-            naively,
-            [a[None] for a in (window.maps, window.peaks)][: len(naively.inputs)],
-        )
+        given = [a[None] for a in (window.maps, window.peaks)]
+        timed["naive", ""] = naively, given[: len(naively.inputs)]
         taken = in_turns(timed)
         for name in files:
             rows[name].append(

@@ -47,11 +47,10 @@ class TestSet:
 
     def run_reference(self, model) -> None:
         """Run the Keras training form over all windows."""
-        for made, outputs in predict(model, self.source, self.indices):
-            seen = made.frames
-            windows = map(Frames, seen.maps, seen.peaks)
+        for found, outputs in predict(model, self.source, self.indices):
+            windows = map(Frames, found.frames.maps, found.frames.peaks)
             for window, output, cells, weight in zip(
-                windows, outputs, made.cells, made.weight, strict=True
+                windows, outputs, found.cells, found.weight, strict=True
             ):
                 self.reference.append(both_decodes(output))
                 self.cells.append(np.where(weight[..., None] > 0, cells, np.nan))
@@ -73,15 +72,10 @@ class TestSet:
         """Numbers of the windows of each clip, or of each stretch of 5 frames where clips
         are few.
         """
-        stretch = (
-            self.source.position[self.indices] // WINDOW
-            if self.unit == "stretches"
-            else 0 * self.indices
-        )
+        stretch = self.source.position[self.indices] // WINDOW * (self.unit == "stretches")
+        keys = np.stack([self.source.clip[self.indices], stretch], axis=1)
         found: dict[tuple[int, int], list[int]] = {}
-        for number, key in enumerate(
-            zip(self.source.clip[self.indices].tolist(), stretch.tolist(), strict=True)
-        ):
+        for number, key in enumerate(map(tuple, keys.tolist())):
             found.setdefault(key, []).append(number)
         return list(found.values())
 
@@ -107,16 +101,8 @@ def of_part(source: Source, chosen: np.ndarray, most: int) -> np.ndarray:
         begun = zip(source.clip[chosen].tolist(), source.position[chosen].tolist(), strict=True)
         frames = {(c, p + t) for c, p in begun for t in range(WINDOW)}
         near = np.flatnonzero(np.isin(source.clip, clips))
-        chosen = np.array(
-            [
-                i
-                for i in near
-                if all(
-                    (int(source.clip[i]), int(source.position[i]) + t) in frames
-                    for t in range(WINDOW)
-                )
-            ]
-        )
+        first = zip(source.clip[near].tolist(), source.position[near].tolist(), strict=True)
+        chosen = near[[all((c, p + t) in frames for t in range(WINDOW)) for c, p in first]]
     return chosen[:: -(-len(chosen) // most)] if len(chosen) else chosen
 
 

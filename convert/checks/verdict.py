@@ -21,6 +21,12 @@ class Check:
     figures: dict = field(default_factory=dict)
 
 
+def no_parity() -> dict:
+    """What parity tells of a file that it did not come to."""
+    names = ("rows", "keypoints", "worst_keypoint", "histogram", "worst_windows")
+    return {name: [] if name in ("rows", "worst_windows") else {} for name in names}
+
+
 def worst_of(verdicts: Iterable[str]) -> str:
     """fail, not shown or pass: the worst of several; what was skipped, or is for the CPU alone,
     takes nothing away.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from climb_edge.evaluation.pck import ALPHAS
 from climb_edge.files.atomic import write_json, write_text
-from convert.checks.verdict import Check, blame, worst_of
+from convert.checks.verdict import Check, blame, no_parity, worst_of
 from convert.reports.formatting import (
     CHANGE,
     SIGNS,
@@ -89,11 +89,7 @@ def file_row(file: str, checks: list[Check], content: bytes, **known) -> dict:
         "verdict": worst_of(c.verdict for c in checks),
         "reasons": blame(checks),
         "checks": [{"name": c.name, "verdict": c.verdict, "reasons": c.reasons} for c in checks],
-        "rows": shown.get("rows", []),
-        "keypoints": shown.get("keypoints", {}),
-        "worst_keypoint": shown.get("worst_keypoint", {}),
-        "histogram": shown.get("histogram", {}),
-        "worst_windows": shown.get("worst_windows", []),
+        **(shown or no_parity()),
         "cpu": {k: v for k, v in cpu.items() if k != "saturation"},
         "saturation": cpu.get("saturation", []),
         "weight_ratio": types.get("weight_ratio"),
