@@ -127,39 +127,28 @@ def skipped(files: list[dict]) -> list[str]:
 
 def headline(report: dict) -> str:
     """The verdict in a few words, with what it was reached without."""
-    return report["verdict"] + (
-        f" (skipped: {', '.join(report['skipped'])})" if report["skipped"] else ""
-    )
+    without = f" (skipped: {', '.join(report['skipped'])})" if report["skipped"] else ""
+    return report["verdict"] + without
 
 
 def write(report: dict, out: str | Path) -> None:
     """report.json, report.md and report.html in OUT, the latter two of what stands in the first."""
-    from jinja2 import Environment, PackageLoader
+    from jinja2 import Environment, PackageLoader, select_autoescape
 
-    from convert.reports.drawings import chart, histogram, windows
+    from convert.reports import drawings
 
     out = Path(out)
     write_json(out / "report.json", report)
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     environment = Environment(
         loader=PackageLoader("convert"),
-        autoescape=lambda name: name is not None and "html" in name,
+        autoescape=select_autoescape(),
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        percent=percent,
-        points=points,
-        number=number,
-        kilobytes=kilobytes,
-        times=times,
-        heat=heat,
-        plain=plain,
-        verdict_of=verdict_of,
-        kept_because=kept_because,
-        histogram=histogram,
-        windows=windows,
-    )
+    filters = (percent, points, number, kilobytes, times, heat, plain, verdict_of, kept_because)
+    environment.filters |= {f.__name__: f for f in filters}
+    environment.filters |= {"histogram": drawings.histogram, "windows": drawings.windows}
     shared = {
         "report": report,
         "headline": headline(report),
@@ -171,12 +160,10 @@ def write(report: dict, out: str | Path) -> None:
         "checked": checked,
         "signs": SIGNS,
         "change": CHANGE,
+        "chart": drawings.chart(report),
     }
-    write_text(out / "report.md", environment.get_template("report.md").render(**shared))
-    write_text(
-        out / "report.html",
-        environment.get_template("report.html").render(**shared, chart=chart(report)),
-    )
+    for name in ("report.md", "report.html"):
+        write_text(out / name, environment.get_template(name).render(**shared))
 
 
 def tables(report: dict) -> str:
@@ -188,10 +175,8 @@ def tables(report: dict) -> str:
             f" delay {claim['delay']}: {claim['name']}"
         )
         for label, key in (("estimator alone", "raw"), ("refined", "refined")):
-            lines.append(
-                f"  {label:18}"
-                + "".join(f"@{a} {percent(v[0]):>5}   " for a, v in claim[key].items())
-            )
+            shares = "".join(f"@{a} {percent(v[0]):>5}   " for a, v in claim[key].items())
+            lines.append(f"  {label:18}{shares}")
         lines.append("  " + verdict_of(claim))
     lines += [f"cannot be checked: {sentence}" for sentence in report.get("cannot", [])]
     lines += report.get("said", [])
@@ -203,11 +188,8 @@ def tables(report: dict) -> str:
     )
     for file in report["files"]:
         row = parity_row(file)
-        change = (
-            " ".join(f"{number(v[0], CHANGE):>7}" for v in row["drop"].values())
-            if row
-            else "not run"
-        )
+        drops = row["drop"].values() if row else ()
+        change = " ".join(f"{number(v[0], CHANGE):>7}" for v in drops) or "not run"
         ms = number(file["speed"][0]["median_ms"], ".2f") if file["speed"] else "-"
         lines.append(
             f"{file['file']:{wide}}{file['verdict']:10}{kilobytes(file['bytes']):>6}{ms:>8}  "

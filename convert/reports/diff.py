@@ -85,25 +85,21 @@ def lines(changes: list[Change]) -> str:
 def _verdict(old: dict, new: dict) -> Iterator[tuple[str, bool]]:
     was, now = old["verdict"], new["verdict"]
     if was != now:
-        yield (
-            f"verdict: {was} -> {now}" + "".join(f": {r}" for r in new["reasons"][:1]),
-            _falls(was, now),
-        )
+        yield f"verdict: {was} -> {now}{_why(new)}", _falls(was, now)
     elif old["written"] != new["written"]:
         yield ("is not written any more", True) if old["written"] else ("is written now", False)
 
 
 def _checks(old: dict, new: dict) -> Iterator[tuple[str, bool]]:
     for name in dict.fromkeys(c["name"] for f in (old, new) for c in f["checks"]):
-        was, now = (
-            checked(f, name) or {"verdict": "not reached", "reasons": []} for f in (old, new)
-        )
-        if was["verdict"] != now["verdict"]:
-            why = "".join(f": {r}" for r in now["reasons"][:1])
-            yield (
-                f"{name}: {was['verdict']} -> {now['verdict']}{why}",
-                _falls(was["verdict"], now["verdict"]),
-            )
+        checks = [checked(f, name) or {"verdict": "not reached", "reasons": []} for f in (old, new)]
+        was, now = (check["verdict"] for check in checks)
+        if was != now:
+            yield f"{name}: {was} -> {now}{_why(checks[1])}", _falls(was, now)
+
+
+def _why(of: dict) -> str:
+    return "".join(f": {reason}" for reason in of["reasons"][:1])
 
 
 def _falls(was: str, now: str) -> bool:
@@ -116,10 +112,8 @@ def _pck(old: dict, new: dict) -> Iterator[tuple[str, bool]]:
         for alpha in was["drop"] if was and now else ():
             a, b = was["drop"][alpha], now["drop"].get(alpha, [None] * 3)
             if side := _moved(a, b):
-                yield (
-                    f"PCK@{alpha} against Keras, {tests} set: {points(a)} -> {points(b)} points",
-                    side < 0,
-                )
+                moved = f"{points(a)} -> {points(b)} points"
+                yield f"PCK@{alpha} against Keras, {tests} set: {moved}", side < 0
 
 
 def _moved(before: list, after: list) -> int:
@@ -148,13 +142,8 @@ def _speed(old: dict, new: dict) -> Iterator[tuple[str, bool]]:
             a, b = (r["median_ms"] / r["naive_ms"] for r in rows)
             noise = max(SLOWER, *(r["p95_ms"] / r["median_ms"] for r in rows))
             if max(a, b) > noise * min(a, b):
-                yield (
-                    (
-                        f"time on {threads} thread{'s' * (threads > 1)}, of the naive conversion's:"
-                        f" {a:.3f} -> {b:.3f}"
-                    ),
-                    b > a,
-                )
+                on = f"{threads} thread{'s' * (threads > 1)}"
+                yield f"time on {on}, of the naive conversion's: {a:.3f} -> {b:.3f}", b > a
 
 
 def _claims(before: dict, after: dict) -> Iterator[tuple[str, bool]]:

@@ -94,10 +94,8 @@ def times(base: float | None, own: float | None) -> str:
 def points(change: list) -> str:
     """A change in points, with its interval where it has one."""
     value, low, high = change
-    between = (
-        f" ({number(low, CHANGE)} to {number(high, CHANGE)})" if known(low) and known(high) else ""
-    )
-    return number(value, CHANGE) + between
+    between = f" ({number(low, CHANGE)} to {number(high, CHANGE)})"
+    return number(value, CHANGE) + (between if known(low) and known(high) else "")
 
 
 def heat(change: float | None, full: float = 2.0) -> str:
