@@ -81,15 +81,12 @@ class Score:
 
     def groups(self) -> dict[str, Score]:
         """A score for each report group of keypoints; what never counts is left out."""
-        parts = {
-            name: tuple(c[..., list(members)] for c in self.by_clip)
-            for name, members in GROUPS.items()
-        }
-        return {
-            n: replace(self, by_clip=p)
-            for n, p in parts.items()
-            if any(np.isfinite(c).any() for c in p)
-        }
+        found = {}
+        for name, members in GROUPS.items():
+            parts = tuple(c[..., list(members)] for c in self.by_clip)
+            if any(np.isfinite(c).any() for c in parts):
+                found[name] = replace(self, by_clip=parts)
+        return found
 
     def keypoints(self) -> dict[str, dict[str, float]]:
         """Pooled share per keypoint and per report group; what never counts is left out."""
@@ -114,9 +111,8 @@ def drop(score: Score, reference: Score) -> dict[str, Interval]:
     """
     right, count = _sums(score.by_clip)
     right_reference, _ = _sums(reference.by_clip)
-    return _named(
-        [tuple(100 * v for v in row) for row in _bootstrap(right - right_reference, count)]
-    )
+    change = _bootstrap(right - right_reference, count)
+    return _named([tuple(100 * v for v in row) for row in change])
 
 
 def worst_keypoint(score: Score, reference: Score) -> dict[str, tuple[str, float, float]]:

@@ -72,16 +72,13 @@ class Constant(keras.layers.Layer):
     position-wise biases, gains.
     """
 
-    def __init__(self, shape: tuple[int, ...], multiply: bool = False, **options):
-        super().__init__(**options)
+    def __init__(self, shape: tuple[int, ...], multiply: bool = False, **kwargs):
+        super().__init__(**kwargs)
         self.shape, self.multiply = tuple(shape), multiply
         self.value = self.add_weight(shape=self.shape, initializer="zeros", name="value")
 
     def call(self, x):
         return x * self.value if self.multiply else x + self.value
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "shape": self.shape, "multiply": self.multiply}
 
 
 def constant(value: np.ndarray, multiply: bool = False, of=None, kind=Constant):

@@ -135,15 +135,12 @@ class Live:
 class Rounded(keras.layers.Layer):
     """`rounded` with a range that stays."""
 
-    def __init__(self, low: float, high: float, **options):
-        super().__init__(**options)
+    def __init__(self, low: float, high: float, **kwargs):
+        super().__init__(**kwargs)
         self.low, self.high = low, high
 
     def call(self, x):
         return rounded(x, self.low, self.high)
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "low": self.low, "high": self.high}
 
 
 @_register
@@ -159,16 +156,13 @@ class RoundedConv2D(keras.layers.Conv2D):
 class RoundedConstant(Constant):
     """A constant that is rounded, from `low` to `high`."""
 
-    def __init__(self, shape: tuple[int, ...], multiply: bool, low: float, high: float, **options):
-        super().__init__(shape, multiply, **options)
+    def __init__(self, shape: tuple[int, ...], multiply: bool, low: float, high: float, **kwargs):
+        super().__init__(shape, multiply, **kwargs)
         self.low, self.high = low, high
 
     def call(self, x):
         value = rounded(self.value, self.low, self.high)
         return x * value if self.multiply else x + value
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "low": self.low, "high": self.high}
 
 
 class Frozen:

@@ -33,10 +33,8 @@ class Conv3D(Model):
         uniform.
         """
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
-        convolved = keras.layers.Conv3D(
-            K, KERNEL, padding="same", activation="relu", name="conv3d"
-        )(window)
-        return keras.Model(window, convolved, name=self.name)
+        layer = keras.layers.Conv3D(K, KERNEL, padding="same", activation="relu", name="conv3d")
+        return keras.Model(window, layer(window), name=self.name)
 
     def pass_through(self, model: keras.Model) -> bool:
         kernel = np.zeros((KERNEL, KERNEL, KERNEL, K, K), np.float32)
@@ -58,11 +56,8 @@ class Conv3D(Model):
         frame, past = step_inputs({"past": (SIZE, SIZE, (last - first - 1) * K)})
         newest = parts.held("maps", frame)
         reached = _ops.concatenate([parts.held("maps", past), newest], axis=-1)
-        kept = (
-            newest
-            if emits == "newest"
-            else frames_of(reached, emitted[0] - first, emitted[0] - first + 1)
-        )
+        centre = emitted[0] - first
+        kept = newest if emits == "newest" else frames_of(reached, centre, centre + 1)
         return keras.Model([frame, past], [refine(reached, kept), reached[..., K:]], name=name)
 
     def arithmetic(self, model: keras.Model, window, parts):
@@ -98,12 +93,10 @@ def _stacked(kernel, emitted: tuple[int, ...]):
     columns = []
     for out in emitted:
         reached = (frame - out + centre for frame in range(*_reach(emitted)))
-        columns.append(
-            _ops.concatenate([taps[t] if 0 <= t < KERNEL else none for t in reached], axis=2)
-        )
-    return _ops.reshape(_ops.tile(own, [len(emitted)]), (1, 1, 1, -1)), _ops.concatenate(
-        columns, axis=3
-    )
+        kernels = [taps[t] if 0 <= t < KERNEL else none for t in reached]
+        columns.append(_ops.concatenate(kernels, axis=2))
+    own = _ops.reshape(_ops.tile(own, [len(emitted)]), (1, 1, 1, -1))
+    return own, _ops.concatenate(columns, axis=3)
 
 
 def _kept(parts, layer: keras.layers.Conv3D, emitted: tuple[int, ...]):
@@ -115,11 +108,8 @@ def _kept(parts, layer: keras.layers.Conv3D, emitted: tuple[int, ...]):
     convolve, gain = parts.convolution(stacked, bias), parts.constant(own, multiply=True)
 
     def refine(reached, kept):
-        convolved, own_part = (
-            parts.held("convolved", convolve(reached)),
-            parts.held("kept", gain(kept)),
-        )
-        return parts.held("refined", _ops.relu(convolved + own_part))
+        convolved = parts.held("convolved", convolve(reached))
+        return parts.held("refined", _ops.relu(convolved + parts.held("kept", gain(kept))))
 
     return refine
 
