@@ -61,9 +61,8 @@ def soft_pck(target, predicted):
     truth.
     """
     ops = keras.ops
-    squared = ops.sum(ops.square(predicted[..., :2] - target[..., :2]), axis=-1) / ops.square(
-        target[..., 2]
-    )
+    squared = ops.sum(ops.square(predicted[..., :2] - target[..., :2]), axis=-1)
+    squared = squared / ops.square(target[..., 2])
     loss = 0.5 * (ops.sqrt(squared + 0.03**2) - 0.03)
     loss = loss + sum(0.7 * a * squared / (squared + (0.7 * a) ** 2) for a in ALPHAS)
     if predicted.shape[-1] == 2:
@@ -86,12 +85,9 @@ def _torso(cells):
     known = ops.cast(size > 0, "float32")  # no number is not
     size = ops.where(size > 0, size, 0.0)
     count = ops.sum(known, axis=-1, keepdims=True)
-    mean = ops.where(
-        count > 0, ops.sum(size, axis=-1, keepdims=True) / ops.maximum(count, 1.0), SIZE / 4
-    )
-    return (ops.where(known > 0, size, mean) * ops.ones_like(size))[..., None] * ops.ones_like(
-        cells[..., 0]
-    )
+    mean = ops.sum(size, axis=-1, keepdims=True) / ops.maximum(count, 1.0)
+    mean = ops.where(count > 0, mean, SIZE / 4)
+    return ops.where(known > 0, size, mean)[..., None] * ops.ones_like(cells[..., 0])
 
 
 def displaced(given, cells, predicted):
@@ -127,9 +123,9 @@ def target_of(name: str, cells, sigma: float, whole: bool = False):
     if name in FOR["heatmaps"]:
         return targets(cells, sigma, ops)
     known = ops.where(ops.isfinite(cells), cells, 0.0)
-    return (
-        ops.concatenate([known, _torso(cells)[..., None]], axis=-1) if name == "soft_pck" else known
-    )
+    if name != "soft_pck":
+        return known
+    return ops.concatenate([known, _torso(cells)[..., None]], axis=-1)
 
 
 def taught(name: str, outputs):
@@ -139,9 +135,8 @@ def taught(name: str, outputs):
     if name != "cross_entropy":
         return outputs
     outputs = keras.ops.maximum(outputs, 0.0)
-    return outputs * (
-        MASS / keras.ops.maximum(keras.ops.sum(outputs, axis=(2, 3), keepdims=True), 1e-6)
-    )
+    mass = keras.ops.sum(outputs, axis=(2, 3), keepdims=True)
+    return outputs * (MASS / keras.ops.maximum(mass, 1e-6))
 
 
 def masked(loss, target, predicted, weight):
