@@ -88,9 +88,7 @@ def rounds(frames: int) -> int:
 
 
 def report(chains: list[Contender]) -> dict:
-    """Rows of every chain and stage, and each chain's ratios to the baselines that ran
-    beside it.
-    """
+    """Rows of every chain and stage, and each chain's ratios to the baselines beside it."""
     rows = []
     for chain in chains:
         memory = max(r["memory_mb"] for r in chain.rounds)
@@ -110,9 +108,7 @@ def report(chains: list[Contender]) -> dict:
 
 
 def ratios(chain: Contender, chains: list[Contender]) -> dict:
-    """What `chain` costs beside others of the same rounds: the median over rounds of the ratio of
-    their medians.
-    """
+    """What `chain` costs beside others: the median over rounds of the ratio of their medians."""
     inside, found = chain.per_round("estimator"), {}
     for stage in ("around", "refine"):
         found[f"{stage}_to_estimator"] = np.median(chain.per_round(stage) / inside)
@@ -142,9 +138,7 @@ def machine() -> dict:
 
 
 def table(found: dict) -> str:
-    """A report as text: median and 95th percentile by stage and chain, then the ratios and the
-    goals.
-    """
+    """A report as text: median and 95th percentile by stage and chain, ratios and goals."""
     names = list(dict.fromkeys(row["chain"] for row in found["rows"]))
     cells = {(row["chain"], row["stage"]): row for row in found["rows"]}
     width = max(16, *(len(n) + 2 for n in names))

@@ -35,9 +35,7 @@ ROUND = 10
 
 
 class Chain:
-    """The frames of a video, again and again, through an estimator and, unless `refiner` is None, a
-    stream.
-    """
+    """A video's frames, over and over, through an estimator and, given a `refiner`, a stream."""
 
     def __init__(
         self,
@@ -109,9 +107,7 @@ class Chain:
 
 
 def looped(frames: Callable[[], Iterable[Frame]]) -> Iterator[Frame]:
-    """The frames of a video or a recording again and again; the clock goes on, as if the camera had
-    cut.
-    """
+    """Frames over and over; the clock goes on, as if the camera had cut."""
     begin = 0.0
     while True:
         for frame in frames():

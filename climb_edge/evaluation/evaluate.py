@@ -81,9 +81,7 @@ def evaluate(
 
 
 def table(metrics: list[dict]) -> str:
-    """The metrics of several refiners on the same clips as lines of text, the estimator's own
-    first.
-    """
+    """Metrics of several refiners on the same clips as lines of text, the estimator's own first."""
     first = metrics[0]
     alone = {
         "refiner": "estimator alone",

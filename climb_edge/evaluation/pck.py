@@ -48,9 +48,7 @@ def correct(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Score:
-    """Correctness of one set of predictions, kept by clip so that intervals can be drawn over
-    clips.
-    """
+    """Correctness of one set of predictions, by clip: intervals are drawn over clips."""
 
     by_clip: tuple[np.ndarray, ...]  # each (3, T, 25) from `correct`
     threshold: float  # mean distance of PCK@1 over counted frames (mean torso diameter)
@@ -145,9 +143,7 @@ def _sums(by_clip: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 def _bootstrap(
     right: np.ndarray, count: np.ndarray, level: float = 0.95, draws: int = 2000
 ) -> list[Interval]:
-    """(value, low, high) of sum(right) / sum(count) for each row of right (3, C), resampling clips
-    with replacement.
-    """
+    """(value, low, high) of sum(right) / sum(count) by row of right (3, C), clips resampled."""
     total = count.sum()
     if not total:
         return [(float("nan"),) * 3] * len(right)
@@ -162,9 +158,7 @@ def _bootstrap(
 
 @cache
 def _picks(count: int, draws: int) -> np.ndarray:
-    """(draws, count) how often each clip is drawn; the same for every row, keypoint and file, so
-    drawn once.
-    """
+    """(draws, count) how often each clip is drawn: once for every row, keypoint and file."""
     return np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=draws)
 
 

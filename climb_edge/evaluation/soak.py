@@ -1,6 +1,4 @@
-"""A long run: does a stream that goes on for hours keep its memory, its files, its threads and its
-speed?
-"""
+"""A long run: does a stream of hours keep its memory, its files, its threads and its speed?"""
 
 from __future__ import annotations
 

@@ -25,9 +25,7 @@ def lint(broken: list[str]) -> Check:
 
 
 def types(ops: list[Op], plain: list[Op], recipe: Recipe, floats: tuple[str, ...] = ()) -> Check:
-    """Is it really quantized, and are its weights those of the model? `floats`: layers left in
-    float on purpose.
-    """
+    """Is it quantized, are its weights the model's? `floats`: layers left in float on purpose."""
     kept = {op.tensor for op in plain if str(op) in floats}
     weighted, reasons = [op for op in ops if op.weights], []
     promised = (recipe.weights, recipe.activations)
@@ -64,9 +62,7 @@ def types(ops: list[Op], plain: list[Op], recipe: Recipe, floats: tuple[str, ...
 
 
 def load(graph: Graph, windows: list[Frames]) -> Check:
-    """Loaded and run in a process apart first: a runtime may abort while it prepares a quantized
-    graph.
-    """
+    """Loaded and run in its own process: a runtime may abort as it prepares a quantized graph."""
     found = run_on_cpu(graph.content, *graph.fed(windows[:1]))
     figures = {"runtime": found.runtime, "load_ms": found.load_ms, "memory_mb": found.memory_mb}
     reasons = _said(found)
@@ -80,9 +76,7 @@ def load(graph: Graph, windows: list[Frames]) -> Check:
 
 
 def second(graph: Graph, recipe: Recipe, windows: list[Frames]) -> Check:
-    """The same file on the same windows under another runtime: how far apart, as a share of the
-    largest value.
-    """
+    """The file under another runtime; the error as a share of the largest value."""
     runs, chained = graph.fed(windows[:SECOND_WINDOWS])
     found = run_on_cpu(graph.content, runs, chained, second=True)
     if found.status == "skipped":

@@ -1,6 +1,4 @@
-"""Is refining worth it? The refined track against the estimator's own, on what training
-never saw.
-"""
+"""Is refining worth it? The refined track against the estimator's, on what training never saw."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""PCK parity: how far a file falls behind the Keras model on the same windows, and whether that is
-shown.
-"""
+"""PCK parity: how far a file falls behind the Keras model on the same windows, if it is shown."""
 
 from __future__ import annotations
 
@@ -225,9 +223,7 @@ def parity(graph: Graph, recipe: Recipe, compared: list[Compared]) -> tuple[str,
 
 
 def _worst(compared: Compared, apart: np.ndarray) -> list[dict]:
-    """The windows in which a keypoint lies farthest from where the Keras model has it, that frame
-    of them as points.
-    """
+    """The windows with a keypoint farthest from the Keras model's, as that frame's points."""
     tests, found = compared.tests, []
     apart = np.nan_to_num(apart)
     for number in np.argsort(-apart.max(axis=(1, 2)), kind="stable")[:WORST]:

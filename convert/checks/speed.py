@@ -43,9 +43,7 @@ def in_turns(timed: dict[tuple[str, str], Timed]) -> dict[tuple[str, str], Milli
 
 
 def naive(trained) -> bytes:
-    """What the converter makes of the training form as it stands, with batch 1: the baseline of
-    every model.
-    """
+    """The converter's graph of the training form, with batch 1: every model's baseline."""
     inputs = [((1, *tensor.shape[1:]), tensor.name) for tensor in trained.inputs]
     return convert_function(
         trained, lambda *tensors: trained(list(tensors) if len(inputs) > 1 else tensors[0]), inputs

@@ -1,6 +1,4 @@
-"""Windows to compare a file on, with the Keras model's own results: computed once, used for every
-file.
-"""
+"""Windows to compare every file on, with the Keras model's own results, computed once."""
 
 from __future__ import annotations
 
@@ -69,9 +67,7 @@ class TestSet:
 
     @property
     def groups(self) -> list[list[int]]:
-        """Numbers of the windows of each clip, or of each stretch of 5 frames where clips
-        are few.
-        """
+        """Numbers of each clip's windows, or of each stretch of 5 frames where clips are few."""
         stretch = self.source.position[self.indices] // WINDOW * (self.unit == "stretches")
         keys = np.stack([self.source.clip[self.indices], stretch], axis=1)
         found: dict[tuple[int, int], list[int]] = {}
@@ -80,9 +76,7 @@ class TestSet:
         return list(found.values())
 
     def score(self, points: list[np.ndarray], frames: slice) -> Score:
-        """Score of (T, 25, 2) points per window against the truth of `frames`, by clip or by
-        stretch.
-        """
+        """Score of each window's (T, 25, 2) points against the truth of `frames`, by group."""
         groups = self.groups
         return Score.of(
             [np.concatenate([points[i] for i in g]) for g in groups],

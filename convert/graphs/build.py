@@ -17,9 +17,7 @@ from train.data.windows import Frames
 
 @dataclass(frozen=True)
 class Graph:
-    """A bare .tflite of a deploy form. Its inputs and outputs stand in the order of the
-    contract.
-    """
+    """A bare .tflite of a deploy form, its inputs and outputs in the order of the contract."""
 
     model: str
     form: str  # window, step
@@ -40,9 +38,7 @@ class Graph:
         return ["window" if self.form == "window" else "frame", *(["peaks"] if self.peaks else [])]
 
     def entering(self, frames: Frames) -> list[list[np.ndarray]]:
-        """What enters before the state: of the window form's one run, or of a step form's runs, one
-        a frame.
-        """
+        """What enters before the state: in a window form's one run, in a step form's each."""
         peaks = frames.peaks if self.peaks else [None] * len(frames)
         if self.form == "window":
             return [to_inputs(frames.maps, frames.peaks if self.peaks else None)]
@@ -81,9 +77,7 @@ class Graph:
 
 
 def build(definition, trained, form: str, emits: str, switches: dict[str, bool]) -> Graph:
-    """A model's deploy form with the weights of `trained`, its training form, as a float32
-    graph.
-    """
+    """A model's deploy form with the weights of its training form `trained`, as a float32 graph."""
     keras_form = definition.form(trained, form, emits)
     parameters = definition.form_parameters(form, emits, **switches)
     kept = keras_form.inputs[1 + definition.peaks :]
@@ -177,9 +171,7 @@ def convert_function(
 
 
 def _ordered(graph: bytes, inputs: list[str]) -> bytes:
-    """The graph with its inputs in this order and its outputs in the function's: the converter
-    shuffles both.
-    """
+    """The graph with inputs in this order, outputs in the function's, which are shuffled."""
     model = parse(graph)
     (signature,) = model.signatureDefs
     entering = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}

@@ -1,6 +1,4 @@
-"""Runs that were trained in 8 bits, `train finetune --qat`: read, found to go together, made into
-graphs.
-"""
+"""Runs of `train finetune --qat`, trained in 8 bits: read, put together, made into graphs."""
 
 from __future__ import annotations
 

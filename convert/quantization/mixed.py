@@ -41,9 +41,7 @@ def apart(found: np.ndarray, points: np.ndarray) -> float:
 def distance(
     graph, content: bytes, windows: list[Frames], expected: list[np.ndarray] | None = None
 ) -> float:
-    """How far `apart` the decoded keypoints of a graph's `content` are from the float graph's, the
-    mean over windows.
-    """
+    """Cells that a graph's `content` decodes `apart` from the float graph, mean over windows."""
     session, expected = Session(content), expected or decoded(graph, windows)
     found = [both_decodes(graph.emitted(session, window))[0] for window in windows]
     return float(np.mean([apart(*pair) for pair in zip(found, expected, strict=True)]))

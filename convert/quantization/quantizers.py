@@ -24,18 +24,14 @@ from train.data.windows import Frames
 
 
 class Quantization:
-    """All that one float graph can be quantized to. `windows` are the training windows to calibrate
-    on.
-    """
+    """All that one float graph can be quantized to; `windows`: training windows to calibrate on."""
 
     def __init__(self, plain: Graph, windows: list[Frames]):
         self.plain, self.windows = plain, windows
 
     @cached_property
     def samples(self) -> list[dict[str, np.ndarray]]:
-        """Inputs by name of every run on the windows; a step graph's state comes from the float
-        graph.
-        """
+        """Inputs by name of every run on the windows; a step's state is the float graph's."""
         names = [*self.plain.entries, *(name for name, _ in self.plain.state)]
         session = Session(self.plain.content)
         runs = (run for window in self.windows for run in self.plain.runs(session, window))
@@ -110,9 +106,7 @@ class Quantization:
 
 
 def static_int8(graph: bytes):
-    """A quantizer of all that a float graph holds to int8, by ranges that it is to be calibrated
-    for.
-    """
+    """A quantizer of all that a float graph holds to int8, by ranges yet to be calibrated."""
     from ai_edge_quantizer import quantizer
     from ai_edge_quantizer import recipe as known
 
@@ -123,9 +117,7 @@ def static_int8(graph: bytes):
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without the quantizers' own notes, sizes and bars: the report has its own figures. The
-    converter's are C++'s.
-    """
+    """Without the quantizers' own notes, sizes and bars; the converter's come from C++."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -1,6 +1,4 @@
-"""Quantization recipes as data: what each promises, how far it may fall behind float, and which
-model it suits.
-"""
+"""Quantization recipes: what each promises, how far it may fall behind float, whom it suits."""
 
 from __future__ import annotations
 
@@ -14,9 +12,7 @@ EDGE, TENSORFLOW = "ai-edge-quantizer", "tensorflow"
 
 @dataclass(frozen=True)
 class Recipe:
-    """`weights` and `activations` are the types that every weighted op must have in the finished
-    file.
-    """
+    """`weights` and `activations`: the types that every weighted op of the file must have."""
 
     name: str
     weights: str
@@ -70,9 +66,7 @@ MAX_GAIN = 0.05  # how far the slope of a file's values over the Keras model's m
 
 @dataclass(frozen=True)
 class Support:
-    """What is known of a recipe for some models and forms before a run is converted; an empty tuple
-    stands for all.
-    """
+    """What is known of a recipe for some models and forms beforehand; an empty tuple means all."""
 
     models: tuple[str, ...]
     recipes: tuple[str, ...]

@@ -1,6 +1,4 @@
-"""The report: one dictionary, rendered as JSON for machines, Markdown for a pull request, HTML for
-people.
-"""
+"""The report: one dictionary, as JSON for machines, Markdown for pull requests, HTML for people."""
 
 from __future__ import annotations
 

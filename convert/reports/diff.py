@@ -117,9 +117,7 @@ def _pck(old: dict, new: dict) -> Iterator[tuple[str, bool]]:
 
 
 def _moved(before: list, after: list) -> int:
-    """-1 or 1 where neither value lies in the other's interval, 0 otherwise; in points, less is
-    worse.
-    """
+    """-1 (worse: less) or 1 where neither value lies in the other's interval, 0 otherwise."""
     if not all(map(known, (*before, *after))) or abs(after[0] - before[0]) <= LEAST:
         return 0
     if after[2] < before[0] and after[0] < before[1]:
@@ -147,9 +145,7 @@ def _speed(old: dict, new: dict) -> Iterator[tuple[str, bool]]:
 
 
 def _claims(before: dict, after: dict) -> Iterator[tuple[str, bool]]:
-    """Refined PCK by form; a claim's name goes on with the file that was streamed, which need not
-    be the same.
-    """
+    """Refined PCK by form; a claim's name ends in the file that was streamed, which may differ."""
     if before["test"] != after["test"]:
         yield "another test set: what refining gains is not compared", False
         return

@@ -39,9 +39,7 @@ DRAWN = {  # of a worst window: label, colour, width, style, marker
 
 
 def chart(report: dict) -> str:
-    """PCK against milliseconds, the area the file's size; labels stand in a column of their own. ""
-    without figures.
-    """
+    """PCK against milliseconds, area the file's size, labels in a column; "" without figures."""
     shown = []
     for file in report["files"]:
         row = parity_row(file, CHART_SET)
@@ -112,9 +110,7 @@ def sizes(most: int) -> list[int]:
 
 
 def histogram(file: dict, edges: list[float]) -> str:
-    """Share of keypoints by cells between file and Keras model, on a log axis: what matters is the
-    tail.
-    """
+    """Share of keypoints by cells between file and Keras model; the axis is logarithmic."""
     figure = new_figure(5.2, 2.5)
     axes, sets = figure.subplots(), file["histogram"]
     for number, (name, counts) in enumerate(sets.items()):
@@ -141,9 +137,7 @@ def histogram(file: dict, edges: list[float]) -> str:
 
 
 def windows(file: dict) -> str:
-    """The worst windows: input peaks, float result, the file's and the truth, the worst keypoint
-    circled.
-    """
+    """The worst windows: input, float result, file's and truth; the worst keypoint circled."""
     found = file["worst_windows"]
     rows = -(-len(found) // 5)
     figure = new_figure(12.5, 0.4 + 2.75 * rows)

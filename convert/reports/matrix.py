@@ -1,6 +1,4 @@
-"""`convert matrix`: the files of several conversions in one table, model x form x recipe, no cell
-left blank.
-"""
+"""`convert matrix`: files of several conversions in one table, model x form x recipe, no gaps."""
 
 from __future__ import annotations
 
@@ -11,9 +9,7 @@ from convert.reports.formatting import number, parity_row, plain, points, worth
 
 
 def markdown(reports: list[dict]) -> str:
-    """Tables of reports (`report.read_report`), one per form. Raises ClimbEdgeError where two are
-    of one model.
-    """
+    """Tables of reports, one per form. Raises ClimbEdgeError where two are of one model."""
     if any(report["run"] is None for report in reports):
         raise ClimbEdgeError(
             "a report on somebody else's file has no place in a matrix; name reports of runs"

@@ -27,17 +27,13 @@ from train.layers.aware import aware
 
 
 class Trained(keras.Model):
-    """A model under training: from what windows are given to its outputs, with the masked loss in
-    Keras's own `fit`.
-    """
+    """A model under training: from what windows are given to its outputs, with the masked loss."""
 
     hyper, devices = Hyperparameters(), 1
     teach = None  # what windows are given -> (a teacher's outputs, how much they count)
 
     def begin(self, plain: keras.Model, hyper: Hyperparameters, steps: int) -> None:
-        """Make ready for epochs of `steps` batches; `plain` is the training form that stands in
-        this model.
-        """
+        """Make ready for epochs of `steps` batches; `plain`: the training form in this model."""
         self.compile(optimizer=optimizer(hyper, steps))
         self.stepper = self.optimizer
         self.stepper.build(self.trainable_variables)

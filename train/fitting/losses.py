@@ -13,9 +13,7 @@ FLOOR = 1e-3  # added to every cell, so that no logarithm is infinite; a map's m
 
 
 def mse(target, predicted):
-    """The study's loss: mean squared error of each map of (B, 5, 56, 56, 25); returns (B,
-    5, 25).
-    """
+    """The study's loss: mean squared error of each map of (B, 5, 56, 56, 25); (B, 5, 25)."""
     return keras.ops.mean(keras.ops.square(target - predicted), axis=(2, 3))
 
 
@@ -39,16 +37,12 @@ def cross_entropy(target, predicted):
 
 
 def coordinate_mse(target, predicted):
-    """The study's loss of coordinate models: squared error in cells of (B, 5, 25, 2), mean of x and
-    y; (B, 5, 25).
-    """
+    """The study's loss of coordinates (B, 5, 25, 2): mean squared error in cells; (B, 5, 25)."""
     return keras.ops.mean(keras.ops.square(target - predicted[..., :2]), axis=-1)
 
 
 def coordinate_mae(target, predicted):
-    """Absolute error in cells (DeciWatch's own loss, Zeng et al., ECCV 2022, eq. 8), mean of x and
-    y; (B, 5, 25).
-    """
+    """DeciWatch's loss (Zeng et al., ECCV 2022, eq. 8): absolute error in cells; (B, 5, 25)."""
     return keras.ops.mean(keras.ops.abs(target - predicted[..., :2]), axis=-1)
 
 
@@ -140,8 +134,6 @@ def taught(name: str, outputs):
 
 
 def masked(loss, target, predicted, weight):
-    """A loss of each keypoint (B, 5, 25), counted by that keypoint's weight (B, 5, 25), as one
-    number.
-    """
+    """A loss of each keypoint (B, 5, 25), weighted by `weight` (B, 5, 25), as one number."""
     ops = keras.ops
     return ops.sum(loss(target, predicted) * weight) / ops.maximum(ops.sum(weight), 1e-6)

@@ -92,9 +92,7 @@ def _milliseconds(model) -> float:
 
 
 def figures(measured: Measured, fps: float) -> dict:
-    """What is told of one row: PCK by both readings and both ways of averaging, per keypoint,
-    jitter and lag.
-    """
+    """Figures of one row: PCK by both readings and averagings, by keypoint; jitter and lag."""
     points, truth = (
         [window for clip in clips for window in clip]
         for clips in (measured.points["ours"], measured.truth)

@@ -26,9 +26,7 @@ from train.models import registry
 
 
 def train(options: Training) -> dict:
-    """Run, or resume, what the options say; returns the metrics. Raises ClimbEdgeError for what
-    cannot be run.
-    """
+    """Run, or resume, what the options say; returns the metrics. Raises ClimbEdgeError."""
     _check(options)
     definition = registry.get(options.model)
     switches = registry.switched(definition, options.switch)
@@ -119,9 +117,7 @@ def _hyperparameters(options: Training, definition) -> Hyperparameters:
 
 
 def _split(options: Training, run: Run, source: Source) -> Split:
-    """The run's own split where there is one, else that of another run's file, else a new one;
-    always written.
-    """
+    """The run's own split, else that of another run's file, else a new one; always written."""
     if run.split.is_file():
         return Split.load(run.split, source)
     if options.split != "auto" and options.split not in RULES and Path(options.split).exists():
@@ -134,9 +130,7 @@ def _split(options: Training, run: Run, source: Source) -> Split:
 
 @contextlib.contextmanager
 def _arithmetic(options: Training):
-    """The precision and the devices of a run; weights are single precision whatever the arithmetic
-    is.
-    """
+    """The precision and the devices of a run; weights are always single precision."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(options.precision)
     try:

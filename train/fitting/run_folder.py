@@ -1,6 +1,4 @@
-"""Run folders: config, split, history, curves, weights, metrics, and the state from which training
-resumes.
-"""
+"""Run folders: config, split, history, curves, weights, metrics, and the state to resume from."""
 
 from __future__ import annotations
 
@@ -33,9 +31,7 @@ def _same(old, new) -> bool:
 
 
 class Run:
-    """One training run in a folder of its own. Everything is written to a temporary name and
-    renamed.
-    """
+    """One training run in a folder of its own; every file is written whole."""
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
@@ -47,9 +43,7 @@ class Run:
 
     @classmethod
     def start(cls, path: str | Path, config: dict) -> Run:
-        """A new run, or the same one resumed. Raises ClimbEdgeError when the folder holds a run of
-        another config.
-        """
+        """A new run, or the same one resumed. Raises ClimbEdgeError for another config's."""
         run = cls(path)
         if (run.path / "config.json").is_file():
             old = run.config()
@@ -102,25 +96,19 @@ class Run:
         _save(model, self.best)
 
     def keep_teacher(self, model) -> None:
-        """Keep the float weights that a quantization-aware run begins from; a resumed run has them,
-        and loads them.
-        """
+        """Keep the float weights that a quantization-aware run begins from, or load those kept."""
         if self.teacher.is_file():
             load_weights(model, self.teacher)
         else:
             _save(model, self.teacher)
 
     def load_weights(self, model):
-        """Load the best epoch's weights into a model that code defines; returns it. Raises
-        ClimbEdgeError.
-        """
+        """Load the best epoch's weights into `model`; returns it. Raises ClimbEdgeError."""
         load_weights(model, self.best)
         return model
 
     def save_state(self, state: dict, variables: list[np.ndarray]) -> None:
-        """What resuming needs: plain numbers, and every variable of model and optimizer in
-        order.
-        """
+        """Keep what resuming needs: plain numbers, and all variables of model and optimizer."""
         arrays = {f"v{i}": v for i, v in enumerate(variables)}
         with whole_file(self._state) as temporary, open(temporary, "wb") as stream:
             np.savez(stream, state=np.array(json.dumps(state)), **arrays)
@@ -200,9 +188,7 @@ def _save(model, path: Path) -> None:
 
 
 def load_weights(model, path: Path) -> None:
-    """Keras weights of the same architecture into `model`. Raises ClimbEdgeError naming the
-    file.
-    """
+    """Load Keras weights of this architecture. Raises ClimbEdgeError naming the file."""
     try:
         model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:

@@ -55,9 +55,7 @@ def _frames(windows: np.ndarray) -> np.ndarray:
 
 
 class _Verdict(keras.layers.Layer):
-    """(outputs, cells) -> keypoints by each of DECODES (B, 5, 25, 2), and the loss of each keypoint
-    (B, 5, 25).
-    """
+    """(outputs, cells) -> keypoints by each of DECODES (B, 5, 25, 2), and their loss (B, 5, 25)."""
 
     def __init__(self, loss: str, target_sigma: float, whole_targets: bool):
         super().__init__(autocast=False, name="verdict")

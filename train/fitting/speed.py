@@ -1,6 +1,4 @@
-"""Is reading ever the bottleneck? Windows per second out of the pipeline, and into each model's
-training step.
-"""
+"""Is reading the bottleneck? Windows a second out of the pipeline, and into training steps."""
 
 from __future__ import annotations
 

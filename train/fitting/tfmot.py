@@ -108,9 +108,7 @@ class Stacked(Streamed):
 
 
 def quantization_aware(definition, plain: keras.Model, shrink: str | None) -> keras.Model:
-    """The training form of `plain`'s weights that tensorflow-model-optimization trains in 8
-    bits.
-    """
+    """The training form of `plain`'s weights for tensorflow-model-optimization to train."""
     return _model(Stacked(definition.form(plain, *FORM), shrinking(shrink)), plain.name)
 
 
@@ -136,9 +134,7 @@ def step_forms(model: keras.Model) -> tuple[StepForm, StepForm]:
 
 
 class StepForm:
-    """A graph of tf_keras for TensorFlow's converter: called with [frame, past], as a deploy form
-    of Keras 3 is.
-    """
+    """A graph of tf_keras for TensorFlow's converter, called with [frame, past] as of Keras 3."""
 
     def __init__(self, graph):
         self.name, self.graph = graph.name, graph
@@ -152,9 +148,7 @@ class StepForm:
 
 
 class TrainedStacked(Trained):
-    """A model under training whose variables are those of tf_keras, which its own optimizer
-    moves.
-    """
+    """A model under training whose variables are tf_keras's, which its own optimizer moves."""
 
     def begin(self, plain: keras.Model, hyper: Hyperparameters, steps: int) -> None:
         _, tf_keras = toolkit()
@@ -181,9 +175,7 @@ class TrainedStacked(Trained):
 
 
 def _plain(weights: dict[str, np.ndarray]):
-    """The step form in float in tf_keras: [reached (B, 56, 56, 75), kept (B, 56, 56, 25)] -> (B,
-    56, 56, 25).
-    """
+    """The float step form: [reached (B, 56, 56, 75), kept (B, 56, 56, 25)] -> as kept."""
     _, tf_keras = toolkit()
     layers = tf_keras.layers
     reached, kept = (
@@ -242,9 +234,7 @@ def _shrunk(kernel: np.ndarray, way: str, number: float) -> np.ndarray:
 
 
 def _quantized(plain, way: str):
-    """`plain` with what tensorflow-model-optimization puts around its layers to compute in
-    8 bits.
-    """
+    """`plain` with tensorflow-model-optimization around its layers, to compute in 8 bits."""
     tfmot, _ = toolkit()
     schemes, quantization = tfmot.experimental.combine, tfmot.quantization.keras
     if not way:

@@ -36,9 +36,7 @@ def shrinking(text: str | None) -> tuple[str, float]:
 
 
 def check(definition, options) -> None:
-    """Raises ClimbEdgeError for a model, options or a machine that tensorflow-model-optimization is
-    not for.
-    """
+    """Raises ClimbEdgeError for a model, options or a machine that it is not for."""
     if definition.name != MODEL:
         raise ClimbEdgeError(
             f"--qat tfmot: {definition.name} is not made of the plain layers of tf_keras that"

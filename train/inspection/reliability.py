@@ -1,6 +1,4 @@
-"""Whether a keypoint's score is the chance that it claims to be: scores in tenths against what came
-true.
-"""
+"""Is a keypoint's score the chance that it claims to be? In tenths against what came true."""
 
 from __future__ import annotations
 
@@ -30,9 +28,7 @@ class Tenth:
 
 
 def tenths(measured: Measured) -> list[Tenth]:
-    """Keypoints with truth of all frames of the windows, by their score; tenths without any are
-    left out.
-    """
+    """Keypoints with truth of all frames, by their score; tenths without any are left out."""
     both = zip(measured.points["ours"], measured.truth, strict=True)
     right = np.concatenate([correct(p, t)[ALPHAS.index(SURE)].ravel() for p, t in both])
     sure = np.concatenate([s.ravel() for s in measured.sure])

@@ -1,6 +1,4 @@
-"""What deploy graphs are made of: 4-D tensors of batch 1, and ops that a phone's GPU
-delegate runs.
-"""
+"""What deploy graphs are made of: 4-D tensors of batch 1, ops that a phone's GPU delegate runs."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ def window_input():
 
 
 def step_inputs(state: dict[str, tuple[int, int, int]]) -> list:
-    """The step form's inputs: the frame (1, 56, 56, 25), then the state's tensors by name and shape
-    without batch.
-    """
+    """The step form's inputs: frame (1, 56, 56, 25), then the state's, shapes without batch."""
     shapes = {"frame": (SIZE, SIZE, K), **state}
     return [keras.Input(batch_shape=(1, *shape), name=name) for name, shape in shapes.items()]
 
@@ -51,9 +47,7 @@ def convolution(
     activation: str | None = None,
     kind=keras.layers.Conv2D,
 ):
-    """A layer that convolves (1, R, C, N) with a constant kernel (h, w, N, M), zero padding: (1, R,
-    C, M).
-    """
+    """A layer that convolves (1, R, C, N) with a kernel (h, w, N, M), zeros around it."""
     layer = kind(
         kernel.shape[-1],
         kernel.shape[:2],
@@ -106,9 +100,7 @@ class Float:
 
 
 def normalised(x, gain: np.ndarray, bias: np.ndarray, epsilon: float = 1e-5):
-    """Layer normalisation over the last axis, written out: delegates know its parts, not
-    the whole.
-    """
+    """Layer normalisation over the last axis, of parts: delegates do not know the whole."""
     scaled = constant(gain.reshape(1, 1, 1, -1), multiply=True)(standardised(x, epsilon))
     return constant(bias.reshape(1, 1, 1, -1))(scaled)
 

@@ -29,9 +29,7 @@ class Conv3D(Model):
     ranges = ("maps", "convolved", "kept", "refined")
 
     def build(self) -> keras.Model:
-        """Training form (B, 5, 56, 56, 25) -> the same shape: zero padding, bias, ReLU; Glorot
-        uniform.
-        """
+        """Training form (B, 5, 56, 56, 25) -> the same: zero padding, bias, ReLU; Glorot."""
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
         layer = keras.layers.Conv3D(K, KERNEL, padding="same", activation="relu", name="conv3d")
         return keras.Model(window, layer(window), name=self.name)
@@ -61,9 +59,7 @@ class Conv3D(Model):
         return keras.Model([frame, past], [refine(reached, kept), reached[..., K:]], name=name)
 
     def arithmetic(self, model: keras.Model, window, parts):
-        """All five frames of windows (B, 5, 56, 56, 25), as the window form computes them, of
-        `parts`.
-        """
+        """All frames of windows (B, 5, 56, 56, 25), as the window form computes them."""
         maps = parts.held("maps", to_channels(window))
         return to_frames(_kept(parts, model.get_layer("conv3d"), EMITTED["all"])(maps, maps))
 

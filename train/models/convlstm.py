@@ -102,9 +102,7 @@ class BiConvLSTM(Model):
         self.parameters = 2 * (_CELL + _TRUNK) + (2 * _SUM_END if merge == "sum" else _CONCAT_END)
 
     def build(self, last_relu: bool = True) -> keras.Model:
-        """Training form (B, 5, 56, 56, 25) -> the same shape; Glorot uniform, peepholes and biases
-        zero.
-        """
+        """Training form (B, 5, 56, 56, 25) -> the same; Glorot, peepholes and biases zero."""
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
         last = "relu" if last_relu else None
 
@@ -149,15 +147,11 @@ class BiConvLSTM(Model):
         return ("maps", *held, *(ends if summed else ("features", "combine")), "refined")
 
     def arithmetic(self, model: keras.Model, window, parts):
-        """All five frames of windows (B, 5, 56, 56, 25), as the window form computes them, of
-        `parts`.
-        """
+        """All frames of windows (B, 5, 56, 56, 25), as the window form computes them."""
         return to_frames(window_maps(model, to_channels(window), EMITTED["all"], parts))
 
     def form_parameters(self, form: str, emits: str, **switches: bool) -> int:
-        """A cell's biases are one; backward in time the newest frame needs i, c and o of the input
-        alone.
-        """
+        """Biases are one; backward, the newest frame needs i, c and o of the input alone."""
         positions = SIZE * SIZE
         whole = 2 * 9 * K * GATES + positions * (GATES + 3 * K)
         first = 9 * K * 3 * K + positions * (3 * K + K)

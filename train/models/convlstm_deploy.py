@@ -33,9 +33,7 @@ def window_maps(model: keras.Model, window, emitted: tuple[int, ...], parts):
 
 
 def heads_of(model: keras.Model, parts):
-    """A function of a frame's two hidden states that gives its heatmaps (B, 56, 56, 25); its layers
-    are shared.
-    """
+    """A function of a frame's two hidden states to its heatmaps (B, 56, 56, 25), for all frames."""
 
     def deployed(name: str, held: str | None = None):
         layer = model.get_layer(name)
@@ -86,9 +84,7 @@ class Unrolled:
         )
 
     def held(self, name: str, x):
-        """A tensor that an integer graph keeps in 8 bits; each name of `HELD` has one range,
-        whatever the step.
-        """
+        """A tensor kept in 8 bits; each name of `HELD` has one range, whatever the step."""
         return self.parts.held(f"{self._branch}_{name}", x)
 
     def _biased(self, kernel, bias):
@@ -148,9 +144,7 @@ class Unrolled:
 def _window_states(
     window, emitted: tuple[int, ...], forward: Unrolled, backward: Unrolled
 ) -> list[tuple]:
-    """(forward, backward) hidden states of the emitted frames; only frames that reach them are
-    computed.
-    """
+    """(forward, backward) hidden states of the emitted frames, of the frames that reach them."""
     frames = [frames_of(window, t, t + 1) for t in range(WINDOW)]
     past = _chain(forward, frames[: emitted[-1] + 1])
     future = _chain(backward, frames[: emitted[0] - 1 if emitted[0] else None : -1])[::-1]

@@ -1,6 +1,4 @@
-"""What a model costs: parameters, and multiply-accumulates of an emitted frame, counted in its
-graph.
-"""
+"""What a model costs: parameters, and multiply-accumulates of a frame, counted in its graph."""
 
 from __future__ import annotations
 
@@ -36,9 +34,7 @@ def _macs(op) -> int:
 
 
 def rows_of_models() -> list[dict]:
-    """Every model and form: parameters, MACs per emitted frame, inputs, outputs, state as (name,
-    shape) lists.
-    """
+    """Every model and form: parameters, MACs per emitted frame, inputs, outputs, state."""
     rows = []
     for name in registry.names():
         model = registry.get(name)

@@ -49,9 +49,7 @@ def positions(count: int) -> np.ndarray:
 
 
 def interpolation(frames: tuple[int, ...]) -> np.ndarray:
-    """(5, len(frames)) weights that fill a window in from some of its frames, linearly, ends
-    aligned.
-    """
+    """(5, len(frames)) weights that fill a window in from some frames, linearly."""
     columns = [np.interp(np.arange(WINDOW), frames, row) for row in np.eye(len(frames))]
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -168,9 +166,7 @@ class DeciWatch(Model):
         return _points(model.get_layer("coordinates")(poses))
 
     def rounded_weights(self, model: keras.Model, rounding) -> keras.Model:
-        """The training form with its layer `coordinates` in `rounding`; the runtime aborts on its
-        int8 activations.
-        """
+        """Weights alone, in the layer `coordinates`: the runtime aborts on int8 activations."""
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
         core = rounding(model.get_layer("coordinates"))
         return keras.Model(window, _points(core(model.get_layer("decode")(window))), name=self.name)
@@ -189,9 +185,7 @@ class DeciWatch(Model):
         return keras.Model([frame, past], [refined, kept[:, :, 1:]], name=name)
 
     def form_parameters(self, form: str, emits: str, **switches: bool) -> int:
-        """All, and the positions; where each of two frames may see the other only, there is nothing
-        to ask it by.
-        """
+        """All, and the positions; two frames that see only each other need no queries and keys."""
         switches = self.switches | switches
         tokens = WINDOW if switches["every_frame"] else len(SAMPLED)
         unasked = LAYERS * 2 * (FEATURES * FEATURES + FEATURES)

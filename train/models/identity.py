@@ -1,6 +1,4 @@
-"""Identity: the output is the input; the baseline of every table. It has no file: it is a refiner
-of the runtime.
-"""
+"""Identity: the output is the input; the baseline of every table, and a refiner of the runtime."""
 
 from __future__ import annotations
 

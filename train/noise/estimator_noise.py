@@ -25,9 +25,7 @@ Axes = tuple[tuple[float, float], ...]  # for each keypoint: along the torso (up
 
 @dataclass(frozen=True)
 class EstimatorNoise:
-    """A real estimator's errors, as `fit_noise` measures them; lengths in torso diameters unless
-    said otherwise.
-    """
+    """A real estimator's errors, as `fit` measures them; lengths in torso diameters if not said."""
 
     name: str
     sd: Axes  # standard deviation of an error within a clip whose scale is the median one
@@ -138,9 +136,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 
 def load(path: str | Path) -> EstimatorNoise:
-    """A noise model that `fit_noise` wrote. Raises ClimbEdgeError naming the figure that is
-    wrong.
-    """
+    """A noise model that fit-noise wrote. Raises ClimbEdgeError naming the wrong figure."""
     what = "a noise model (.json of fit-noise)"
     path = existing_file(path, what)
 

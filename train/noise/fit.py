@@ -89,9 +89,7 @@ class Simulated:
 
 
 def simulate(truth: Sequence[np.ndarray], noise: EstimatorNoise, seed: int) -> list[Simulated]:
-    """A simulated recording of each clip's truth (T, 25, 2), with the offsets that stay for
-    a clip.
-    """
+    """A simulated recording of each clip's truth (T, 25, 2), with a clip's lasting offsets."""
     noise = replace(noise, biased=True, offsets=True)
     return [Simulated(t, noise, np.random.default_rng((seed, i))) for i, t in enumerate(truth)]
 
@@ -132,9 +130,7 @@ def fit(
 
 
 def repeated(truth: list[np.ndarray]) -> list[np.ndarray]:
-    """Truth as often as it takes for DRAWN frames: what is drawn once for a clip needs many clips
-    to be measured.
-    """
+    """Truth as often as it takes for DRAWN frames: a draw for a clip needs many to be measured."""
     return truth * int(np.clip(DRAWN // sum(map(len, truth)), 1, 10))
 
 
@@ -143,9 +139,7 @@ def truths(clips: ClipSet) -> list[np.ndarray]:
 
 
 def lenders(figures: Figures, source: str) -> np.ndarray:
-    """(13,) which report group's errors each group takes: its own, where there is enough truth,
-    else the nearest's.
-    """
+    """(13,) whose errors each report group takes: its own if truth is enough, or the nearest's."""
     names = list(GROUPS)
     measured = [
         n for n, points in zip(names, figures["points"], strict=True) if points >= LEAST_POINTS
@@ -176,9 +170,7 @@ def _noise(name: str, figures: Figures) -> EstimatorNoise:
 
 
 def _within(name: str, values: np.ndarray) -> np.ndarray:
-    """Values brought within a figure's limits; what nothing is known of takes the value of
-    `_UNKNOWN`.
-    """
+    """Values within a figure's limits; what nothing is known of takes the value of `_UNKNOWN`."""
     return np.clip(np.nan_to_num(values, nan=_UNKNOWN.get(name, 0.0)), *LIMITS[name])
 
 
@@ -261,9 +253,7 @@ def provenance(clips: ClipSet, recordings: Sequence[Recorded]) -> dict:
 
 
 def save(path: str | Path, noise: EstimatorNoise, provenance: dict) -> None:
-    """Write a noise model that `train.noise.simulators.load` reads, one figure a line, whole or not
-    at all.
-    """
+    """Write a noise model for `estimator_noise.load`, one figure a line, whole or not at all."""
     about = {"schema": SCHEMA, "name": noise.name, "provenance": provenance}
     lines = [f" {json.dumps(n)}: {json.dumps(v, allow_nan=False)}," for n, v in about.items()]
     figures = ",\n".join(

@@ -125,9 +125,7 @@ def _compare(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, ...]
 
 
 def measure(seen: Seen) -> Figures:
-    """Every figure of the errors and heights; named as in EstimatorNoise where the model has such a
-    figure.
-    """
+    """Every figure of the errors and heights; those of EstimatorNoise have its names."""
     # a group without truth has means of nothing: NaN, as it should be
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -171,9 +169,7 @@ def _begin(inside: np.ndarray) -> np.ndarray:
 
 
 def _shape(left: np.ndarray, scale: np.ndarray) -> Figures:
-    """How a core error changes with time, how heavy its tails are, and how its scale (C, 25) varies
-    over clips.
-    """
+    """Memory and tails of core errors, and how their scale (C, 25) varies over clips."""
     square = _group((left**2).sum(-1), np.nanmean)
     lags = [_group((left[:, lag:] * left[:, :-lag]).sum(-1), np.nanmean) / square for lag in LAGS]
     found, valid = np.nan_to_num(scale), np.isfinite(scale)

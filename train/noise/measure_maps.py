@@ -68,9 +68,7 @@ def measure_maps(recordings: Sequence[Recorded], at: np.ndarray) -> Figures:
 
 
 def _map(observation: Observation, box: np.ndarray) -> np.ndarray:
-    """(25, 3): height of the native map, blur in cells, background share; NaN where there is no
-    map.
-    """
+    """(25, 3): height of the native map, blur in cells, background share; NaN without a map."""
     maps = normalise(warp(observation.native, observation.affine, box_affine(box)))
     maps /= np.maximum(maps.sum((0, 1)), 1e-9)
     peak, top = decode(maps)

@@ -44,9 +44,7 @@ TOLERANCE = {
 def check(
     clips: ClipSet, recordings: Sequence[Recorded], noise: EstimatorNoise, seed: int = 1
 ) -> tuple[Figures, Figures]:
-    """What `recordings` measure, and what a simulation of `noise` on the same truth does, maps
-    included.
-    """
+    """What `recordings` measure, and a simulation of `noise` on the same truth; maps included."""
     seen = observe(truths(clips), recordings, clips.source)
     truth = repeated(seen.truth)
     simulated = simulate(truth, noise, seed)
@@ -71,9 +69,7 @@ def beyond(measured: Figures, simulated: Figures) -> list[str]:
 
 
 def report(measured: Figures, simulated: Figures) -> str:
-    """Markdown: every figure as measured / as simulated, by report group, and what lies beyond
-    TOLERANCE.
-    """
+    """Markdown: figures as measured / simulated, by report group, and what is beyond TOLERANCE."""
     names = list(GROUPS)
     told = [i for i in range(len(names)) if np.isfinite(measured["sd"][i]).all()]
     tables = {

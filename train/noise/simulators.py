@@ -50,9 +50,7 @@ class Noise(Protocol):
 
 @dataclass(frozen=True)
 class StudyNoise:
-    """The reference study's: every keypoint of every frame shifted by whole cells, one blur for a
-    frame.
-    """
+    """The study's: every keypoint of every frame shifted by whole cells, one blur for a frame."""
 
     name: str
     shift: float  # standard deviation, cells
@@ -128,9 +126,7 @@ class WindowNoise:
     def _outliers(
         self, moved: np.ndarray, cells: np.ndarray, size: float, rng: np.random.Generator
     ):
-        """Runs of mean length 3.4 frames, half a torso away or on the other side's keypoint; and
-        where they are.
-        """
+        """Runs of mean 3.4 frames, half a torso off or on the other side; where they are."""
         frames, far = len(moved), np.zeros(moved.shape[:2], bool)
         hit = np.flatnonzero(rng.random(K) < self.outlier * (frames / 3.4 + 1) / 2)
         for k in hit:
@@ -146,9 +142,7 @@ class WindowNoise:
 
 
 def drifting(new: np.ndarray, memory: float | np.ndarray) -> np.ndarray:
-    """(T, 25, 2) white noise of unit variance -> first-order autoregressive noise of unit
-    variance.
-    """
+    """(T, 25, 2) white noise -> first-order autoregressive noise, both of unit variance."""
     drift = new.copy()
     for t in range(1, len(new)):
         drift[t] = memory * drift[t - 1] + np.sqrt(1 - memory**2) * new[t]

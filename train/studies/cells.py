@@ -1,6 +1,4 @@
-"""What studies and single runs hold: cells as their folders tell, in sections that compare, as rows
-of tables.
-"""
+"""What studies and single runs hold: cells as their folders tell, in sections that compare."""
 
 from __future__ import annotations
 
@@ -76,9 +74,7 @@ class Study:
 
 
 def read(paths: Iterable[str | Path]) -> Study:
-    """Studies and runs. A damaged cell of several is a failed one; raises ClimbEdgeError where
-    nothing else is left.
-    """
+    """Studies and runs; a damaged cell has failed. Raises ClimbEdgeError where no other is left."""
     found: dict[tuple, CellRun] = {}
     for path in paths:
         for cell in _cells(Path(path)):
@@ -107,9 +103,7 @@ def _labelled(cells: Iterable[CellRun]) -> tuple[CellRun, ...]:
 
 
 def _sections(cells: tuple[CellRun, ...]) -> Iterator[Section]:
-    """One per phase, data and split; what was not run stands in every section of its study and
-    phase.
-    """
+    """One per phase, data and split; what was not run stands in all of its study and phase."""
     for phase in PHASES:
         keys: dict = {}
         here = [c for c in cells if c.phase == phase]
@@ -127,9 +121,7 @@ def _sections(cells: tuple[CellRun, ...]) -> Iterator[Section]:
 
 
 def _kind(cell: CellRun) -> tuple:
-    """What two cells must share to be compared. Generated data is another with every seed, and
-    still of a kind.
-    """
+    """What two cells must share to be compared; generated data of any seed is of one kind."""
     m = cell.metrics
     data = re.sub(r"seed \d+", "seed N", str(m.get("data")))
     digest = "" if "seed N" in data else m.get("data_sha256")
@@ -138,9 +130,7 @@ def _kind(cell: CellRun) -> tuple:
 
 
 def _cells(path: Path) -> Iterator[CellRun]:
-    """The cells of what a path names. Raises ClimbEdgeError where it is neither a study nor
-    a run.
-    """
+    """The cells of a study or run. Raises ClimbEdgeError where a path is neither."""
     if (path / "study.json").is_file():
         yield from _listed(path)
     elif any((path / name).is_file() for name in ("config.json", "metrics.json")):
@@ -157,9 +147,7 @@ def _cells(path: Path) -> Iterator[CellRun]:
 
 
 def _listed(path: Path) -> Iterator[CellRun]:
-    """Every cell that study.json lists, phase by phase, then the filters of every setup and
-    seed.
-    """
+    """Every cell that study.json lists, by phase, then the filters of every setup and seed."""
     file = path / "study.json"
     about = read_metrics_json(file, SCHEMA, "a study")
     try:

@@ -28,9 +28,7 @@ def _theirs(*texts: str) -> list[Mark]:
 def pck_table(
     rows: list, setups: tuple[str, ...], variant: tuple[str, str], published: tuple[Published, ...]
 ) -> Table:
-    """Tables 1 and 2: PCK in %, the setups side by side under each threshold; identity, models,
-    filters, then theirs.
-    """
+    """Tables 1 and 2: PCK in %, setups beside each other by threshold; ours, then theirs."""
     places, groups = [(a, s) for a in ALPHAS for s in setups], [("", 1)]
     sizes = [e.figures[variant[0]]["threshold"] for s in setups for e in rows[0].shown(s)]
     for a in ALPHAS:
@@ -53,9 +51,7 @@ def _text(row, setup: str, variant: tuple[str, str], alpha: str) -> str:
 def pck_lines(
     rows: list, setups: tuple[str, ...], published: tuple[Published, ...]
 ) -> Iterator[dict]:
-    """Tables 1 and 2 as lines of a CSV, in %: every seed, the mean over seeds, the published; every
-    variant.
-    """
+    """Tables 1 and 2 as lines of a CSV, in %: seeds, their mean, the published; every variant."""
     heads = ("row", "kind", "source", "setup", "reading", "averaging", "alpha")
     for row, setup, (reading, averaging), alpha in (
         (r, s, v, a) for r in rows for s in setups for v in VARIANTS for a in ALPHAS

@@ -1,6 +1,4 @@
-"""Filters as rows of a study: each tuned on a run's validation windows, measured on its test
-windows.
-"""
+"""Filters as rows of a study: tuned on a run's validation windows, measured on its test windows."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ TUNED_BY = "0.1"  # validation PCK, ours, pooled
 
 
 def filter_run(path: Path) -> dict:
-    """Metrics like a run's, of every filter on the data and split of the run `path`. Raises
-    ClimbEdgeError.
-    """
+    """Metrics of every filter on the windows of the run `path`. Raises ClimbEdgeError."""
     run = Run(path)
     config = run.config()
     source = open_source(config)

@@ -125,9 +125,7 @@ def _checked(name: str, config: dict) -> dict:
 
 
 def _cells(name: str, config: dict) -> list[Cell]:
-    """The grid of a checked config. Raises ClimbEdgeError for an override or a reason that belongs
-    to no cell of it.
-    """
+    """The grid of a checked config. Raises ClimbEdgeError for an override or reason of no cell."""
     cells = [
         Cell(model, setup, seed, tuple(p for p in PHASES if p in config))
         for setup in config["setups"]
@@ -213,9 +211,7 @@ def _last_line(log: Path, code: int) -> str:
 
 
 def _filters(cells: list[Cell], out: Path) -> Iterator[str]:
-    """The filters' rows for every setup and seed, on the data and split of a finished cell; lines
-    on what failed.
-    """
+    """Measure the filters of every setup and seed by a finished cell; yields lines on failures."""
     done: dict[tuple, Cell] = {}
     for cell in cells:
         if cell.state == "done":

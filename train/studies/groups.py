@@ -38,9 +38,7 @@ def shares(
 
 
 def group_table(rows: list, setups: tuple[str, ...], variant: tuple[str, str]) -> Table:
-    """By setup and row the best epoch, PCK@0.2 of each group, and in total; of several seeds mean,
-    least and most.
-    """
+    """By setup and row: best epoch, PCK@0.2 by group and in total; of seeds their spread."""
     lines = []
     for setup in setups:
         means, texts = [], []
@@ -89,9 +87,7 @@ def _columns(figures: dict, variant: tuple[str, str], alpha: str) -> dict:
 
 
 def detail_lines(rows: list, setups: tuple[str, ...]) -> Iterator[dict]:
-    """Every seed of every row: PCK in % with its interval over clips, ours and pooled;
-    jitter; lag.
-    """
+    """Every seed of every row: PCK in % with intervals over clips (ours, pooled), jitter, lag."""
     for row, setup in ((r, s) for s in setups for r in rows):
         for e in row.shown(setup):
             line = {"setup": setup, "row": row.label, "seed": e.seed}

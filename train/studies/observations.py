@@ -78,9 +78,7 @@ def _judged(points: Points, pairs: Sequence[tuple[str, str]]) -> tuple[str, str]
 
 
 def _largest(points: Points, model: str, pairs) -> tuple[float, str]:
-    """The largest |change| of a model over pairs and thresholds, and where it is; NaN where a
-    figure is missing.
-    """
+    """The largest |change| of a model and where it is; NaN where a figure is missing."""
     found = [
         (abs(change(points, model, p, a)), f"{p[0]} - {p[1]} @{a}") for p in pairs for a in ALPHAS
     ]

@@ -119,9 +119,7 @@ def spread(seeds: Sequence[float]) -> tuple[float, float, float]:
 def bold(
     columns: Sequence[Sequence[float]], texts: Sequence[Sequence[str]]
 ) -> Iterator[list[Mark]]:
-    """Texts as marks, by row; the highest of each column is bold, with all that print the same. NaN
-    is never best.
-    """
+    """Texts as marks, by row; the best of each column is bold, with all that print the same."""
     best = []
     for values, shown in zip(zip(*columns, strict=True), zip(*texts, strict=True), strict=True):
         known = [(v, t) for v, t in zip(values, shown, strict=True) if math.isfinite(v)]

@@ -93,9 +93,7 @@ def curves(path: Path, model: str, cells: dict[str, list]) -> Path:
 
 
 def points(path: Path, setups: tuple[str, ...], rows: list) -> Path:
-    """PCK of every row and setup at each threshold, with its interval over clips; every seed is a
-    point of its own.
-    """
+    """PCK of every row and setup by threshold, with intervals over clips, a point for each seed."""
     figure = new_figure(max(1.5 * len(setups) + 2, 9), 4.2)
     panels, step = figure.subplots(1, 3), 0.8 / max(len(rows), 1)
     filters = [row.label for row in rows if row.kind == "filter"]

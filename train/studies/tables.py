@@ -38,9 +38,7 @@ _SCALARS = {1: ("1.1", "1.2", "1.3"), 2: ("2.1", "2.2", "2.3")}
 
 
 def write(paths: Iterable[str | Path], out: str | Path) -> list[Path]:
-    """tables.md, tables.html, a CSV per table and the plots in `out`; returns the files. Raises
-    ClimbEdgeError.
-    """
+    """Tables, a CSV for each and the plots in `out`; returns the files. Raises ClimbEdgeError."""
     study, out, files = read(paths), Path(out), []
     names = dict.fromkeys(c.study or str(c.path) for c in study.cells)
     page = Page("Tables of " + ", ".join(names))
