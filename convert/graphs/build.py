@@ -44,9 +44,7 @@ class Graph:
             return [to_inputs(frames.maps, frames.peaks if self.peaks else None)]
         return [to_inputs(maps, peak) for maps, peak in zip(frames.maps, peaks, strict=True)]
 
-    def runs(
-        self, session: Session, window: Frames
-    ) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
+    def runs(self, session: Session, window: Frames) -> list[tuple[list, list]]:
         """Inputs and outputs of every run that a window takes.
 
         The window form takes one. The step form takes five, from the zero state.
@@ -83,17 +81,8 @@ def build(definition, trained, form: str, emits: str, switches: dict[str, bool])
     kept = keras_form.inputs[1 + definition.peaks :]
     state = tuple((tensor.name, tuple(tensor.shape)) for tensor in kept)
     content = to_tflite(keras_form, parameters)
-    return Graph(
-        definition.name,
-        form,
-        emits,
-        definition.output,
-        parameters,
-        state,
-        content,
-        keras_form,
-        definition.peaks,
-    )
+    about = (definition.name, form, emits, definition.output, parameters, state)
+    return Graph(*about, content, keras_form, definition.peaks)
 
 
 def to_tflite(form, parameters: int) -> bytes:
@@ -140,16 +129,13 @@ def by_tensorflow(plain: Graph, recipe: str, samples: list[dict[str, np.ndarray]
     return _of_form(plain.keras_form, prepare)
 
 
-def _of_form(form, prepare: Callable[[object], None] = lambda converter: None) -> bytes:
+def _of_form(form, *prepare: Callable[[object], None]) -> bytes:
     inputs = [(tuple(tensor.shape), tensor.name) for tensor in form.inputs]
-    return convert_function(form, lambda *tensors: form(list(tensors)), inputs, prepare)
+    return convert_function(form, lambda *tensors: form(list(tensors)), inputs, *prepare)
 
 
 def convert_function(
-    holder,
-    function,
-    inputs: list[tuple[tuple[int, ...], str]],
-    prepare: Callable[[object], None] = lambda c: None,
+    holder, function, inputs: list, prepare: Callable[[object], None] = lambda converter: None
 ) -> bytes:
     """The converter's .tflite of a function of float32 tensors (shape, name) over the variables of
     `holder`.

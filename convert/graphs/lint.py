@@ -86,12 +86,8 @@ def output_step(graph: bytes) -> float:
     model = parse(graph)
     (subgraph,) = model.subgraphs
     made_by = {int(o): op for op in subgraph.operators for o in op.outputs}
-    given = subgraph.tensors[made_by[int(subgraph.outputs[0])].inputs[0]]
-    return (
-        0.0
-        if given.quantization is None or given.quantization.scale is None
-        else float(given.quantization.scale[0])
-    )
+    quantized = subgraph.tensors[made_by[int(subgraph.outputs[0])].inputs[0]].quantization
+    return 0.0 if quantized is None or quantized.scale is None else float(quantized.scale[0])
 
 
 def _label(tensor) -> str:

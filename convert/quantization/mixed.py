@@ -33,9 +33,8 @@ class Mixed:
 
 def apart(found: np.ndarray, points: np.ndarray) -> float:
     """Mean cells between keypoints (..., 25, 2), jumps cut at 5."""
-    return float(
-        np.minimum(np.nan_to_num(np.linalg.norm(found - points, axis=-1), nan=FAR), FAR).mean()
-    )
+    cells = np.nan_to_num(np.linalg.norm(found - points, axis=-1), nan=FAR)
+    return float(np.minimum(cells, FAR).mean())
 
 
 def distance(
@@ -104,9 +103,9 @@ def search(
         if sum(weights.get(layer, 0) for layer in more) > allowed:
             continue
         tell(f"{len(more)} layers in float")
-        cells, made = far(more)
+        cells, file = far(more)
         if cells < best:
-            floats, best, content = more, cells, made
+            floats, best, content = more, cells, file
         if best <= CLOSE * whole:
             break
     if best >= FAR:
@@ -114,9 +113,6 @@ def search(
             f"{recipe.name}: whatever layer of {plain.model} is left in float, the file does"
             " not run"
         )
-    rows = [
-        {"layer": "all without weights" if begun else "none", "cells": whole},
-        *found,
-        {"layer": "all of those chosen", "cells": best},
-    ]
-    return Mixed(floats, content, rows)
+    first = {"layer": "all without weights" if begun else "none", "cells": whole}
+    last = {"layer": "all of those chosen", "cells": best}
+    return Mixed(floats, content, [first, *found, last])

@@ -53,9 +53,8 @@ class Quantization:
         known = {o.value for o in qtyping.TFLOperationName}
         ops = [op for op in read_ops(self.plain.content)[0] if op.name in known]
         heavy = {str(op): (f"^{re.escape(op.tensor)};?$", op.name) for op in ops if op.weights}
-        return heavy | {
-            f"all {op.name}": (".*", op.name) for op in ops if op.name not in WEIGHTED_OPS
-        }
+        kinds = (op.name for op in ops if op.name not in WEIGHTED_OPS)
+        return heavy | {f"all {name}": (".*", name) for name in kinds}
 
     def under(self, recipe: Recipe, by: str, floats: tuple[str, ...] = ()) -> bytes:
         """The graph under `recipe`, by the quantizer `by`; `floats` names the `layers` that
@@ -68,9 +67,8 @@ class Quantization:
         try:
             with _quietly():
                 if by == TENSORFLOW:
-                    return by_tensorflow(
-                        self.plain, recipe.name, self.samples if recipe.calibrated else []
-                    )
+                    samples = self.samples if recipe.calibrated else []
+                    return by_tensorflow(self.plain, recipe.name, samples)
                 return bytes(convert_object_to_bytearray(parse(self._by_edge(recipe, floats))))
         except Exception as error:  # two foreign quantizers raise what they like
             words = " ".join(str(error).split())[:300]
@@ -121,21 +119,12 @@ def _quietly() -> Iterator[None]:
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
+    out, err = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
     try:
-        with _python_quiet():
+        with out, err, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-@contextlib.contextmanager
-def _python_quiet() -> Iterator[None]:
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
-        yield

@@ -64,10 +64,8 @@ def study(name: str, out: Path, jobs: int = 1, only: str | None = None) -> list[
     cells = _cells(name, config)
     wanted = [c for c in cells if not c.reason and (only is None or only in c.name)]
     if not wanted:
-        raise ClimbEdgeError(
-            f"--only {only}: no cell has that in its name; cells are"
-            f" {', '.join(c.name for c in cells)}"
-        )
+        names = ", ".join(c.name for c in cells)
+        raise ClimbEdgeError(f"--only {only}: no cell has that in its name; cells are {names}")
     for cell in cells:
         _look(cell, out)
     about = {"schema": SCHEMA, "name": Path(name).stem, "config": config}
@@ -89,10 +87,8 @@ def study(name: str, out: Path, jobs: int = 1, only: str | None = None) -> list[
         tqdm.write(line, file=sys.stderr)
     write_json(out / "study.json", about | {"cells": [asdict(c) for c in cells]})
     if failed := [c for c in wanted if c.state == "failed"]:
-        raise GateFailed(
-            f"{len(failed)} of {len(wanted)} cells failed: "
-            + "; ".join(f"{c.name} ({c.reason})" for c in failed)
-        )
+        reasons = "; ".join(f"{c.name} ({c.reason})" for c in failed)
+        raise GateFailed(f"{len(failed)} of {len(wanted)} cells failed: {reasons}")
     return cells
 
 
@@ -140,20 +136,18 @@ def _cells(name: str, config: dict) -> list[Cell]:
                     f" {', '.join(c.name for c in cells)}"
                 )
     for cell in cells:
-        cell.reason = next(
-            (why for prefix, why in config["not_run"].items() if cell.under(prefix)), None
-        )
+        reasons = (why for prefix, why in config["not_run"].items() if cell.under(prefix))
+        cell.reason = next(reasons, None)
     return cells
 
 
 def _seeds(config: dict, model: str, setup: str) -> list[int]:
     """A model may be worth more seeds than the rest of the grid."""
-    tables = (
-        tables
-        for prefix, tables in config["override"].items()
-        if f"{model}.{setup}.".startswith(prefix + ".")
-    )
-    return [config["seeds"], *(t["seeds"] for t in tables if "seeds" in t)][-1]
+    seeds = config["seeds"]
+    for prefix, tables in config["override"].items():
+        if f"{model}.{setup}.".startswith(prefix + "."):
+            seeds = tables.get("seeds", seeds)
+    return seeds
 
 
 def _look(cell: Cell, out: Path) -> None:
@@ -170,14 +164,13 @@ def _run(cell: Cell, config: dict, out: Path) -> None:
             continue
         folder.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", "train", *arguments(cell, phase, config, out)]
-        with open(folder.with_suffix(".log"), "w", encoding="utf-8") as log:
-            code = subprocess.run(
-                command, stdout=log, stderr=subprocess.STDOUT, check=False
-            ).returncode
-        if code == 130:
+        log = folder.with_suffix(".log")
+        with open(log, "w", encoding="utf-8") as stream:
+            done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
+        if done.returncode == 130:
             raise KeyboardInterrupt
-        if code:
-            cell.state, cell.reason = "failed", _last_line(folder.with_suffix(".log"), code)
+        if done.returncode:
+            cell.state, cell.reason = "failed", _last_line(log, done.returncode)
             return
     cell.state, cell.reason = "done", None
 
