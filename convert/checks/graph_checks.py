@@ -83,14 +83,14 @@ def second(graph: Graph, recipe: Recipe, windows: list[Frames]) -> Check:
         return Check("second", "skipped", [found.reason])
     if found.status != "ran":
         return Check("second", "fail", _said(found), {"runtime": found.runtime})
-    session, given, apart, scale = Session(graph.content, 1), [], 0.0, 1e-9
+    session, given, difference, scale = Session(graph.content, 1), [], 0.0, 1e-9
     for inputs, outputs in zip(runs, found.outputs, strict=True):
         given = session.run(*inputs, *(given[1:] if len(inputs) < len(session.inputs) else []))
-        apart = max(apart, float(np.abs(outputs[0] - given[0]).max()))
+        difference = max(difference, float(np.abs(outputs[0] - given[0]).max()))
         scale = max(scale, float(np.abs(given[0]).max()))
-    error, bar = apart / scale, recipe.golden_tolerance
+    error, bar = difference / scale, recipe.golden_tolerance
     figures = {"runtime": found.runtime, "max_error": error, "memory_mb": found.memory_mb}
-    if not apart <= bar * scale:
+    if not difference <= bar * scale:
         said = (
             f"{found.runtime} is {error:.2g} of the scale from {Session.version()}, at most {bar:g}"
         )
@@ -203,12 +203,14 @@ def saturation(graph: Graph, windows: list[Frames]) -> list[dict]:
     """
     session, ends, counts = Session(graph.content, 1, keep=True), Counter(), Counter()
     # no constants
-    made = {op.tensor for op in read_ops(graph.content)[0]} | {d["name"] for d in session.inputs}
+    computed = {op.tensor for op in read_ops(graph.content)[0]} | {
+        d["name"] for d in session.inputs
+    }
     for window in windows:
         for inputs, _ in graph.runs(session, window):
             session.run(*inputs)
             for name, values, zero in session.integers():
-                if name in made:
+                if name in computed:
                     low = -128 if zero > -128 else 127
                     ends[name] += int(np.isin(values, (low, 127)).sum())
                     counts[name] += values.size

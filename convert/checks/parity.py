@@ -37,7 +37,7 @@ class Compared:
     broken: str | None = None  # why it was not compared to the end
 
     @property
-    def apart(self) -> np.ndarray:
+    def distance(self) -> np.ndarray:
         """Cells (n, T, 25) between the decoded keypoints of the file and of the Keras model."""
         reference = np.stack([r[0][self.frames] for r in self.tests.reference])
         return np.linalg.norm(np.stack([p[0] for p in self.points]) - reference, axis=-1)
@@ -99,13 +99,13 @@ def agreement_with_training(
 
     The step is that of the integers it gives; where it gives floats, 1 / 255 of the largest value.
     """
-    session, apart, largest = Session(graph.content), [], 0.0
+    session, distance, largest = Session(graph.content), [], 0.0
     for window in windows:
         seen = np.asarray(trained(window.maps[None]))[0][FRAMES[graph.emits]]
-        apart.append(np.abs(graph.emitted(session, window)[..., : seen.shape[-1]] - seen))
+        distance.append(np.abs(graph.emitted(session, window)[..., : seen.shape[-1]] - seen))
         largest = max(largest, float(np.abs(seen).max()))
     step = output_step(graph.content) or largest / 255
-    share = float(np.mean(np.stack(apart) <= 1.001 * step))
+    share = float(np.mean(np.stack(distance) <= 1.001 * step))
     said = (
         f"{share:.4%} of the values lie within a step of {step:.3g} of what training saw, at least"
         f" {KEPT:.1%} expected"
@@ -115,14 +115,14 @@ def agreement_with_training(
 
 def rows(graph: Graph, compared: Compared) -> tuple[list[dict], dict, Score, Score]:
     """(rows of the report, drop of every keypoint, score, reference's score) of one test set."""
-    tests, made = compared.tests, []
+    tests, found = compared.tests, []
     for number, (how, averaging) in enumerate((("dark", "pooled"), ("argmax", "study"))):
         score = tests.score([p[number] for p in compared.points], compared.frames)
         floats = [r[number][compared.frames] for r in tests.reference]
         reference = tests.score(floats, compared.frames)
         if how == "dark":
             dark = score, reference
-        made.append(
+        found.append(
             {
                 "set": tests.name,
                 "truth": tests.truth,
@@ -139,7 +139,7 @@ def rows(graph: Graph, compared: Compared) -> tuple[list[dict], dict, Score, Sco
                 "drop": drop(score, reference),
             }
         )
-    return made, _by_keypoint(*dark), *dark
+    return found, _by_keypoint(*dark), *dark
 
 
 def _by_keypoint(score: Score, reference: Score) -> dict[str, list[float]]:
@@ -205,29 +205,31 @@ def parity(graph: Graph, recipe: Recipe, compared: list[Compared]) -> tuple[str,
             verdicts.append("not shown")
             reasons.append(f"{name}: nothing to compare: {c.broken}")
             continue
-        made, keypoints, score, reference = rows(graph, c)
+        found, keypoints, score, reference = rows(graph, c)
         worst = worst_keypoint(score, reference)
-        verdict, why = gate(recipe, name, made[0]["drop"], worst, len(score.by_clip), c.tests.unit)
+        verdict, why = gate(recipe, name, found[0]["drop"], worst, len(score.by_clip), c.tests.unit)
         verdicts.append(verdict)
         reasons += why
-        apart = c.apart
-        figures["rows"] += made
+        distance = c.distance
+        figures["rows"] += found
         figures["keypoints"][name] = keypoints
         figures["worst_keypoint"][name] = {
             a: {"keypoint": k, "drop": value, "high": high} for a, (k, value, high) in worst.items()
         }
-        figures["histogram"][name] = np.histogram(apart[np.isfinite(apart)], EDGES)[0].tolist()
-        figures["worst_windows"] += _worst(c, apart)
+        figures["histogram"][name] = np.histogram(distance[np.isfinite(distance)], EDGES)[
+            0
+        ].tolist()
+        figures["worst_windows"] += _worst(c, distance)
     figures["worst_windows"] = sorted(figures["worst_windows"], key=lambda w: -w["cells"])[:WORST]
     return worst_of(verdicts or ["not shown"]), reasons, figures
 
 
-def _worst(compared: Compared, apart: np.ndarray) -> list[dict]:
+def _worst(compared: Compared, distance: np.ndarray) -> list[dict]:
     """The windows with a keypoint farthest from the Keras model's, as that frame's points."""
     tests, found = compared.tests, []
-    apart = np.nan_to_num(apart)
-    for number in np.argsort(-apart.max(axis=(1, 2)), kind="stable")[:WORST]:
-        frame, keypoint = np.unravel_index(apart[number].argmax(), apart[number].shape)
+    distance = np.nan_to_num(distance)
+    for number in np.argsort(-distance.max(axis=(1, 2)), kind="stable")[:WORST]:
+        frame, keypoint = np.unravel_index(distance[number].argmax(), distance[number].shape)
         shown = compared.frames.start + int(frame)
         points = {
             "input": both_decodes(tests.inputs[number].maps)[0][shown],
@@ -242,7 +244,7 @@ def _worst(compared: Compared, apart: np.ndarray) -> list[dict]:
                 "clip": str(tests.source.clips.clip[tests.source.clip[tests.indices[number]]]),
                 "frame": int(tests.source.position[tests.indices[number]]) + shown,
                 "keypoint": KEYPOINTS[keypoint],
-                "cells": float(apart[number][frame, keypoint]),
+                "cells": float(distance[number][frame, keypoint]),
                 **{k: np.round(v.astype(float), 2).tolist() for k, v in points.items()},
             }
         )

@@ -49,13 +49,13 @@ class Graph:
 
         The window form takes one. The step form takes five, from the zero state.
         """
-        state, made = [np.zeros(shape, np.float32) for _, shape in self.state], []
+        state, done = [np.zeros(shape, np.float32) for _, shape in self.state], []
         for entering in self.entering(window):
             inputs = [*entering, *state]
             outputs = session.run(*inputs)
-            made.append((inputs, outputs))
+            done.append((inputs, outputs))
             state = outputs[1:]
-        return made
+        return done
 
     def fed(self, windows: list[Frames]) -> tuple[list[list[np.ndarray]], bool]:
         """Inputs of runs in another process, and whether each later one is handed the state of the

@@ -31,7 +31,7 @@ class Mixed:
     sensitivity: list[dict]
 
 
-def apart(found: np.ndarray, points: np.ndarray) -> float:
+def mean_cells(found: np.ndarray, points: np.ndarray) -> float:
     """Mean cells between keypoints (..., 25, 2), jumps cut at 5."""
     cells = np.nan_to_num(np.linalg.norm(found - points, axis=-1), nan=FAR)
     return float(np.minimum(cells, FAR).mean())
@@ -40,10 +40,10 @@ def apart(found: np.ndarray, points: np.ndarray) -> float:
 def distance(
     graph, content: bytes, windows: list[Frames], expected: list[np.ndarray] | None = None
 ) -> float:
-    """Cells that a graph's `content` decodes `apart` from the float graph, mean over windows."""
+    """Cells that a graph's `content` decodes away from the float graph, mean over windows."""
     session, expected = Session(content), expected or decoded(graph, windows)
     found = [both_decodes(graph.emitted(session, window))[0] for window in windows]
-    return float(np.mean([apart(*pair) for pair in zip(found, expected, strict=True)]))
+    return float(np.mean([mean_cells(*pair) for pair in zip(found, expected, strict=True)]))
 
 
 def decoded(graph, windows: list[Frames]) -> list[np.ndarray]:

@@ -81,26 +81,26 @@ class Quantization:
         from ai_edge_quantizer import qtyping, quantizer
         from ai_edge_quantizer import recipe as known
 
-        every, made = qtyping.TFLOperationName, quantizer.Quantizer(bytearray(self.plain.content))
+        every, edge = qtyping.TFLOperationName, quantizer.Quantizer(bytearray(self.plain.content))
         if recipe.name == "float16":
             # it casts no constants of a batch matmul; the type check would say so
             for op in WEIGHTED_OPS[:3]:
-                made.add_weight_only_config(
+                edge.add_weight_only_config(
                     regex=".*", operation_name=every[op], num_bits=16, algorithm_key="float_casting"
                 )
         elif (recipe.weights, recipe.activations) == ("INT8", "FLOAT32"):
-            made.load_quantization_recipe(known.dynamic_wi8_afp32())
+            edge.load_quantization_recipe(known.dynamic_wi8_afp32())
         elif recipe.name == "int4_weights":
-            made.load_quantization_recipe(known.dynamic_wi4_afp32())
+            edge.load_quantization_recipe(known.dynamic_wi4_afp32())
         else:
-            made = static_int8(self.plain.content)
+            edge = static_int8(self.plain.content)
             # the app keeps its buffers
             for op in (every.INPUT, every.OUTPUT) if recipe.io == "float32" else ():
-                made.update_quantization_recipe(".*", op, algorithm_key="no_quantize")
+                edge.update_quantization_recipe(".*", op, algorithm_key="no_quantize")
             for layer in floats:
                 regex, op = self.layers[layer]
-                made.update_quantization_recipe(regex, every[op], algorithm_key="no_quantize")
-        return bytes(made.quantize(self._statistics if recipe.calibrated else None).quantized_model)
+                edge.update_quantization_recipe(regex, every[op], algorithm_key="no_quantize")
+        return bytes(edge.quantize(self._statistics if recipe.calibrated else None).quantized_model)
 
 
 def static_int8(graph: bytes):
@@ -108,9 +108,9 @@ def static_int8(graph: bytes):
     from ai_edge_quantizer import quantizer
     from ai_edge_quantizer import recipe as known
 
-    made = quantizer.Quantizer(bytearray(graph))
-    made.load_quantization_recipe(known.static_wi8_ai8())
-    return made
+    edge = quantizer.Quantizer(bytearray(graph))
+    edge.load_quantization_recipe(known.static_wi8_ai8())
+    return edge
 
 
 @contextlib.contextmanager

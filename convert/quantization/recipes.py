@@ -184,11 +184,13 @@ def choose(
             raise ClimbEdgeError(
                 f"recipe {name!r}: refused for {model}: {reason}; choose another, or --force it"
             )
-    made = [suited(RECIPES[n], model) for n in wanted if n not in refused or (force and n in names)]
-    left = {n: why for n, why in refused.items() if n not in [r.name for r in made]}
+    chosen = [
+        suited(RECIPES[n], model) for n in wanted if n not in refused or (force and n in names)
+    ]
+    left = {n: why for n, why in refused.items() if n not in [r.name for r in chosen]}
     said = [f"{model} {n}: left out: {why}" for n, why in left.items()]
     kept = {n: of for n, of in known.items() if n not in refused}
     for n in kept:
         said += [f"{model} {n} as {f}: left out: {why}" for f, why in partly[n].items()]
     warned = {n: why for n, of in kept.items() for _, s, why in of if s == "warned"}
-    return made, said + [f"{model} {n}: warning: {why}" for n, why in warned.items()]
+    return chosen, said + [f"{model} {n}: warning: {why}" for n, why in warned.items()]

@@ -101,20 +101,20 @@ def file_row(file: str, checks: list[Check], content: bytes, **known) -> dict:
     }
 
 
-def _file(made: ConvertedFile, model: str) -> dict:
+def _file(converted: ConvertedFile, model: str) -> dict:
     return file_row(
-        made.file,
-        made.checks,
-        made.graph.content,
-        written=made.written,
+        converted.file,
+        converted.checks,
+        converted.graph.content,
+        written=converted.written,
         model=model,
-        form=made.graph.form,
-        emits=made.graph.emits,
-        recipe=made.recipe.name,
-        quantizer=made.recipe.quantizers[0],
-        candidates=made.candidates,
-        left_in_float=list(made.mixed.floats) if made.mixed else [],
-        sensitivity=made.sensitivity,
+        form=converted.graph.form,
+        emits=converted.graph.emits,
+        recipe=converted.recipe.name,
+        quantizer=converted.recipe.quantizers[0],
+        candidates=converted.candidates,
+        left_in_float=list(converted.mixed.floats) if converted.mixed else [],
+        sensitivity=converted.sensitivity,
     )
 
 

@@ -53,9 +53,9 @@ def compare(before: dict, after: dict) -> list[Change]:
     """
     old, new = ({f["file"]: f for f in report["files"]} for report in (before, after))
     if not old.keys() & new.keys():
-        told = " and ".join(", ".join(files) or "none" for files in (old, new))
+        shown = " and ".join(", ".join(files) or "none" for files in (old, new))
         raise ClimbEdgeError(
-            f"these reports share no file ({told}) and cannot be compared; convert the same model,"
+            f"these reports share no file ({shown}) and cannot be compared; convert the same model,"
             " forms and recipes"
         )
     changes = []
@@ -73,13 +73,13 @@ def compare(before: dict, after: dict) -> list[Change]:
 
 def lines(changes: list[Change]) -> str:
     """The changes as text, what is worse first."""
-    told = []
+    shown = []
     for title, worse in (("worse", True), ("changed, not for the worse", False)):
         found = [c for c in changes if c.worse == worse]
-        told += [f"{title}:"] * bool(found)
+        shown += [f"{title}:"] * bool(found)
         for file in dict.fromkeys(c.file for c in found):
-            told += [f"  {file}", *(f"    {c.what}" for c in found if c.file == file)]
-    return "\n".join(told) or "nothing changed beyond noise"
+            shown += [f"  {file}", *(f"    {c.what}" for c in found if c.file == file)]
+    return "\n".join(shown) or "nothing changed beyond noise"
 
 
 def _verdict(old: dict, new: dict) -> Iterator[tuple[str, bool]]:

@@ -24,9 +24,9 @@ def markdown(reports: list[dict]) -> str:
     for form in forms:
         lines += [f"## {form}", "", f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
         for report in reports:
-            made = {f["recipe"]: f for f in report["files"] if f"{f['form']}-{f['emits']}" == form}
+            files = {f["recipe"]: f for f in report["files"] if f"{f['form']}-{f['emits']}" == form}
             lines += [
-                _row(report["run"]["model"], form, recipe, made.get(recipe)) for recipe in RECIPES
+                _row(report["run"]["model"], form, recipe, files.get(recipe)) for recipe in RECIPES
             ]
         lines.append("")
     for report in reports:

@@ -107,9 +107,9 @@ def normalised(x, gain: np.ndarray, bias: np.ndarray, epsilon: float = 1e-5):
 
 def standardised(x, epsilon: float = 1e-5):
     """Mean 0 and variance 1 over the last axis: layer normalisation without gain and bias."""
-    apart = x - ops.mean(x, axis=-1, keepdims=True)
-    spread = ops.mean(ops.square(apart), axis=-1, keepdims=True)
-    return apart * ops.rsqrt(spread + epsilon)
+    centred = x - ops.mean(x, axis=-1, keepdims=True)
+    spread = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+    return centred * ops.rsqrt(spread + epsilon)
 
 
 def decoded(maps, subpixel: bool = True):

@@ -51,7 +51,7 @@ class Seen:
     truth: list[np.ndarray]  # each (frames, 25, 2) image pixels; NaN = not compared
     error: np.ndarray  # (C, T, 25, 2) along (towards the head) and across the torso
     partner: np.ndarray  # (C, T, 25) distance to the truth of the other side's keypoint
-    apart: np.ndarray  # (C, T, 25) distance between the truths of the two
+    separation: np.ndarray  # (C, T, 25) distance between the truths of the two
     peak: np.ndarray  # (C, T, 25) height of the native map
 
 
@@ -107,11 +107,11 @@ def _compare(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, ...]
     delta = (predicted[..., :2] - truth) / size[..., None]
     side = np.stack([-up[..., 1], up[..., 0]], -1)
     error = np.stack([(delta * up).sum(-1), (delta * side).sum(-1)], axis=-1)
-    partner, apart = (
+    partner, separation = (
         np.linalg.norm(p - truth[:, MIRROR], axis=-1) / size for p in (predicted[..., :2], truth)
     )
     peak = np.where(np.isfinite(error[..., 0]), predicted[..., 2], np.nan)
-    return truth, error, partner, apart, peak
+    return truth, error, partner, separation, peak
 
 
 def measure(seen: Seen) -> Figures:
@@ -123,7 +123,7 @@ def measure(seen: Seen) -> Figures:
         known, far = np.isfinite(size), size >= CORE
         swapped = seen.partner < size / 2
         # an exchange of what lies together is no error of place
-        core = (size < CORE) & ~(swapped & (seen.apart > CORE / 3))
+        core = (size < CORE) & ~(swapped & (seen.separation > CORE / 3))
         core &= (core.sum(1) >= LEAST_CORE)[:, None]
         centre = np.nanmean(np.where(core[..., None], seen.error, np.nan), axis=1)
         left = np.where(core[..., None], seen.error - centre[:, None], np.nan)
@@ -136,7 +136,9 @@ def measure(seen: Seen) -> Figures:
             "offset_sd": _axes(centre, np.nanstd),
             "sd": _axes(left, np.nanstd),
             **_shape(left, scale),
-            **_outliers(np.where(known & (seen.apart >= CORE), swapped, np.nan), known, far, size),
+            **_outliers(
+                np.where(known & (seen.separation >= CORE), swapped, np.nan), known, far, size
+            ),
             **_heights(seen, known, far, core, scale),
         }
 
