@@ -57,10 +57,8 @@ def pck_lines(
         (r, s, v, a) for r in rows for s in setups for v in VARIANTS for a in ALPHAS
     ):
         place = (row.label, row.kind, "ours", setup, reading, averaging, alpha)
-        about, values = (
-            dict(zip(heads, place, strict=True)),
-            row.values(setup, (reading, averaging), alpha),
-        )
+        about = dict(zip(heads, place, strict=True))
+        values = row.values(setup, (reading, averaging), alpha)
         for e in row.entries.get(setup, ()):
             if e.figures:
                 value, low, high = (100 * v for v in e.figures[reading][averaging][alpha])

@@ -66,20 +66,21 @@ class Page:
 
     def write(self, out: Path) -> list[Path]:
         """tables.md, which names its pictures, and tables.html, which holds them."""
-        from jinja2 import Environment, PackageLoader, select_autoescape
-
-        environment = Environment(
-            loader=PackageLoader("train"),
-            autoescape=select_autoescape(),
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters["plain"] = _plain
-        environment.filters["embedded"] = lambda p: base64.b64encode(p.read_bytes()).decode()
+        templates = environment("train")
+        templates.filters["plain"] = _plain
+        templates.filters["embedded"] = lambda p: base64.b64encode(p.read_bytes()).decode()
         written = [out / "tables.md", out / "tables.html"]
         for path in written:
-            write_text(path, environment.get_template(path.name).render(page=self))
+            write_text(path, templates.get_template(path.name).render(page=self))
         return written
+
+
+def environment(package: str):
+    """The templates of a package, for jinja2: HTML is escaped, lines of control leave no trace."""
+    from jinja2 import Environment, PackageLoader, select_autoescape
+
+    of, escape = PackageLoader(package), select_autoescape()
+    return Environment(loader=of, autoescape=escape, trim_blocks=True, lstrip_blocks=True)
 
 
 def _plain(text: str) -> str:
