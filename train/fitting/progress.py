@@ -37,8 +37,7 @@ class Progress(keras.callbacks.Callback):
             for variable, value in zip(self.variables, values, strict=True):
                 variable.assign(value)
         else:
-            self.state = {"epoch": 0, "rows": [], "best": -1.0, "lowest": None}
-            self.state |= {"wait": 0, "patience": 0}
+            self.state = dict(epoch=0, rows=[], best=-1.0, lowest=None, wait=0, patience=0)
             self._end_epoch(0, None, time.monotonic())
 
     @property

@@ -10,8 +10,7 @@ from train.backend import keras
 MODEL, FORM = "conv3d", ("step", "newest")
 
 # Options that go with Keras 3's own training loop alone.
-UNCHANGED = {"schedule": "plateau", "ema": 0.0, "clip_norm": 0.0, "weight_decay": 0.0}
-UNCHANGED |= {"distill_epochs": 0}
+UNCHANGED = dict(schedule="plateau", ema=0.0, clip_norm=0.0, weight_decay=0.0, distill_epochs=0)
 
 
 def shrinking(text: str | None) -> tuple[str, float]:

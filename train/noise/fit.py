@@ -50,8 +50,9 @@ _ROWS = (
 TO_90 = np.log(np.log(10) / np.log(2))
 # What a model says of what never happened: the length, distance and height of an outlier, the blur
 # of an empty map.
-_UNKNOWN = {"run": 3.0, "size": 0.2, "size_spread": 1.0, "blur": 1.7}
-_UNKNOWN |= {"outlier_peak": 0.4, "outlier_peak_run": 0.1}
+_UNKNOWN = dict(
+    run=3.0, size=0.2, size_spread=1.0, outlier_peak=0.4, outlier_peak_run=0.1, blur=1.7
+)
 PARTS = {
     "sd": (", up", ", side"),
     "offset_sd": (", up", ", side"),
