@@ -9,11 +9,10 @@ in the demos; docs/edge.md explains them.
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import json
 import os
 import platform
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,23 +22,12 @@ import numpy as np
 from climb_edge.evaluation.contender import ALONE, ESTIMATOR, RIVAL, STAGES, SUMS, Contender
 from climb_edge.evaluation.contender_child import ROUND
 from climb_edge.files.assets import locate
-from climb_edge.files.atomic import existing_file, write_json, write_text
+from climb_edge.files.atomic import existing_file, write_csv, write_json
 
 SCHEMA = "climb-edge/benchmark/1"
-ROW = (
-    "chain",
-    "model",
-    "estimator",
-    "runtime",
-    "backend",
-    "stage",
-    "median_ms",
-    "p95_ms",
-    "fps",
-    "frames",
-    "cpu_ms",
-    "memory_mb",
-)
+_ABOUT = ("model", "estimator", "runtime", "backend")
+_FIGURES = ("median_ms", "p95_ms", "fps", "frames", "cpu_ms", "memory_mb")
+ROW = ("chain", *_ABOUT, "stage", *_FIGURES)
 # Of the first refiner, at most.
 GOALS = {"around_to_estimator": 0.10, "chain_to_mediapipe": 1.0}
 
@@ -56,17 +44,10 @@ def contenders(
     `options` are those of climb_edge.evaluation.contender_child.Chain.
     """
     options = {**options, "source": source}
+    command = [sys.executable, "-m", "climb_edge.evaluation.contender_child"]
     names = {name: name for name in (*refiners, "identity")} | {ALONE: None}
     chains = [
-        Contender(
-            name,
-            [
-                sys.executable,
-                "-m",
-                "climb_edge.evaluation.contender_child",
-                json.dumps({**options, "refiner": refiner}),
-            ],
-        )
+        Contender(name, [*command, json.dumps({**options, "refiner": refiner})])
         for name, refiner in names.items()
     ]
     if mediapipe:
@@ -107,73 +88,47 @@ def rounds(frames: int) -> int:
 
 
 def report(chains: list[Contender]) -> dict:
-    """Rows of every chain and stage, and each chain's ratios to the baselines that ran
-    beside it.
-    """
+    """Rows of every chain and stage, and each chain's ratios to the baselines beside it."""
     rows = []
     for chain in chains:
-        memory, cpu = (
-            max(r["memory_mb"] for r in chain.rounds),
-            float(np.median([r["cpu_ms"] for r in chain.rounds])),
-        )
+        memory = max(r["memory_mb"] for r in chain.rounds)
+        cpu = float(np.median([r["cpu_ms"] for r in chain.rounds]))
         for stage in (*STAGES, *SUMS):
             laps = chain.laps(stage)
             if not len(laps) or (chain.name == RIVAL and stage in (*ESTIMATOR, "estimator")):
                 continue  # what MediaPipe does inside is its own: it stands as the chain, whole
             median, p95 = np.percentile(laps, (50, 95))
-            values = (
-                chain.name,
-                *(chain.about[k] for k in ("model", "estimator", "runtime", "backend")),
-                stage,
-                median,
-                p95,
-                1e3 / laps.mean(),
-                len(laps),
-                cpu if stage == "chain" else None,
-                memory,
-            )
-            rows.append(
-                {
-                    k: round(v, 3) if isinstance(v, float) else v
-                    for k, v in zip(ROW, values, strict=True)
-                }
-            )
+            place = (chain.name, *(chain.about[k] for k in _ABOUT), stage)
+            used = cpu if stage == "chain" else None
+            values = (*place, median, p95, 1e3 / laps.mean(), len(laps), used, memory)
+            shown = [round(v, 3) if isinstance(v, float) else v for v in values]
+            rows.append(dict(zip(ROW, shown, strict=True)))
     compared = [ratios(chain, chains) for chain in chains if chain.name not in (ALONE, RIVAL)]
     return {"schema": SCHEMA, "machine": machine(), "rows": rows, "ratios": compared}
 
 
 def ratios(chain: Contender, chains: list[Contender]) -> dict:
-    """What `chain` costs beside others of the same rounds: the median over rounds of the ratio of
-    their medians.
-    """
+    """What `chain` costs beside others: the median over rounds of the ratio of their medians."""
     inside, found = chain.per_round("estimator"), {}
     for stage in ("around", "refine"):
         found[f"{stage}_to_estimator"] = np.median(chain.per_round(stage) / inside)
     for other in chains:
         if other is not chain and other.name in ("identity", ALONE, RIVAL):
             name = other.name.replace(" ", "_")
+            both = zip(chain.rounds, other.rounds, strict=True)
             found[f"chain_to_{name}"] = np.median(
                 chain.per_round("chain") / other.per_round("chain")
             )
-            cpu = [
-                a["cpu_ms"] / b["cpu_ms"] for a, b in zip(chain.rounds, other.rounds, strict=True)
-            ]
-            found[f"cpu_to_{name}"] = np.median(cpu)
+            found[f"cpu_to_{name}"] = np.median([a["cpu_ms"] / b["cpu_ms"] for a, b in both])
     return {"chain": chain.name, **{name: round(float(value), 4) for name, value in found.items()}}
 
 
 def machine() -> dict:
     """What ran it, without a name that tells whose it is."""
     cpu = platform.processor()
-    with contextlib.suppress(OSError, IndexError):
-        cpu = (
-            Path("/proc/cpuinfo")
-            .read_text()
-            .split("model name")[1]
-            .split(":")[1]
-            .split("\n")[0]
-            .strip()
-        )
+    with contextlib.suppress(OSError):
+        if named := re.search(r"model name.*?:(.*)", Path("/proc/cpuinfo").read_text()):
+            cpu = named[1].strip()
     return {
         "cpu": cpu,
         "cores": os.cpu_count(),
@@ -183,9 +138,7 @@ def machine() -> dict:
 
 
 def table(found: dict) -> str:
-    """A report as text: median and 95th percentile by stage and chain, then the ratios and the
-    goals.
-    """
+    """A report as text: median and 95th percentile by stage and chain, ratios and goals."""
     names = list(dict.fromkeys(row["chain"] for row in found["rows"]))
     cells = {(row["chain"], row["stage"]): row for row in found["rows"]}
     width = max(16, *(len(n) + 2 for n in names))
@@ -194,9 +147,8 @@ def table(found: dict) -> str:
     def line(title: str, stage: str, shown: Callable[[dict], str]) -> None:
         rows = [cells.get((n, stage)) for n in names]
         if any(rows):
-            lines.append(
-                f"{title:26}" + "".join(f"{shown(row) if row else '':>{width}}" for row in rows)
-            )
+            texts = "".join(f"{shown(row) if row else '':>{width}}" for row in rows)
+            lines.append(f"{title:26}{texts}")
 
     for stage in (*STAGES, *SUMS):
         line(stage, stage, lambda row: f"{row['median_ms']:.2f} ({row['p95_ms']:.2f})")
@@ -208,27 +160,17 @@ def table(found: dict) -> str:
     for name in dict.fromkeys(name for row in found["ratios"] for name in row if name != "chain"):
         values = [by_chain.get(n, {}).get(name) for n in names]
         first = next(value for value in values if value is not None)
-        goal = (
-            f"  goal {GOALS[name]:g}: {'met' if first <= GOALS[name] else 'not met'}"
-            if name in GOALS
-            else ""
-        )
-        lines.append(
-            f"{name:26}"
-            + "".join(f"{'' if v is None else f'{v:.3f}':>{width}}" for v in values)
-            + goal
-        )
+        texts = "".join(f"{'' if v is None else f'{v:.3f}':>{width}}" for v in values)
+        lines.append(f"{name:26}{texts}")
+        if goal := GOALS.get(name):
+            lines[-1] += f"  goal {goal:g}: {'met' if first <= goal else 'not met'}"
     return "\n".join(lines)
 
 
 def write(path: str | Path, found: dict) -> Path:
     """Write a report as JSON to `path` and its rows as CSV beside it; returns the CSV's path."""
     write_json(path, found)
-    text = io.StringIO()
-    rows = csv.DictWriter(text, ROW, lineterminator="\n")
-    rows.writeheader()
-    rows.writerows(found["rows"])
-    write_text(beside := Path(path).with_suffix(".csv"), text.getvalue())
+    write_csv(beside := Path(path).with_suffix(".csv"), found["rows"], ROW)
     return beside
 
 

@@ -26,6 +26,14 @@ ALONE, RIVAL = "estimator alone", "mediapipe"
 _REMEDY = "run it again; of MediaPipe, `make mediapipe` makes the environment anew"
 
 
+def _stages(name: str) -> tuple[str, ...]:
+    return SUMS.get(name, (name,))
+
+
+def _spent(name: str, frame: dict[str, float]) -> float:
+    return sum(frame.get(stage, 0.0) for stage in _stages(name))
+
+
 @dataclass
 class Contender:
     """A chain that runs in a process of its own, and what it answered."""
@@ -70,23 +78,13 @@ class Contender:
 
     def laps(self, name: str) -> np.ndarray:
         """Milliseconds of a stage or a sum, of each frame in which any of it ran."""
-        stages = SUMS.get(name, (name,))
-        frames = [
-            f for r in self.rounds for f in ([r["first"]] if name == "detect" else r["frames"])
-        ]
-        return np.array(
-            [sum(f.get(s, 0.0) for s in stages) for f in frames if any(s in f for s in stages)]
-        )
+        rounds = [[r["first"]] if name == "detect" else r["frames"] for r in self.rounds]
+        frames = [f for frames in rounds for f in frames if any(s in f for s in _stages(name))]
+        return np.array([_spent(name, f) for f in frames])
 
     def per_round(self, name: str) -> np.ndarray:
         """The median of each round, to compare with another chain's of the same rounds."""
-        stages = SUMS.get(name, (name,))
-        return np.array(
-            [
-                np.median([sum(f.get(s, 0.0) for s in stages) for f in r["frames"]])
-                for r in self.rounds
-            ]
-        )
+        return np.array([np.median([_spent(name, f) for f in r["frames"]]) for r in self.rounds])
 
     def _answer(self) -> dict:
         if self._process.stdout and (line := self._process.stdout.readline()):

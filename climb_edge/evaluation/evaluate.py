@@ -81,22 +81,14 @@ def evaluate(
 
 
 def table(metrics: list[dict]) -> str:
-    """The metrics of several refiners on the same clips as lines of text, the estimator's own
-    first.
-    """
+    """Metrics of several refiners on the same clips as lines of text, the estimator's own first."""
     first = metrics[0]
-    alone = {
-        "refiner": "estimator alone",
-        "pck": first["raw"],
-        "jitter": first["raw_jitter"],
-        "lag_ms": first["raw_lag_ms"],
-    }
+    alone = {"refiner": "estimator alone", "pck": first["raw"]}
+    alone |= {key: first[f"raw_{key}"] for key in ("jitter", "lag_ms")}
     wide = max(len(m["refiner"]) for m in [*metrics, alone]) + 1
+    about = f"PCK in %, pooled, {WORDS[first['truth']]}: {first['clips']} clips,"
     lines = [
-        (
-            f"PCK in %, pooled, {WORDS[first['truth']]}: {first['clips']} clips,"
-            f" {first['frames']} frames, {first['missing']} without a person"
-        ),
+        f"{about} {first['frames']} frames, {first['missing']} without a person",
         " " * wide + "delay  " + "".join(f"@{a:<22}" for a in ALPHAS) + "jitter px  lag ms",
     ]
     for row in [alone, *metrics]:
@@ -125,9 +117,6 @@ def jitter(predicted: list[np.ndarray], truth: list[np.ndarray]) -> float:
     """Mean length of the second difference of the error over time, in pixels: how much a standing
     point trembles.
     """
-    seconds = [
-        np.linalg.norm(np.diff(p - t, n=2, axis=0), axis=-1).ravel()
-        for p, t in zip(predicted, truth, strict=True)
-    ]
-    every = np.concatenate(seconds)
+    seconds = [np.diff(p - t, n=2, axis=0) for p, t in zip(predicted, truth, strict=True)]
+    every = np.concatenate([np.linalg.norm(s, axis=-1).ravel() for s in seconds])
     return float(np.nanmean(every)) if np.isfinite(every).any() else float("nan")

@@ -48,9 +48,7 @@ def correct(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Score:
-    """Correctness of one set of predictions, kept by clip so that intervals can be drawn over
-    clips.
-    """
+    """Correctness of one set of predictions, by clip: intervals are drawn over clips."""
 
     by_clip: tuple[np.ndarray, ...]  # each (3, T, 25) from `correct`
     threshold: float  # mean distance of PCK@1 over counted frames (mean torso diameter)
@@ -81,15 +79,12 @@ class Score:
 
     def groups(self) -> dict[str, Score]:
         """A score for each report group of keypoints; what never counts is left out."""
-        parts = {
-            name: tuple(c[..., list(members)] for c in self.by_clip)
-            for name, members in GROUPS.items()
-        }
-        return {
-            n: replace(self, by_clip=p)
-            for n, p in parts.items()
-            if any(np.isfinite(c).any() for c in p)
-        }
+        found = {}
+        for name, members in GROUPS.items():
+            parts = tuple(c[..., list(members)] for c in self.by_clip)
+            if any(np.isfinite(c).any() for c in parts):
+                found[name] = replace(self, by_clip=parts)
+        return found
 
     def keypoints(self) -> dict[str, dict[str, float]]:
         """Pooled share per keypoint and per report group; what never counts is left out."""
@@ -114,9 +109,8 @@ def drop(score: Score, reference: Score) -> dict[str, Interval]:
     """
     right, count = _sums(score.by_clip)
     right_reference, _ = _sums(reference.by_clip)
-    return _named(
-        [tuple(100 * v for v in row) for row in _bootstrap(right - right_reference, count)]
-    )
+    change = _bootstrap(right - right_reference, count)
+    return _named([tuple(100 * v for v in row) for row in change])
 
 
 def worst_keypoint(score: Score, reference: Score) -> dict[str, tuple[str, float, float]]:
@@ -149,9 +143,7 @@ def _sums(by_clip: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 def _bootstrap(
     right: np.ndarray, count: np.ndarray, level: float = 0.95, draws: int = 2000
 ) -> list[Interval]:
-    """(value, low, high) of sum(right) / sum(count) for each row of right (3, C), resampling clips
-    with replacement.
-    """
+    """(value, low, high) of sum(right) / sum(count) by row of right (3, C), clips resampled."""
     total = count.sum()
     if not total:
         return [(float("nan"),) * 3] * len(right)
@@ -166,9 +158,7 @@ def _bootstrap(
 
 @cache
 def _picks(count: int, draws: int) -> np.ndarray:
-    """(draws, count) how often each clip is drawn; the same for every row, keypoint and file, so
-    drawn once.
-    """
+    """(draws, count) how often each clip is drawn: once for every row, keypoint and file."""
     return np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=draws)
 
 

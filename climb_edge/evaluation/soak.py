@@ -1,14 +1,13 @@
-"""A long run: does a stream that goes on for hours keep its memory, its files, its threads and its
-speed?
-"""
+"""A long run: does a stream of hours keep its memory, its files, its threads and its speed?"""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from climb_edge.estimators.recording import cached_recording
 from climb_edge.evaluation.contender_child import looped, memory
 from climb_edge.files.assets import locate, sha256_of
 from climb_edge.files.atomic import existing_file
-from climb_edge.media.frame import Frame
+from climb_edge.media.video import read_video
 from climb_edge.refiners.base import Refiner
 from climb_edge.refiners.load import load_refiner
 from climb_edge.streaming.stream import Stream
@@ -58,9 +57,9 @@ def soak(
     """
     if recorded:
         estimator = cached_recording(source, sha256_of(source), estimator)
-        supply = _replayed(estimator)
+        supply = looped(estimator.frames)
     else:
-        supply = looped(source)
+        supply = looped(partial(read_video, source))
     stream, overlay, parts, results = Stream(estimator, refiner), Overlay(refiner.name), [], 0
     for part in range(PARTS):
         count, since = frames * (part + 1) // PARTS - frames * part // PARTS, time.perf_counter()
@@ -71,8 +70,9 @@ def soak(
                 overlay.draw(frame.image, given)
             step()
         took = 1e3 * (time.perf_counter() - since) / max(count, 1)
+        files, threads = _listed("fd", 0), _listed("task", threading.active_count())
         parts.append(
-            Part(frames * (part + 1) // PARTS, took, memory("VmRSS"), _files(), _threads(), results)
+            Part(frames * (part + 1) // PARTS, took, memory("VmRSS"), files, threads, results)
         )
     return parts
 
@@ -120,24 +120,9 @@ def command(options) -> None:
     verdict(parts)
 
 
-def _replayed(recording) -> Iterator[Frame]:
-    """The recording's frames again and again; the clock goes on, as if the camera had cut."""
-    begin, step = 0.0, 1 / 30
-    while True:
-        for frame in recording.frames():
-            yield Frame(frame.index, begin + frame.time, frame.image)
-        begin += frame.time + step
-
-
-def _files() -> int:
+def _listed(kind: str, otherwise: int) -> int:
+    """How many of a kind ("fd", "task") the system lists of this process."""
     try:
-        return len(os.listdir("/proc/self/fd"))
+        return len(os.listdir(f"/proc/self/{kind}"))
     except OSError:
-        return 0
-
-
-def _threads() -> int:
-    try:
-        return len(os.listdir("/proc/self/task"))  # those of the runtimes and decoders too
-    except OSError:
-        return threading.active_count()
+        return otherwise

@@ -58,9 +58,7 @@ def recordings(
     estimator: Estimator,
     step: Callable[[], object] = lambda: None,
 ) -> list[Recording]:
-    """What the estimator saw in each clip's video, cached by the video's content; `step` after each
-    clip.
-    """
+    """What the estimator saw in each clip's video, cached by its content; `step` after each."""
     result = []
     for name in clips.clip:
         result.append(seen_in(videos, str(name), estimator))
@@ -69,9 +67,7 @@ def recordings(
 
 
 def seen_in(videos: VideoFolder, clip: str, estimator: Estimator) -> Recording:
-    """What the estimator saw in one clip's video, cached by its content. Raises ClimbEdgeError
-    naming the clip.
-    """
+    """What it saw in one clip's video, cached by content. Raises ClimbEdgeError naming the clip."""
     content = videos.read(clip)
     try:
         return cached_recording(content, hashlib.sha256(content).hexdigest(), estimator)

@@ -5,12 +5,14 @@ half.
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
+import io
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError
@@ -51,6 +53,15 @@ def write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path` whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_csv(path: str | Path, lines: Iterable[dict], columns: Iterable[str]) -> None:
+    """Write a CSV of UTF-8, whole or not at all; what a line lacks, or has as None, is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    write_text(path, text.getvalue())
 
 
 def write_json(path: str | Path, value: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from climb_edge.pose.layout import EMITS, WINDOW, output_shape
@@ -23,16 +25,12 @@ def lint(broken: list[str]) -> Check:
 
 
 def types(ops: list[Op], plain: list[Op], recipe: Recipe, floats: tuple[str, ...] = ()) -> Check:
-    """Is it really quantized, and are its weights those of the model? `floats`: layers left in
-    float on purpose.
-    """
+    """Is it quantized, are its weights the model's? `floats`: layers left in float on purpose."""
     kept = {op.tensor for op in plain if str(op) in floats}
     weighted, reasons = [op for op in ops if op.weights], []
+    promised = (recipe.weights, recipe.activations)
     for op in weighted:
-        if op.tensor not in kept and (op.weights, op.activations) != (
-            recipe.weights,
-            recipe.activations,
-        ):
+        if op.tensor not in kept and (op.weights, op.activations) != promised:
             reasons.append(
                 f"{op} has {op.weights} weights and {op.activations} activations, {recipe.name}"
                 f" promises {recipe.weights} and {recipe.activations}"
@@ -64,17 +62,13 @@ def types(ops: list[Op], plain: list[Op], recipe: Recipe, floats: tuple[str, ...
 
 
 def load(graph: Graph, windows: list[Frames]) -> Check:
-    """Loaded and run in a process apart first: a runtime may abort while it prepares a quantized
-    graph.
-    """
+    """Loaded and run in its own process: a runtime may abort as it prepares a quantized graph."""
     found = run_on_cpu(graph.content, *graph.fed(windows[:1]))
     figures = {"runtime": found.runtime, "load_ms": found.load_ms, "memory_mb": found.memory_mb}
     reasons = _said(found)
     if found.status == "ran":
-        promised = [
-            output_shape(graph.output, EMITS[graph.emits]),
-            *(list(shape) for _, shape in graph.state),
-        ]
+        state = [list(shape) for _, shape in graph.state]
+        promised = [output_shape(graph.output, EMITS[graph.emits]), *state]
         given = [list(array.shape) for array in found.outputs[-1]]
         if given != promised:
             reasons.append(f"the graph gives {given}, its form {promised}")
@@ -82,43 +76,31 @@ def load(graph: Graph, windows: list[Frames]) -> Check:
 
 
 def second(graph: Graph, recipe: Recipe, windows: list[Frames]) -> Check:
-    """The same file on the same windows under another runtime: how far apart, as a share of the
-    largest value.
-    """
+    """The file under another runtime; the error as a share of the largest value."""
     runs, chained = graph.fed(windows[:SECOND_WINDOWS])
     found = run_on_cpu(graph.content, runs, chained, second=True)
     if found.status == "skipped":
         return Check("second", "skipped", [found.reason])
     if found.status != "ran":
         return Check("second", "fail", _said(found), {"runtime": found.runtime})
-    session, given, apart, scale = Session(graph.content, 1), [], 0.0, 1e-9
+    session, given, difference, scale = Session(graph.content, 1), [], 0.0, 1e-9
     for inputs, outputs in zip(runs, found.outputs, strict=True):
         given = session.run(*inputs, *(given[1:] if len(inputs) < len(session.inputs) else []))
-        apart = max(apart, float(np.abs(outputs[0] - given[0]).max()))
+        difference = max(difference, float(np.abs(outputs[0] - given[0]).max()))
         scale = max(scale, float(np.abs(given[0]).max()))
-    check = Check(
-        "second",
-        figures={
-            "runtime": found.runtime,
-            "max_error": apart / scale,
-            "memory_mb": found.memory_mb,
-        },
-    )
-    if not apart <= recipe.golden_tolerance * scale:
-        check.verdict = "fail"
-        check.reasons.append(
-            f"{found.runtime} is {apart / scale:.2g} of the scale from {Session.version()}, at most"
-            f" {recipe.golden_tolerance:g}"
+    error, bar = difference / scale, recipe.golden_tolerance
+    figures = {"runtime": found.runtime, "max_error": error, "memory_mb": found.memory_mb}
+    if not difference <= bar * scale:
+        said = (
+            f"{found.runtime} is {error:.2g} of the scale from {Session.version()}, at most {bar:g}"
         )
-    return check
+        return Check("second", "fail", [said], figures)
+    return Check("second", figures=figures)
 
 
 def _said(found) -> list[str]:
-    return (
-        [f"{found.runtime or 'the runtime'} {found.status}: {found.reason}"]
-        if found.status != "ran"
-        else []
-    )
+    said = f"{found.runtime or 'the runtime'} {found.status}: {found.reason}"
+    return [] if found.status == "ran" else [said]
 
 
 def on_gpu(graph: Graph, recipe: Recipe, window: Frames) -> Check:
@@ -146,39 +128,28 @@ def delegated(
         for i, (inputs, _) in enumerate(runs)
     ]
     found = run_on_gpu(graph, fed, timeout=GPU_SECONDS, chained=chained)
-    figures = {
-        "backend": found.backend,
-        "status": found.status,
-        "partitions": found.partitions,
-        "nodes": found.nodes,
-        "total": found.total,
-        "max_error": None,
-        "seconds": sum(found.seconds),
-    }
+    names = ("backend", "status", "partitions", "nodes", "total")
+    figures = {key: getattr(found, key) for key in names}
+    figures |= {"max_error": None, "seconds": sum(found.seconds)}
     if found.status == "skipped":
         return Check("gpu", "skipped", [found.reason], figures)
     reasons = []
     if found.status != "ran":
         reasons.append(f"{found.backend or 'the GPU'} {found.status}: {found.reason}")
     else:
-        figures["max_error"] = float(
-            np.max(
-                [
-                    share_apart(got, cpu)
-                    for outputs, (_, expected) in zip(found.outputs, runs, strict=True)
-                    for got, cpu in zip(session.leaving(*outputs), expected, strict=True)
-                ]
-            )
-        )
+        errors = [
+            share_apart(got, cpu)
+            for outputs, (_, expected) in zip(found.outputs, runs, strict=True)
+            for got, cpu in zip(session.leaving(*outputs), expected, strict=True)
+        ]
+        error = figures["max_error"] = float(np.max(errors))
         if (found.partitions, found.nodes) != (1, found.total):
             reasons.append(
                 f"{found.nodes} of {found.total} nodes in {found.partitions} partitions, all in 1"
                 " expected"
             )
-        if not figures["max_error"] <= bar:
-            reasons.append(
-                f"GPU is {figures['max_error']:.2g} of the scale from the CPU, at most {bar:.2g}"
-            )
+        if not error <= bar:
+            reasons.append(f"GPU is {error:.2g} of the scale from the CPU, at most {bar:.2g}")
     return Check("gpu", "fail" if reasons else "pass", reasons, figures)
 
 
@@ -230,21 +201,18 @@ def saturation(graph: Graph, windows: list[Frames]) -> list[dict]:
 
     The lower end counts only where the range goes below zero: maps end at zero by nature.
     """
-    session, ends, counts = Session(graph.content, 1, keep=True), {}, {}
+    session, ends, counts = Session(graph.content, 1, keep=True), Counter(), Counter()
     # no constants
-    made = {op.tensor for op in read_ops(graph.content)[0]} | {d["name"] for d in session.inputs}
+    computed = {op.tensor for op in read_ops(graph.content)[0]} | {
+        d["name"] for d in session.inputs
+    }
     for window in windows:
         for inputs, _ in graph.runs(session, window):
             session.run(*inputs)
             for name, values, zero in session.integers():
-                if name not in made:
-                    continue
-                at_end = int((values == 127).sum()) + (
-                    int((values == -128).sum()) if zero > -128 else 0
-                )
-                ends[name], counts[name] = (
-                    ends.get(name, 0) + at_end,
-                    counts.get(name, 0) + values.size,
-                )
+                if name in computed:
+                    low = -128 if zero > -128 else 127
+                    ends[name] += int(np.isin(values, (low, 127)).sum())
+                    counts[name] += values.size
     shares = [{"tensor": name, "share": ends[name] / counts[name]} for name in ends]
     return sorted(shares, key=lambda s: -s["share"])[:10]

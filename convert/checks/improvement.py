@@ -1,6 +1,4 @@
-"""Is refining worth it? The refined track against the estimator's own, on what training
-never saw.
-"""
+"""Is refining worth it? The refined track against the estimator's, on what training never saw."""
 
 from __future__ import annotations
 
@@ -51,15 +49,9 @@ def _streamed(source: RecordedWindows, parts: Split, form: str, path: Path) -> d
     else:
         unit = "clips"
     counted = {"clips": len(np.unique(source.clip[parts.test])), "frames": sum(map(len, truths))}
-    return _row(
-        f"{form}, {path.name}",
-        refiner.delay,
-        "image pixels",
-        counted,
-        Score.of(raws, truths),
-        Score.of(refineds, truths),
-        unit,
-    )
+    raw, refined = Score.of(raws, truths), Score.of(refineds, truths)
+    name = f"{form}, {path.name}"
+    return _row(name, refiner.delay, "image pixels", counted, raw, refined, unit)
 
 
 def _row(
@@ -71,15 +63,6 @@ def _row(
         if unit
         else {a: (100 * (after[a][0] - before[a][0]), float("nan"), float("nan")) for a in after}
     )
+    about = {"name": name, "delay": delay, "space": space, **counted, "interval": unit}
     wins = {a: bool(change[a][0] > 0) for a in change}
-    return {
-        "name": name,
-        "delay": delay,
-        "space": space,
-        **counted,
-        "interval": unit,
-        "raw": before,
-        "refined": after,
-        "change": change,
-        "wins": wins,
-    }
+    return about | {"raw": before, "refined": after, "change": change, "wins": wins}

@@ -1,6 +1,4 @@
-"""PCK parity: how far a file falls behind the Keras model on the same windows, and whether that is
-shown.
-"""
+"""PCK parity: how far a file falls behind the Keras model on the same windows, if it is shown."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from climb_edge.pose.decode import both_decodes
 from climb_edge.pose.skeleton import KEYPOINTS
 from climb_edge.runtime.session import Session
 from convert.checks.testset import FRAMES, NUMBERS_ON, TestSet
-from convert.checks.verdict import worst_of
+from convert.checks.verdict import no_parity, worst_of
 from convert.graphs.build import Graph
 from convert.graphs.lint import output_step
 from convert.quantization.recipes import KEPT, MAX_GAIN, Recipe
@@ -39,7 +37,7 @@ class Compared:
     broken: str | None = None  # why it was not compared to the end
 
     @property
-    def apart(self) -> np.ndarray:
+    def distance(self) -> np.ndarray:
         """Cells (n, T, 25) between the decoded keypoints of the file and of the Keras model."""
         reference = np.stack([r[0][self.frames] for r in self.tests.reference])
         return np.linalg.norm(np.stack([p[0] for p in self.points]) - reference, axis=-1)
@@ -62,11 +60,9 @@ def compare(session: Session, graph: Graph, tests: TestSet) -> Compared:
             found.error = max(found.error, float(np.abs(output - expected).max()))
             found.scale = max(found.scale, float(np.abs(expected).max()))
             squares += float(((output - expected) ** 2).sum())
-            both, own, count = (
-                both + float((output * expected).sum()),
-                own + float((expected**2).sum()),
-                count + expected.size,
-            )
+            both += float((output * expected).sum())
+            own += float((expected**2).sum())
+            count += expected.size
     found.rms, found.gain = (squares / max(count, 1)) ** 0.5, both / max(own, 1e-12)
     return found
 
@@ -103,13 +99,13 @@ def agreement_with_training(
 
     The step is that of the integers it gives; where it gives floats, 1 / 255 of the largest value.
     """
-    session, apart, largest = Session(graph.content), [], 0.0
+    session, distance, largest = Session(graph.content), [], 0.0
     for window in windows:
         seen = np.asarray(trained(window.maps[None]))[0][FRAMES[graph.emits]]
-        apart.append(np.abs(graph.emitted(session, window)[..., : seen.shape[-1]] - seen))
+        distance.append(np.abs(graph.emitted(session, window)[..., : seen.shape[-1]] - seen))
         largest = max(largest, float(np.abs(seen).max()))
     step = output_step(graph.content) or largest / 255
-    share = float(np.mean(np.stack(apart) <= 1.001 * step))
+    share = float(np.mean(np.stack(distance) <= 1.001 * step))
     said = (
         f"{share:.4%} of the values lie within a step of {step:.3g} of what training saw, at least"
         f" {KEPT:.1%} expected"
@@ -119,15 +115,14 @@ def agreement_with_training(
 
 def rows(graph: Graph, compared: Compared) -> tuple[list[dict], dict, Score, Score]:
     """(rows of the report, drop of every keypoint, score, reference's score) of one test set."""
-    tests, made = compared.tests, []
+    tests, found = compared.tests, []
     for number, (how, averaging) in enumerate((("dark", "pooled"), ("argmax", "study"))):
         score = tests.score([p[number] for p in compared.points], compared.frames)
-        reference = tests.score(
-            [r[number][compared.frames] for r in tests.reference], compared.frames
-        )
+        floats = [r[number][compared.frames] for r in tests.reference]
+        reference = tests.score(floats, compared.frames)
         if how == "dark":
             dark = score, reference
-        made.append(
+        found.append(
             {
                 "set": tests.name,
                 "truth": tests.truth,
@@ -144,7 +139,7 @@ def rows(graph: Graph, compared: Compared) -> tuple[list[dict], dict, Score, Sco
                 "drop": drop(score, reference),
             }
         )
-    return made, _by_keypoint(*dark), *dark
+    return found, _by_keypoint(*dark), *dark
 
 
 def _by_keypoint(score: Score, reference: Score) -> dict[str, list[float]]:
@@ -203,46 +198,38 @@ def parity(graph: Graph, recipe: Recipe, compared: list[Compared]) -> tuple[str,
     """(verdict, reasons, figures: rows, keypoints, worst_keypoint, histogram, worst_windows) over
     all test sets.
     """
-    verdicts, reasons = [], []
-    figures: dict = {
-        "rows": [],
-        "keypoints": {},
-        "worst_keypoint": {},
-        "histogram": {},
-        "worst_windows": [],
-    }
+    verdicts, reasons, figures = [], [], no_parity()
     for c in compared:
         name = c.tests.name
         if c.broken:
             verdicts.append("not shown")
             reasons.append(f"{name}: nothing to compare: {c.broken}")
             continue
-        made, keypoints, score, reference = rows(graph, c)
+        found, keypoints, score, reference = rows(graph, c)
         worst = worst_keypoint(score, reference)
-        verdict, why = gate(recipe, name, made[0]["drop"], worst, len(score.by_clip), c.tests.unit)
+        verdict, why = gate(recipe, name, found[0]["drop"], worst, len(score.by_clip), c.tests.unit)
         verdicts.append(verdict)
         reasons += why
-        apart = c.apart
-        figures["rows"] += made
+        distance = c.distance
+        figures["rows"] += found
         figures["keypoints"][name] = keypoints
         figures["worst_keypoint"][name] = {
             a: {"keypoint": k, "drop": value, "high": high} for a, (k, value, high) in worst.items()
         }
-        figures["histogram"][name] = np.histogram(apart[np.isfinite(apart)], EDGES)[0].tolist()
-        figures["worst_windows"] += _worst(c, apart)
+        figures["histogram"][name] = np.histogram(distance[np.isfinite(distance)], EDGES)[
+            0
+        ].tolist()
+        figures["worst_windows"] += _worst(c, distance)
     figures["worst_windows"] = sorted(figures["worst_windows"], key=lambda w: -w["cells"])[:WORST]
     return worst_of(verdicts or ["not shown"]), reasons, figures
 
 
-def _worst(compared: Compared, apart: np.ndarray) -> list[dict]:
-    """The windows in which a keypoint lies farthest from where the Keras model has it, that frame
-    of them as points.
-    """
+def _worst(compared: Compared, distance: np.ndarray) -> list[dict]:
+    """The windows with a keypoint farthest from the Keras model's, as that frame's points."""
     tests, found = compared.tests, []
-    for number in np.argsort(-np.nan_to_num(apart).max(axis=(1, 2)), kind="stable")[:WORST]:
-        frame, keypoint = np.unravel_index(
-            np.nan_to_num(apart[number]).argmax(), apart[number].shape
-        )
+    distance = np.nan_to_num(distance)
+    for number in np.argsort(-distance.max(axis=(1, 2)), kind="stable")[:WORST]:
+        frame, keypoint = np.unravel_index(distance[number].argmax(), distance[number].shape)
         shown = compared.frames.start + int(frame)
         points = {
             "input": both_decodes(tests.inputs[number].maps)[0][shown],
@@ -257,7 +244,7 @@ def _worst(compared: Compared, apart: np.ndarray) -> list[dict]:
                 "clip": str(tests.source.clips.clip[tests.source.clip[tests.indices[number]]]),
                 "frame": int(tests.source.position[tests.indices[number]]) + shown,
                 "keypoint": KEYPOINTS[keypoint],
-                "cells": float(apart[number][frame, keypoint]),
+                "cells": float(distance[number][frame, keypoint]),
                 **{k: np.round(v.astype(float), 2).tolist() for k, v in points.items()},
             }
         )

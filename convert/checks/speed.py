@@ -43,9 +43,7 @@ def in_turns(timed: dict[tuple[str, str], Timed]) -> dict[tuple[str, str], Milli
 
 
 def naive(trained) -> bytes:
-    """What the converter makes of the training form as it stands, with batch 1: the baseline of
-    every model.
-    """
+    """The converter's graph of the training form, with batch 1: every model's baseline."""
     inputs = [((1, *tensor.shape[1:]), tensor.name) for tensor in trained.inputs]
     return convert_function(
         trained, lambda *tensors: trained(list(tensors) if len(inputs) > 1 else tensors[0]), inputs
@@ -69,15 +67,11 @@ def times(
     rows: dict[str, list[dict]] = {name: [] for name in files}
     emitted = FRAMES[plain.emits].stop - FRAMES[plain.emits].start
     for threads in thread_counts():
-        timed = {
-            ("", name): _ready(graph, window, threads)
-            for name, graph in (files | {"float": plain}).items()
-        }
+        graphs = files | {"float": plain}
+        timed = {("", name): _ready(graph, window, threads) for name, graph in graphs.items()}
         naively = Session(baseline, threads)
-        timed["naive", ""] = (
-            naively,
-            [a[None] for a in (window.maps, window.peaks)][: len(naively.inputs)],
-        )
+        given = [a[None] for a in (window.maps, window.peaks)]
+        timed["naive", ""] = naively, given[: len(naively.inputs)]
         taken = in_turns(timed)
         for name in files:
             rows[name].append(

@@ -1,6 +1,4 @@
-"""Windows to compare a file on, with the Keras model's own results: computed once, used for every
-file.
-"""
+"""Windows to compare every file on, with the Keras model's own results, computed once."""
 
 from __future__ import annotations
 
@@ -47,11 +45,10 @@ class TestSet:
 
     def run_reference(self, model) -> None:
         """Run the Keras training form over all windows."""
-        for made, outputs in predict(model, self.source, self.indices):
-            seen = made.frames
-            windows = map(Frames, seen.maps, seen.peaks)
+        for found, outputs in predict(model, self.source, self.indices):
+            windows = map(Frames, found.frames.maps, found.frames.peaks)
             for window, output, cells, weight in zip(
-                windows, outputs, made.cells, made.weight, strict=True
+                windows, outputs, found.cells, found.weight, strict=True
             ):
                 self.reference.append(both_decodes(output))
                 self.cells.append(np.where(weight[..., None] > 0, cells, np.nan))
@@ -70,25 +67,16 @@ class TestSet:
 
     @property
     def groups(self) -> list[list[int]]:
-        """Numbers of the windows of each clip, or of each stretch of 5 frames where clips
-        are few.
-        """
-        stretch = (
-            self.source.position[self.indices] // WINDOW
-            if self.unit == "stretches"
-            else 0 * self.indices
-        )
+        """Numbers of each clip's windows, or of each stretch of 5 frames where clips are few."""
+        stretch = self.source.position[self.indices] // WINDOW * (self.unit == "stretches")
+        keys = np.stack([self.source.clip[self.indices], stretch], axis=1)
         found: dict[tuple[int, int], list[int]] = {}
-        for number, key in enumerate(
-            zip(self.source.clip[self.indices].tolist(), stretch.tolist(), strict=True)
-        ):
+        for number, key in enumerate(map(tuple, keys.tolist())):
             found.setdefault(key, []).append(number)
         return list(found.values())
 
     def score(self, points: list[np.ndarray], frames: slice) -> Score:
-        """Score of (T, 25, 2) points per window against the truth of `frames`, by clip or by
-        stretch.
-        """
+        """Score of each window's (T, 25, 2) points against the truth of `frames`, by group."""
         groups = self.groups
         return Score.of(
             [np.concatenate([points[i] for i in g]) for g in groups],
@@ -107,16 +95,8 @@ def of_part(source: Source, chosen: np.ndarray, most: int) -> np.ndarray:
         begun = zip(source.clip[chosen].tolist(), source.position[chosen].tolist(), strict=True)
         frames = {(c, p + t) for c, p in begun for t in range(WINDOW)}
         near = np.flatnonzero(np.isin(source.clip, clips))
-        chosen = np.array(
-            [
-                i
-                for i in near
-                if all(
-                    (int(source.clip[i]), int(source.position[i]) + t) in frames
-                    for t in range(WINDOW)
-                )
-            ]
-        )
+        first = zip(source.clip[near].tolist(), source.position[near].tolist(), strict=True)
+        chosen = near[[all((c, p + t) in frames for t in range(WINDOW)) for c, p in first]]
     return chosen[:: -(-len(chosen) // most)] if len(chosen) else chosen
 
 

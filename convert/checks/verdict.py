@@ -11,9 +11,7 @@ NAMES = ("lint", "types", "load", "cpu", "gpu", "parity", "stream", "second", "s
 
 @dataclass
 class Check:
-    """`verdict`: pass, fail, not shown, skipped, or "cpu only" of a file that may do
-    without a GPU.
-    """
+    """`verdict`: pass, fail, not shown, skipped, or "cpu only": it may do without a GPU."""
 
     name: str
     verdict: str = "pass"
@@ -21,10 +19,14 @@ class Check:
     figures: dict = field(default_factory=dict)
 
 
+def no_parity() -> dict:
+    """What parity tells of a file that it did not come to."""
+    names = ("rows", "keypoints", "worst_keypoint", "histogram", "worst_windows")
+    return {name: [] if name in ("rows", "worst_windows") else {} for name in names}
+
+
 def worst_of(verdicts: Iterable[str]) -> str:
-    """fail, not shown or pass: the worst of several; what was skipped, or is for the CPU alone,
-    takes nothing away.
-    """
+    """The worst of several: fail, not shown or pass; "skipped" and "cpu only" count as pass."""
     found = set(verdicts)
     return next((v for v in ("fail", "not shown") if v in found), "pass")
 

@@ -17,9 +17,7 @@ from train.data.windows import Frames
 
 @dataclass(frozen=True)
 class Graph:
-    """A bare .tflite of a deploy form. Its inputs and outputs stand in the order of the
-    contract.
-    """
+    """A bare .tflite of a deploy form, its inputs and outputs in the order of the contract."""
 
     model: str
     form: str  # window, step
@@ -40,28 +38,24 @@ class Graph:
         return ["window" if self.form == "window" else "frame", *(["peaks"] if self.peaks else [])]
 
     def entering(self, frames: Frames) -> list[list[np.ndarray]]:
-        """What enters before the state: of the window form's one run, or of a step form's runs, one
-        a frame.
-        """
+        """What enters before the state: in a window form's one run, in a step form's each."""
         peaks = frames.peaks if self.peaks else [None] * len(frames)
         if self.form == "window":
             return [to_inputs(frames.maps, frames.peaks if self.peaks else None)]
         return [to_inputs(maps, peak) for maps, peak in zip(frames.maps, peaks, strict=True)]
 
-    def runs(
-        self, session: Session, window: Frames
-    ) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
+    def runs(self, session: Session, window: Frames) -> list[tuple[list, list]]:
         """Inputs and outputs of every run that a window takes.
 
         The window form takes one. The step form takes five, from the zero state.
         """
-        state, made = [np.zeros(shape, np.float32) for _, shape in self.state], []
+        state, done = [np.zeros(shape, np.float32) for _, shape in self.state], []
         for entering in self.entering(window):
             inputs = [*entering, *state]
             outputs = session.run(*inputs)
-            made.append((inputs, outputs))
+            done.append((inputs, outputs))
             state = outputs[1:]
-        return made
+        return done
 
     def fed(self, windows: list[Frames]) -> tuple[list[list[np.ndarray]], bool]:
         """Inputs of runs in another process, and whether each later one is handed the state of the
@@ -81,25 +75,14 @@ class Graph:
 
 
 def build(definition, trained, form: str, emits: str, switches: dict[str, bool]) -> Graph:
-    """A model's deploy form with the weights of `trained`, its training form, as a float32
-    graph.
-    """
+    """A model's deploy form with the weights of its training form `trained`, as a float32 graph."""
     keras_form = definition.form(trained, form, emits)
     parameters = definition.form_parameters(form, emits, **switches)
     kept = keras_form.inputs[1 + definition.peaks :]
     state = tuple((tensor.name, tuple(tensor.shape)) for tensor in kept)
     content = to_tflite(keras_form, parameters)
-    return Graph(
-        definition.name,
-        form,
-        emits,
-        definition.output,
-        parameters,
-        state,
-        content,
-        keras_form,
-        definition.peaks,
-    )
+    about = (definition.name, form, emits, definition.output, parameters, state)
+    return Graph(*about, content, keras_form, definition.peaks)
 
 
 def to_tflite(form, parameters: int) -> bytes:
@@ -146,16 +129,13 @@ def by_tensorflow(plain: Graph, recipe: str, samples: list[dict[str, np.ndarray]
     return _of_form(plain.keras_form, prepare)
 
 
-def _of_form(form, prepare: Callable[[object], None] = lambda converter: None) -> bytes:
+def _of_form(form, *prepare: Callable[[object], None]) -> bytes:
     inputs = [(tuple(tensor.shape), tensor.name) for tensor in form.inputs]
-    return convert_function(form, lambda *tensors: form(list(tensors)), inputs, prepare)
+    return convert_function(form, lambda *tensors: form(list(tensors)), inputs, *prepare)
 
 
 def convert_function(
-    holder,
-    function,
-    inputs: list[tuple[tuple[int, ...], str]],
-    prepare: Callable[[object], None] = lambda c: None,
+    holder, function, inputs: list, prepare: Callable[[object], None] = lambda converter: None
 ) -> bytes:
     """The converter's .tflite of a function of float32 tensors (shape, name) over the variables of
     `holder`.
@@ -177,9 +157,7 @@ def convert_function(
 
 
 def _ordered(graph: bytes, inputs: list[str]) -> bytes:
-    """The graph with its inputs in this order and its outputs in the function's: the converter
-    shuffles both.
-    """
+    """The graph with inputs in this order, outputs in the function's, which are shuffled."""
     model = parse(graph)
     (signature,) = model.signatureDefs
     entering = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}

@@ -9,13 +9,7 @@ from climb_edge.errors import ClimbEdgeError
 
 # bytes a value
 WIDTHS = {"FLOAT32": 4, "FLOAT16": 2, "INT8": 1, "UINT8": 1, "INT4": 0.5, "INT32": 4, "INT64": 8}
-_READ = {
-    "FLOAT32": np.float32,
-    "FLOAT16": np.float16,
-    "INT8": np.int8,
-    "UINT8": np.uint8,
-    "INT4": np.uint8,
-}
+_READ = dict(FLOAT32=np.float32, FLOAT16=np.float16, INT8=np.int8, UINT8=np.uint8, INT4=np.uint8)
 
 
 def parse(graph: bytes):

@@ -1,6 +1,4 @@
-"""What is inside a .tflite: its ops and their types, and the rules that a phone's GPU delegate
-sets.
-"""
+"""What is inside a .tflite: its ops, their types, and the rules of a phone's GPU delegate."""
 
 from __future__ import annotations
 
@@ -25,9 +23,7 @@ HALF = 2**-11  # what rounding to float16 may move a value, of itself
 
 @dataclass(frozen=True)
 class Op:
-    """One operator: its name, and the types of its activations and of its constant weights where it
-    is a weighted op.
-    """
+    """One operator: its name, and the types of its activations and, if any, constant weights."""
 
     name: str
     index: int
@@ -46,9 +42,7 @@ class Op:
 
 
 def read_ops(graph: bytes) -> tuple[list[Op], list[str]]:
-    """(ops, broken rules) of a flatbuffer. Raises ClimbEdgeError when it is none, or contradicts
-    itself.
-    """
+    """(ops, broken rules) of a flatbuffer. Raises ClimbEdgeError for none, or a damaged one."""
     try:
         return _read_ops(parse(graph))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -88,18 +82,12 @@ def _read_ops(model) -> tuple[list[Op], list[str]]:
 
 
 def output_step(graph: bytes) -> float:
-    """The quantization step of what a graph gives first, which a DEQUANTIZE makes floats of; 0.0
-    where none does.
-    """
+    """The quantization step of a graph's first output before its DEQUANTIZE; 0.0 without one."""
     model = parse(graph)
     (subgraph,) = model.subgraphs
     made_by = {int(o): op for op in subgraph.operators for o in op.outputs}
-    given = subgraph.tensors[made_by[int(subgraph.outputs[0])].inputs[0]]
-    return (
-        0.0
-        if given.quantization is None or given.quantization.scale is None
-        else float(given.quantization.scale[0])
-    )
+    quantized = subgraph.tensors[made_by[int(subgraph.outputs[0])].inputs[0]].quantization
+    return 0.0 if quantized is None or quantized.scale is None else float(quantized.scale[0])
 
 
 def _label(tensor) -> str:
@@ -149,8 +137,6 @@ def foreign_weights(ops: list[Op], plain: list[Op]) -> list[str]:
 
 
 def _excess(op: Op, plain: Op) -> float:
-    """How far the weights of `op` lie from those of `plain` beyond what rounding to their type
-    explains.
-    """
+    """How far the weights of `op` lie from those of `plain`, beyond rounding to their type."""
     allowed = 0.501 * op.step + (HALF * np.abs(plain.values) + 1e-7)
     return float(np.max(np.abs(op.values - plain.values) - allowed))

@@ -1,6 +1,4 @@
-"""Runs that were trained in 8 bits, `train finetune --qat`: read, found to go together, made into
-graphs.
-"""
+"""Runs of `train finetune --qat`, trained in 8 bits: read, put together, made into graphs."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from climb_edge.pose.decode import both_decodes
 from climb_edge.pose.render import SIZE
 from climb_edge.pose.skeleton import K
 from convert.graphs.build import Graph, build, to_tflite
-from convert.quantization.mixed import apart
+from convert.quantization.mixed import mean_cells
 from convert.quantization.quantizers import Quantization
 from train.data.splits import Split
 from train.data.windows import Frames
@@ -135,7 +133,7 @@ def error_table(model, windows: list[Frames]) -> list[dict]:
 
     def cells(spared: str | None) -> float:
         parts = Live(layer.ranges, spared=spared)
-        return apart(keypoints(layer.definition.arithmetic(layer.plain, maps, parts)), exact)
+        return mean_cells(keypoints(layer.definition.arithmetic(layer.plain, maps, parts)), exact)
 
     whole = cells(None)
     found = [{"layer": name, "cells": cells(name)} for name in (*layer.ranges.of, *RANGELESS)]

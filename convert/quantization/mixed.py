@@ -31,22 +31,19 @@ class Mixed:
     sensitivity: list[dict]
 
 
-def apart(found: np.ndarray, points: np.ndarray) -> float:
+def mean_cells(found: np.ndarray, points: np.ndarray) -> float:
     """Mean cells between keypoints (..., 25, 2), jumps cut at 5."""
-    return float(
-        np.minimum(np.nan_to_num(np.linalg.norm(found - points, axis=-1), nan=FAR), FAR).mean()
-    )
+    cells = np.nan_to_num(np.linalg.norm(found - points, axis=-1), nan=FAR)
+    return float(np.minimum(cells, FAR).mean())
 
 
 def distance(
     graph, content: bytes, windows: list[Frames], expected: list[np.ndarray] | None = None
 ) -> float:
-    """How far `apart` the decoded keypoints of a graph's `content` are from the float graph's, the
-    mean over windows.
-    """
+    """Cells that a graph's `content` decodes away from the float graph, mean over windows."""
     session, expected = Session(content), expected or decoded(graph, windows)
     found = [both_decodes(graph.emitted(session, window))[0] for window in windows]
-    return float(np.mean([apart(*pair) for pair in zip(found, expected, strict=True)]))
+    return float(np.mean([mean_cells(*pair) for pair in zip(found, expected, strict=True)]))
 
 
 def decoded(graph, windows: list[Frames]) -> list[np.ndarray]:
@@ -106,9 +103,9 @@ def search(
         if sum(weights.get(layer, 0) for layer in more) > allowed:
             continue
         tell(f"{len(more)} layers in float")
-        cells, made = far(more)
+        cells, file = far(more)
         if cells < best:
-            floats, best, content = more, cells, made
+            floats, best, content = more, cells, file
         if best <= CLOSE * whole:
             break
     if best >= FAR:
@@ -116,9 +113,6 @@ def search(
             f"{recipe.name}: whatever layer of {plain.model} is left in float, the file does"
             " not run"
         )
-    rows = [
-        {"layer": "all without weights" if begun else "none", "cells": whole},
-        *found,
-        {"layer": "all of those chosen", "cells": best},
-    ]
-    return Mixed(floats, content, rows)
+    first = {"layer": "all without weights" if begun else "none", "cells": whole}
+    last = {"layer": "all of those chosen", "cells": best}
+    return Mixed(floats, content, [first, *found, last])

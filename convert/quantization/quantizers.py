@@ -24,18 +24,14 @@ from train.data.windows import Frames
 
 
 class Quantization:
-    """All that one float graph can be quantized to. `windows` are the training windows to calibrate
-    on.
-    """
+    """All that one float graph can be quantized to; `windows`: training windows to calibrate on."""
 
     def __init__(self, plain: Graph, windows: list[Frames]):
         self.plain, self.windows = plain, windows
 
     @cached_property
     def samples(self) -> list[dict[str, np.ndarray]]:
-        """Inputs by name of every run on the windows; a step graph's state comes from the float
-        graph.
-        """
+        """Inputs by name of every run on the windows; a step's state is the float graph's."""
         names = [*self.plain.entries, *(name for name, _ in self.plain.state)]
         session = Session(self.plain.content)
         runs = (run for window in self.windows for run in self.plain.runs(session, window))
@@ -57,9 +53,8 @@ class Quantization:
         known = {o.value for o in qtyping.TFLOperationName}
         ops = [op for op in read_ops(self.plain.content)[0] if op.name in known]
         heavy = {str(op): (f"^{re.escape(op.tensor)};?$", op.name) for op in ops if op.weights}
-        return heavy | {
-            f"all {op.name}": (".*", op.name) for op in ops if op.name not in WEIGHTED_OPS
-        }
+        kinds = (op.name for op in ops if op.name not in WEIGHTED_OPS)
+        return heavy | {f"all {name}": (".*", name) for name in kinds}
 
     def under(self, recipe: Recipe, by: str, floats: tuple[str, ...] = ()) -> bytes:
         """The graph under `recipe`, by the quantizer `by`; `floats` names the `layers` that
@@ -72,9 +67,8 @@ class Quantization:
         try:
             with _quietly():
                 if by == TENSORFLOW:
-                    return by_tensorflow(
-                        self.plain, recipe.name, self.samples if recipe.calibrated else []
-                    )
+                    samples = self.samples if recipe.calibrated else []
+                    return by_tensorflow(self.plain, recipe.name, samples)
                 return bytes(convert_object_to_bytearray(parse(self._by_edge(recipe, floats))))
         except Exception as error:  # two foreign quantizers raise what they like
             words = " ".join(str(error).split())[:300]
@@ -87,63 +81,50 @@ class Quantization:
         from ai_edge_quantizer import qtyping, quantizer
         from ai_edge_quantizer import recipe as known
 
-        every, made = qtyping.TFLOperationName, quantizer.Quantizer(bytearray(self.plain.content))
+        every, edge = qtyping.TFLOperationName, quantizer.Quantizer(bytearray(self.plain.content))
         if recipe.name == "float16":
             # it casts no constants of a batch matmul; the type check would say so
             for op in WEIGHTED_OPS[:3]:
-                made.add_weight_only_config(
+                edge.add_weight_only_config(
                     regex=".*", operation_name=every[op], num_bits=16, algorithm_key="float_casting"
                 )
         elif (recipe.weights, recipe.activations) == ("INT8", "FLOAT32"):
-            made.load_quantization_recipe(known.dynamic_wi8_afp32())
+            edge.load_quantization_recipe(known.dynamic_wi8_afp32())
         elif recipe.name == "int4_weights":
-            made.load_quantization_recipe(known.dynamic_wi4_afp32())
+            edge.load_quantization_recipe(known.dynamic_wi4_afp32())
         else:
-            made = static_int8(self.plain.content)
+            edge = static_int8(self.plain.content)
             # the app keeps its buffers
             for op in (every.INPUT, every.OUTPUT) if recipe.io == "float32" else ():
-                made.update_quantization_recipe(".*", op, algorithm_key="no_quantize")
+                edge.update_quantization_recipe(".*", op, algorithm_key="no_quantize")
             for layer in floats:
                 regex, op = self.layers[layer]
-                made.update_quantization_recipe(regex, every[op], algorithm_key="no_quantize")
-        return bytes(made.quantize(self._statistics if recipe.calibrated else None).quantized_model)
+                edge.update_quantization_recipe(regex, every[op], algorithm_key="no_quantize")
+        return bytes(edge.quantize(self._statistics if recipe.calibrated else None).quantized_model)
 
 
 def static_int8(graph: bytes):
-    """A quantizer of all that a float graph holds to int8, by ranges that it is to be calibrated
-    for.
-    """
+    """A quantizer of all that a float graph holds to int8, by ranges yet to be calibrated."""
     from ai_edge_quantizer import quantizer
     from ai_edge_quantizer import recipe as known
 
-    made = quantizer.Quantizer(bytearray(graph))
-    made.load_quantization_recipe(known.static_wi8_ai8())
-    return made
+    edge = quantizer.Quantizer(bytearray(graph))
+    edge.load_quantization_recipe(known.static_wi8_ai8())
+    return edge
 
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without the quantizers' own notes, sizes and bars: the report has its own figures. The
-    converter's are C++'s.
-    """
+    """Without the quantizers' own notes, sizes and bars; the converter's come from C++."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
+    out, err = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
     try:
-        with _python_quiet():
+        with out, err, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-@contextlib.contextmanager
-def _python_quiet() -> Iterator[None]:
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
-        yield

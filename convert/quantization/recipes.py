@@ -1,6 +1,4 @@
-"""Quantization recipes as data: what each promises, how far it may fall behind float, and which
-model it suits.
-"""
+"""Quantization recipes: what each promises, how far it may fall behind float, whom it suits."""
 
 from __future__ import annotations
 
@@ -14,9 +12,7 @@ EDGE, TENSORFLOW = "ai-edge-quantizer", "tensorflow"
 
 @dataclass(frozen=True)
 class Recipe:
-    """`weights` and `activations` are the types that every weighted op must have in the finished
-    file.
-    """
+    """`weights` and `activations`: the types that every weighted op of the file must have."""
 
     name: str
     weights: str
@@ -43,64 +39,22 @@ class Recipe:
 
 _FLOAT, _INT8 = ({"0.05": a, "0.1": b, "0.2": c} for a, b, c in ((0.2, 0.1, 0.1), (1.0, 0.5, 0.2)))
 _STEPS = 2 / 127  # two steps of an int8 range
+_float32 = Recipe("float32", "FLOAT32", "FLOAT32", _FLOAT, None, 1e-5, 1e-5, 1e-4, gpu_needed=True)
+_dynamic = Recipe("dynamic_int8", "INT8", "FLOAT32", _INT8, 2.0, None, 1e-2, 5e-2)
+_int8 = Recipe("int8", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True)
+_trained = replace(_int8, calibrated=False, quantizers=(TENSORFLOW,))
 RECIPES = {
     r.name: r
     for r in (
-        Recipe(
-            "float32",
-            "FLOAT32",
-            "FLOAT32",
-            _FLOAT,
-            None,
-            1e-5,
-            1e-5,
-            1e-4,
-            gpu_needed=True,
-            quantizers=("none",),
-        ),
+        replace(_float32, quantizers=("none",)),
         Recipe("float16", "FLOAT16", "FLOAT32", _FLOAT, None, 5e-3, 1e-3, 2e-3, gpu_needed=True),
-        Recipe("dynamic_int8", "INT8", "FLOAT32", _INT8, 2.0, None, 1e-2, 5e-2),
-        Recipe("int8", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True),
-        Recipe(
-            "int8_io", "INT8", "INT8", _INT8, 2.0, None, _STEPS, 5e-2, calibrated=True, io="int8"
-        ),
-        Recipe(
-            "int8_mixed",
-            "INT8",
-            "INT8",
-            _INT8,
-            2.0,
-            None,
-            _STEPS,
-            5e-2,
-            calibrated=True,
-            quantizers=(EDGE,),
-        ),
-        Recipe(
-            "qat_int8",
-            "INT8",
-            "INT8",
-            _INT8,
-            2.0,
-            None,
-            _STEPS,
-            5e-2,
-            aware="int8",
-            quantizers=(TENSORFLOW,),
-        ),
-        Recipe(
-            "tfmot_int8",
-            "INT8",
-            "INT8",
-            _INT8,
-            2.0,
-            None,
-            _STEPS,
-            5e-2,
-            aware="tfmot",
-            quantizers=(TENSORFLOW,),
-        ),
-        Recipe("int4_weights", "INT4", "FLOAT32", _INT8, 2.0, None, 1e-2, 5e-2, quantizers=(EDGE,)),
+        _dynamic,
+        _int8,
+        replace(_int8, name="int8_io", io="int8"),
+        replace(_int8, name="int8_mixed", quantizers=(EDGE,)),
+        replace(_trained, name="qat_int8", aware="int8"),
+        replace(_trained, name="tfmot_int8", aware="tfmot"),
+        replace(_dynamic, name="int4_weights", weights="INT4", quantizers=(EDGE,)),
     )
 }
 DEFAULT = ("float32", "float16", "dynamic_int8", "int8")
@@ -112,93 +66,67 @@ MAX_GAIN = 0.05  # how far the slope of a file's values over the Keras model's m
 
 @dataclass(frozen=True)
 class Support:
-    """What is known of a recipe for some models and forms before a run is converted; an empty tuple
-    stands for all.
-    """
+    """What is known of a recipe for some models and forms beforehand; an empty tuple means all."""
 
-    status: str  # refused: not made without --force; warned: made, and the reason said
     models: tuple[str, ...]
-    forms: tuple[str, ...]
     recipes: tuple[str, ...]
     reason: str
+    status: str = "refused"  # not made without --force; warned: made, and the reason said
+    forms: tuple[str, ...] = ()
 
     def covers(self, model: str, form: str, recipe: str) -> bool:
-        return all(
-            x in xs or not xs
-            for x, xs in ((model, self.models), (form, self.forms), (recipe, self.recipes))
-        )
+        cases = ((model, self.models), (form, self.forms), (recipe, self.recipes))
+        return all(x in xs or not xs for x, xs in cases)
 
 
+_CONVLSTMS = ("convlstm_sum", "convlstm_concat")
 # The first that covers a case decides; what none covers is supported.
 SUPPORT = (
-    Support("refused", ("identity",), (), (), "has no graph: it is a refiner of the runtime"),
+    Support(("identity",), (), "has no graph: it is a refiner of the runtime"),
     Support(
-        "refused",
         ("deciwatch",),
-        (),
         ("int8", "int8_io"),
         "the runtime aborts while it prepares the graph, of either quantizer; of an older"
         " quantizer's the GPU gave zeros",
     ),
     Support(
-        "refused",
         ("deciwatch",),
-        (),
         ("int8_mixed",),
         "with every kind of op in float but its products it is 0.26 cells from float, at the size"
         " of dynamic_int8",
     ),
-    Support("refused", ("deciwatch",), (), ("int4_weights",), "PCK@0.05 falls by 29 points"),
+    Support(("deciwatch",), ("int4_weights",), "PCK@0.05 falls by 29 points"),
+    Support(_CONVLSTMS, ("int4_weights",), "24 % of the maxima move"),
     Support(
-        "refused",
-        ("convlstm_sum", "convlstm_concat"),
-        (),
-        ("int4_weights",),
-        "24 % of the maxima move",
-    ),
-    Support(
-        "refused",
         ("joint_mixer",),
-        (),
         ("int8", "int8_io"),
         "the runtime refuses its quantized division; 8 bits of a box are steps of 0.2 cells",
     ),
+    Support(("joint_mixer",), ("qat_int8",), "has no graph of int8 arithmetic to train for"),
     Support(
-        "refused",
         ("joint_mixer",),
-        (),
-        ("qat_int8",),
-        "has no graph of int8 arithmetic to train for",
-    ),
-    Support(
-        "warned",
-        ("joint_mixer",),
-        (),
         ("int4_weights",),
         "not shown: of 60 clips the interval reaches -0.5 points at @0.1 and at @0.2; 99 kB where"
         " dynamic_int8 has 116",
+        "warned",
     ),
     Support(
-        "refused",
-        ("deciwatch", "joint_mixer", "convlstm_sum", "convlstm_concat"),
-        (),
+        ("deciwatch", "joint_mixer", *_CONVLSTMS),
         ("tfmot_int8",),
         "tensorflow-model-optimization takes plain layers of tf_keras alone: --qat int8 trains it,"
         " except the joint mixer",
     ),
     Support(
-        "refused",
         ("conv3d",),
-        ("window-all", "window-newest", "window-centre", "step-centre"),
         ("tfmot_int8",),
         "tensorflow-model-optimization trains the newest frame of conv3d, as step-newest",
+        forms=("window-all", "window-newest", "window-centre", "step-centre"),
     ),
     Support(
-        "warned",
         ("conv3d",),
-        (),
         ("int4_weights",),
         "single keypoints fall by 3 points at @0.1; slower than float on x86",
+        "warned",
     ),
 )
 
@@ -208,26 +136,6 @@ def support(model: str, form: str, recipe: str) -> tuple[str, str]:
     return next(
         ((s.status, s.reason) for s in SUPPORT if s.covers(model, form, recipe)), ("supported", "")
     )
-
-
-def support_table(models: Iterable[str]) -> str:
-    """The table of README.md: models x recipes, with the reason of what is not plainly supported
-    below it.
-    """
-    lines = ["| model | " + " | ".join(RECIPES) + " |", "|---|" + "---|" * len(RECIPES)]
-    reasons: dict[str, int] = {}
-    for model in models:
-        cells = []
-        for recipe in RECIPES:
-            status, reason = support(model, "", recipe)
-            if not reason and (
-                partly := [s for s in SUPPORT if s.forms and s.covers(model, s.forms[0], recipe)]
-            ):
-                status, reason = "some forms", partly[0].reason
-            note = f" ({reasons.setdefault(reason, len(reasons) + 1)})" if reason else ""
-            cells.append({"supported": "yes"}.get(status, status) + note)
-        lines.append(f"| {model} | " + " | ".join(cells) + " |")
-    return "\n".join(lines + [""] + [f"({number}) {reason}." for reason, number in reasons.items()])
 
 
 def suited(recipe: Recipe, model: str) -> Recipe:
@@ -257,11 +165,8 @@ def choose(
     """
     names, forms, at_hand = list(names or ()), list(forms), ("", *aware)
     possible = [r.name for r in RECIPES.values() if r.aware in at_hand]
-    wanted = (
-        possible
-        if "all" in names
-        else names or [n for n in possible if n in DEFAULT or RECIPES[n].aware]
-    )
+    usual = [n for n in possible if n in DEFAULT or RECIPES[n].aware]
+    wanted = possible if "all" in names else names or usual
     for name in wanted:
         if name not in RECIPES:
             raise ClimbEdgeError(f"recipe {name!r}: expected one of {', '.join(RECIPES)} or all")
@@ -271,27 +176,21 @@ def choose(
             f" {RECIPES[unseen[0]].aware}`, found none; train on from the float one with --init and"
             " name it, or add it as --qat-run; or choose int8, quantized after training"
         )
-    known = {n: {f: support(model, f, n) for f in forms} for n in wanted}
-    partly = {
-        n: {f: why for f, (status, why) in known[n].items() if status == "refused"} for n in wanted
-    }
+    known = {n: [(f, *support(model, f, n)) for f in forms] for n in wanted}
+    partly = {n: {f: why for f, s, why in of if s == "refused"} for n, of in known.items()}
     refused = {n: why for n, of in partly.items() if len(of) == len(forms) for why in of.values()}
     for name, reason in refused.items():
         if name in names and not force:
             raise ClimbEdgeError(
                 f"recipe {name!r}: refused for {model}: {reason}; choose another, or --force it"
             )
-    made = [suited(RECIPES[n], model) for n in wanted if n not in refused or (force and n in names)]
-    warned = {
-        n: why
-        for n in known
-        if n not in refused
-        for status, why in known[n].values()
-        if status == "warned"
-    }
-    left = {n: why for n, why in refused.items() if n not in [r.name for r in made]}
-    left |= {
-        f"{n} as {f}": why for n, of in partly.items() if n not in refused for f, why in of.items()
-    }
+    chosen = [
+        suited(RECIPES[n], model) for n in wanted if n not in refused or (force and n in names)
+    ]
+    left = {n: why for n, why in refused.items() if n not in [r.name for r in chosen]}
     said = [f"{model} {n}: left out: {why}" for n, why in left.items()]
-    return made, said + [f"{model} {n}: warning: {why}" for n, why in warned.items()]
+    kept = {n: of for n, of in known.items() if n not in refused}
+    for n in kept:
+        said += [f"{model} {n} as {f}: left out: {why}" for f, why in partly[n].items()]
+    warned = {n: why for n, of in kept.items() for _, s, why in of if s == "warned"}
+    return chosen, said + [f"{model} {n}: warning: {why}" for n, why in warned.items()]

@@ -1,6 +1,4 @@
-"""The report: one dictionary, rendered as JSON for machines, Markdown for a pull request, HTML for
-people.
-"""
+"""The report: one dictionary, as JSON for machines, Markdown for pull requests, HTML for people."""
 
 from __future__ import annotations
 
@@ -11,26 +9,10 @@ from typing import TYPE_CHECKING
 
 from climb_edge.evaluation.pck import ALPHAS
 from climb_edge.files.atomic import write_json, write_text
-from convert.checks.verdict import Check, blame, worst_of
-from convert.reports.formatting import (
-    CHANGE,
-    SIGNS,
-    check_names,
-    checked,
-    heat,
-    kept_because,
-    kilobytes,
-    number,
-    parity_row,
-    percent,
-    plain,
-    points,
-    sets,
-    times,
-    verdict_of,
-    worth,
-)
-from convert.reports.schema import PARITY, SCHEMA
+from convert.checks.verdict import Check, blame, no_parity, worst_of
+from convert.reports import formatting
+from convert.reports.schema import SCHEMA
+from train.studies.page import environment
 
 if TYPE_CHECKING:  # TensorFlow comes with these; to read, show or compare reports takes none
     from convert.pipeline.conversion import Conversion, ConvertedFile
@@ -76,20 +58,14 @@ def file_row(file: str, checks: list[Check], content: bytes, **known) -> dict:
     return {
         "file": file,
         "written": False,
-        "model": None,
-        "form": None,
-        "emits": None,
-        "recipe": None,
-        "quantizer": None,
-        "candidates": [],
-        "left_in_float": [],
-        "sensitivity": [],
+        **dict.fromkeys(("model", "form", "emits", "recipe", "quantizer")),
+        **{key: [] for key in ("candidates", "left_in_float", "sensitivity")},
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "verdict": worst_of(c.verdict for c in checks),
         "reasons": blame(checks),
         "checks": [{"name": c.name, "verdict": c.verdict, "reasons": c.reasons} for c in checks],
-        **{key: shown.get(key, empty) for key, empty in PARITY.items()},
+        **(shown or no_parity()),
         "cpu": {k: v for k, v in cpu.items() if k != "saturation"},
         "saturation": cpu.get("saturation", []),
         "weight_ratio": types.get("weight_ratio"),
@@ -103,20 +79,20 @@ def file_row(file: str, checks: list[Check], content: bytes, **known) -> dict:
     }
 
 
-def _file(made: ConvertedFile, model: str) -> dict:
+def _file(converted: ConvertedFile, model: str) -> dict:
     return file_row(
-        made.file,
-        made.checks,
-        made.graph.content,
-        written=made.written,
+        converted.file,
+        converted.checks,
+        converted.graph.content,
+        written=converted.written,
         model=model,
-        form=made.graph.form,
-        emits=made.graph.emits,
-        recipe=made.recipe.name,
-        quantizer=made.recipe.quantizers[0],
-        candidates=made.candidates,
-        left_in_float=list(made.mixed.floats) if made.mixed else [],
-        sensitivity=made.sensitivity,
+        form=converted.graph.form,
+        emits=converted.graph.emits,
+        recipe=converted.recipe.name,
+        quantizer=converted.recipe.quantizers[0],
+        candidates=converted.candidates,
+        left_in_float=list(converted.mixed.floats) if converted.mixed else [],
+        sensitivity=converted.sensitivity,
     )
 
 
@@ -127,56 +103,37 @@ def skipped(files: list[dict]) -> list[str]:
 
 def headline(report: dict) -> str:
     """The verdict in a few words, with what it was reached without."""
-    return report["verdict"] + (
-        f" (skipped: {', '.join(report['skipped'])})" if report["skipped"] else ""
-    )
+    without = f" (skipped: {', '.join(report['skipped'])})" if report["skipped"] else ""
+    return report["verdict"] + without
 
 
 def write(report: dict, out: str | Path) -> None:
     """report.json, report.md and report.html in OUT, the latter two of what stands in the first."""
-    from jinja2 import Environment, PackageLoader
-
-    from convert.reports.drawings import chart, histogram, windows
+    from convert.reports import drawings
 
     out = Path(out)
     write_json(out / "report.json", report)
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
-    environment = Environment(
-        loader=PackageLoader("convert"),
-        autoescape=lambda name: name is not None and "html" in name,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=percent,
-        points=points,
-        number=number,
-        kilobytes=kilobytes,
-        times=times,
-        heat=heat,
-        plain=plain,
-        verdict_of=verdict_of,
-        kept_because=kept_because,
-        histogram=histogram,
-        windows=windows,
-    )
+    templates = environment("convert")
+    filters = ("percent", "points", "number", "kilobytes", "times", "heat", "plain")
+    for name in (*filters, "verdict_of", "kept_because"):
+        templates.filters[name] = getattr(formatting, name)
+    templates.filters |= {"histogram": drawings.histogram, "windows": drawings.windows}
     shared = {
         "report": report,
         "headline": headline(report),
-        "sets": sets(report),
-        "checks": check_names(report),
-        "worth": worth,
+        "sets": formatting.sets(report),
+        "checks": formatting.check_names(report),
+        "worth": formatting.worth,
         "alphas": [str(a) for a in ALPHAS],
-        "parity_row": parity_row,
-        "checked": checked,
-        "signs": SIGNS,
-        "change": CHANGE,
+        "parity_row": formatting.parity_row,
+        "checked": formatting.checked,
+        "signs": formatting.SIGNS,
+        "change": formatting.CHANGE,
+        "chart": drawings.chart(report),
     }
-    write_text(out / "report.md", environment.get_template("report.md").render(**shared))
-    write_text(
-        out / "report.html",
-        environment.get_template("report.html").render(**shared, chart=chart(report)),
-    )
+    for name in ("report.md", "report.html"):
+        write_text(out / name, templates.get_template(name).render(**shared))
 
 
 def tables(report: dict) -> str:
@@ -184,15 +141,15 @@ def tables(report: dict) -> str:
     lines = []
     for claim in report["claims"]:
         lines.append(
-            f"PCK in %, {worth(report['test'])}, {claim['frames']} held-back frames,"
+            f"PCK in %, {formatting.worth(report['test'])}, {claim['frames']} held-back frames,"
             f" delay {claim['delay']}: {claim['name']}"
         )
         for label, key in (("estimator alone", "raw"), ("refined", "refined")):
-            lines.append(
-                f"  {label:18}"
-                + "".join(f"@{a} {percent(v[0]):>5}   " for a, v in claim[key].items())
+            shares = "".join(
+                f"@{a} {formatting.percent(v[0]):>5}   " for a, v in claim[key].items()
             )
-        lines.append("  " + verdict_of(claim))
+            lines.append(f"  {label:18}{shares}")
+        lines.append("  " + formatting.verdict_of(claim))
     lines += [f"cannot be checked: {sentence}" for sentence in report.get("cannot", [])]
     lines += report.get("said", [])
     clips = (report["generated"] or {}).get("clips")
@@ -202,17 +159,14 @@ def tables(report: dict) -> str:
         f"{'file':{wide}}{'verdict':10}{'kB':>6}{'ms':>8}   PCK change in points against Keras{of}"
     )
     for file in report["files"]:
-        row = parity_row(file)
+        row = formatting.parity_row(file)
+        drops = row["drop"].values() if row else ()
         change = (
-            " ".join(f"{number(v[0], CHANGE):>7}" for v in row["drop"].values())
-            if row
-            else "not run"
+            " ".join(f"{formatting.number(v[0], formatting.CHANGE):>7}" for v in drops) or "not run"
         )
-        ms = number(file["speed"][0]["median_ms"], ".2f") if file["speed"] else "-"
-        lines.append(
-            f"{file['file']:{wide}}{file['verdict']:10}{kilobytes(file['bytes']):>6}{ms:>8}  "
-            f" {change}"
-        )
+        ms = formatting.number(file["speed"][0]["median_ms"], ".2f") if file["speed"] else "-"
+        size = formatting.kilobytes(file["bytes"])
+        lines.append(f"{file['file']:{wide}}{file['verdict']:10}{size:>6}{ms:>8}   {change}")
     lines += [
         f"{f['file']}: {f['verdict']}: {f['reasons'][0]}" for f in report["files"] if f["reasons"]
     ]

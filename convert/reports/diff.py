@@ -53,9 +53,9 @@ def compare(before: dict, after: dict) -> list[Change]:
     """
     old, new = ({f["file"]: f for f in report["files"]} for report in (before, after))
     if not old.keys() & new.keys():
-        told = " and ".join(", ".join(files) or "none" for files in (old, new))
+        shown = " and ".join(", ".join(files) or "none" for files in (old, new))
         raise ClimbEdgeError(
-            f"these reports share no file ({told}) and cannot be compared; convert the same model,"
+            f"these reports share no file ({shown}) and cannot be compared; convert the same model,"
             " forms and recipes"
         )
     changes = []
@@ -73,37 +73,33 @@ def compare(before: dict, after: dict) -> list[Change]:
 
 def lines(changes: list[Change]) -> str:
     """The changes as text, what is worse first."""
-    told = []
+    shown = []
     for title, worse in (("worse", True), ("changed, not for the worse", False)):
         found = [c for c in changes if c.worse == worse]
-        told += [f"{title}:"] * bool(found)
+        shown += [f"{title}:"] * bool(found)
         for file in dict.fromkeys(c.file for c in found):
-            told += [f"  {file}", *(f"    {c.what}" for c in found if c.file == file)]
-    return "\n".join(told) or "nothing changed beyond noise"
+            shown += [f"  {file}", *(f"    {c.what}" for c in found if c.file == file)]
+    return "\n".join(shown) or "nothing changed beyond noise"
 
 
 def _verdict(old: dict, new: dict) -> Iterator[tuple[str, bool]]:
     was, now = old["verdict"], new["verdict"]
     if was != now:
-        yield (
-            f"verdict: {was} -> {now}" + "".join(f": {r}" for r in new["reasons"][:1]),
-            _falls(was, now),
-        )
+        yield f"verdict: {was} -> {now}{_why(new)}", _falls(was, now)
     elif old["written"] != new["written"]:
         yield ("is not written any more", True) if old["written"] else ("is written now", False)
 
 
 def _checks(old: dict, new: dict) -> Iterator[tuple[str, bool]]:
     for name in dict.fromkeys(c["name"] for f in (old, new) for c in f["checks"]):
-        was, now = (
-            checked(f, name) or {"verdict": "not reached", "reasons": []} for f in (old, new)
-        )
-        if was["verdict"] != now["verdict"]:
-            why = "".join(f": {r}" for r in now["reasons"][:1])
-            yield (
-                f"{name}: {was['verdict']} -> {now['verdict']}{why}",
-                _falls(was["verdict"], now["verdict"]),
-            )
+        checks = [checked(f, name) or {"verdict": "not reached", "reasons": []} for f in (old, new)]
+        was, now = (check["verdict"] for check in checks)
+        if was != now:
+            yield f"{name}: {was} -> {now}{_why(checks[1])}", _falls(was, now)
+
+
+def _why(of: dict) -> str:
+    return "".join(f": {reason}" for reason in of["reasons"][:1])
 
 
 def _falls(was: str, now: str) -> bool:
@@ -116,16 +112,12 @@ def _pck(old: dict, new: dict) -> Iterator[tuple[str, bool]]:
         for alpha in was["drop"] if was and now else ():
             a, b = was["drop"][alpha], now["drop"].get(alpha, [None] * 3)
             if side := _moved(a, b):
-                yield (
-                    f"PCK@{alpha} against Keras, {tests} set: {points(a)} -> {points(b)} points",
-                    side < 0,
-                )
+                moved = f"{points(a)} -> {points(b)} points"
+                yield f"PCK@{alpha} against Keras, {tests} set: {moved}", side < 0
 
 
 def _moved(before: list, after: list) -> int:
-    """-1 or 1 where neither value lies in the other's interval, 0 otherwise; in points, less is
-    worse.
-    """
+    """-1 (worse: less) or 1 where neither value lies in the other's interval, 0 otherwise."""
     if not all(map(known, (*before, *after))) or abs(after[0] - before[0]) <= LEAST:
         return 0
     if after[2] < before[0] and after[0] < before[1]:
@@ -148,19 +140,12 @@ def _speed(old: dict, new: dict) -> Iterator[tuple[str, bool]]:
             a, b = (r["median_ms"] / r["naive_ms"] for r in rows)
             noise = max(SLOWER, *(r["p95_ms"] / r["median_ms"] for r in rows))
             if max(a, b) > noise * min(a, b):
-                yield (
-                    (
-                        f"time on {threads} thread{'s' * (threads > 1)}, of the naive conversion's:"
-                        f" {a:.3f} -> {b:.3f}"
-                    ),
-                    b > a,
-                )
+                on = f"{threads} thread{'s' * (threads > 1)}"
+                yield f"time on {on}, of the naive conversion's: {a:.3f} -> {b:.3f}", b > a
 
 
 def _claims(before: dict, after: dict) -> Iterator[tuple[str, bool]]:
-    """Refined PCK by form; a claim's name goes on with the file that was streamed, which need not
-    be the same.
-    """
+    """Refined PCK by form; a claim's name ends in the file that was streamed, which may differ."""
     if before["test"] != after["test"]:
         yield "another test set: what refining gains is not compared", False
         return

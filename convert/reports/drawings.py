@@ -28,6 +28,8 @@ COLOURS = {
     "tfmot_int8": "#777777",
 }
 LARGEST = 420.0  # square points: the area of the largest file
+# from a file's place to its label
+LINE = dict(arrowstyle="-", linewidth=0.5, alpha=0.6, relpos=(0, 0.5), shrinkB=0)
 DRAWN = {  # of a worst window: label, colour, width, style, marker
     "truth": ("truth", "#9bd19b", 3.2, "-", ""),
     "float": ("float refiner", "#3b5b92", 1.3, "-", ""),
@@ -37,9 +39,7 @@ DRAWN = {  # of a worst window: label, colour, width, style, marker
 
 
 def chart(report: dict) -> str:
-    """PCK against milliseconds, the area the file's size; labels stand in a column of their own. ""
-    without figures.
-    """
+    """PCK against milliseconds, area the file's size, labels in a column; "" without figures."""
     shown = []
     for file in report["files"]:
         row = parity_row(file, CHART_SET)
@@ -52,31 +52,18 @@ def chart(report: dict) -> str:
     axes = figure.subplots()
     most = max(file["bytes"] for _, _, file, _ in shown)
     for ms, pck, file, row in shown:
-        colour, passed = COLOURS.get(file["recipe"], "#777777"), file["verdict"] == "pass"
-        axes.scatter(
-            ms,
-            pck,
-            s=LARGEST * file["bytes"] / most,
-            alpha=0.7,
-            facecolor=colour if passed else "none",
-            edgecolor=colour,
-        )
-        low, high = (
+        colour = COLOURS.get(file["recipe"], "#777777")
+        fill, size = colour if file["verdict"] == "pass" else "none", LARGEST * file["bytes"] / most
+        axes.scatter(ms, pck, s=size, alpha=0.7, facecolor=fill, edgecolor=colour)
+        ends = [
             100 * row["float"][ALPHA][0] + v if v is not None else pck
             for v in row["drop"][ALPHA][1:]
-        )
-        axes.plot([ms, ms], [low, high], color=colour, linewidth=1)
-    for number, (emits, level) in enumerate(
-        {f["emits"]: 100 * r["float"][ALPHA][0] for _, _, f, r in shown}.items()
-    ):
-        axes.axhline(
-            level,
-            color="#999999",
-            linewidth=0.8,
-            linestyle=("--", ":", "-.")[number % 3],
-            zorder=0,
-            label=f"Keras model, {emits}",
-        )
+        ]
+        axes.plot([ms, ms], ends, color=colour, linewidth=1)
+    levels = {f["emits"]: 100 * r["float"][ALPHA][0] for _, _, f, r in shown}
+    for number, (emits, level) in enumerate(levels.items()):
+        style, label = ("--", ":", "-.")[number % 3], f"Keras model, {emits}"
+        axes.axhline(level, color="#999999", lw=0.8, linestyle=style, zorder=0, label=label)
     axes.margins(0.12, 0.15)
     axes.set_xlim(0, max(axes.get_xlim()[1], 1.15 * shown[-1][0]))
     bottom, top = axes.get_ylim()
@@ -92,14 +79,7 @@ def chart(report: dict) -> str:
             fontsize=8,
             color=colour,
             annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": colour,
-                "linewidth": 0.5,
-                "alpha": 0.6,
-                "relpos": (0, 0.5),
-                "shrinkB": 0,
-            },
+            arrowprops=LINE | {"color": colour},
         )
     for size in sizes(most):
         axes.scatter([], [], s=LARGEST * size / most, color="#bbbbbb", label=f"{size / 1000:g} kB")
@@ -130,33 +110,19 @@ def sizes(most: int) -> list[int]:
 
 
 def histogram(file: dict, edges: list[float]) -> str:
-    """Share of keypoints by cells between file and Keras model, on a log axis: what matters is the
-    tail.
-    """
+    """Share of keypoints by cells between file and Keras model; the axis is logarithmic."""
     figure = new_figure(5.2, 2.5)
     axes, sets = figure.subplots(), file["histogram"]
     for number, (name, counts) in enumerate(sets.items()):
-        shares = 100 * np.array(counts) / max(sum(counts), 1)
-        width = 0.8 / len(sets)
+        shares, width = 100 * np.array(counts) / max(sum(counts), 1), 0.8 / len(sets)
         places = np.arange(len(counts)) + width * (number - (len(sets) - 1) / 2)
-        colour = ("#3b5b92", "#e07b27")[number % 2]
-        axes.bar(
-            places,
-            np.maximum(shares, 1e-9),
-            width,
-            color=colour,
-            label=f"{_literal(name)}, {sum(counts):,}",
-        )
+        colour, label = ("#3b5b92", "#e07b27")[number % 2], f"{_literal(name)}, {sum(counts):,}"
+        axes.bar(places, np.maximum(shares, 1e-9), width, color=colour, label=label)
+        style = {"ha": "center", "va": "bottom", "fontsize": 6, "color": colour}
         for place, share, count in zip(places, shares, counts, strict=True):
             if count:
-                axes.annotate(
-                    f"{share:.2g}" if share < 99.5 else "100",
-                    (place, share),
-                    ha="center",
-                    va="bottom",
-                    fontsize=6,
-                    color=colour,
-                )
+                text = f"{share:.2g}" if share < 99.5 else "100"
+                axes.annotate(text, (place, share), **style)
     axes.set_yscale("log")
     axes.set_ylim(1e-3, 400)
     names = [f"{low:g} to\n{high:g}" for low, high in pairwise(edges)]
@@ -171,9 +137,7 @@ def histogram(file: dict, edges: list[float]) -> str:
 
 
 def windows(file: dict) -> str:
-    """The worst windows: input peaks, float result, the file's and the truth, the worst keypoint
-    circled.
-    """
+    """The worst windows: input, float result, file's and truth; the worst keypoint circled."""
     found = file["worst_windows"]
     rows = -(-len(found) // 5)
     figure = new_figure(12.5, 0.4 + 2.75 * rows)
@@ -181,48 +145,28 @@ def windows(file: dict) -> str:
     for axes in panels[len(found) :]:
         axes.set_axis_off()
     for axes, window in zip(panels, found, strict=False):
-        for key, (label, colour, width, style, marker) in DRAWN.items():
+        for key, (label, colour, width, line, marker) in DRAWN.items():
             points = np.array(window[key], float)  # null becomes NaN: not drawn
+            style = {"color": colour, "label": label}
             if marker:
-                axes.plot(
-                    *points.T, marker, color=colour, markersize=4, markeredgewidth=0.8, label=label
-                )
+                axes.plot(*points.T, marker, markersize=4, markeredgewidth=0.8, **style)
             else:
-                axes.plot(
-                    *_bones(points), linestyle=style, color=colour, linewidth=width, label=label
-                )
+                axes.plot(*_bones(points), linestyle=line, linewidth=width, **style)
         k = INDEX[window["keypoint"]]
         ends = np.array([window["float"][k], window["file"][k]], float)
         axes.plot(*ends.T, color="#111111", linewidth=0.8)
-        axes.plot(
-            *ends[1:].T,
-            "o",
-            markersize=11,
-            markerfacecolor="none",
-            markeredgecolor="#111111",
-            markeredgewidth=1.3,
-        )
+        axes.plot(*ends[1:].T, "o", ms=11, mfc="none", mec="#111111", mew=1.3)
         clip = window["clip"] if len(window["clip"]) <= 34 else f"…{window['clip'][-33:]}"
         axes.set_title(
             f"{_literal(clip)}, frame {window['frame']}\n{window['keypoint']}:"
             f" {window['cells']:.2g} cells ({_literal(window['set'])})",
             fontsize=7.5,
         )
-        axes.set(
-            xlim=(0, SIZE),
-            ylim=(SIZE, 0),
-            xticks=[0, SIZE // 2, SIZE],
-            yticks=[0, SIZE // 2, SIZE],
-            aspect="equal",
-        )
+        ticks = [0, SIZE // 2, SIZE]
+        axes.set(xlim=(0, SIZE), ylim=(SIZE, 0), xticks=ticks, yticks=ticks, aspect="equal")
         axes.tick_params(labelsize=6, length=2)
-    figure.legend(
-        *panels[0].get_legend_handles_labels(),
-        loc="outside upper center",
-        ncols=4,
-        frameon=False,
-        fontsize=9,
-    )
+    handles = panels[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=4, frameon=False, fontsize=9)
     return _address(figure)
 
 

@@ -34,9 +34,7 @@ def check_names(report: dict) -> list[str]:
 
 
 def checked(file: dict, name: str) -> dict | None:
-    """A file's check of this name; the worst where several were made of it, None where it did not
-    come to it.
-    """
+    """A file's check of this name, the worst of several; None where it did not come to it."""
     found = [c for c in file["checks"] if c["name"] == name]
     return min(found, key=lambda c: c["verdict"] == "pass", default=None)
 
@@ -49,9 +47,7 @@ def verdict_of(claim: dict) -> str:
 
 
 def kept_because(candidates: list[dict]) -> str:
-    """Why the quantizer that was kept was: rules first, then the distance from float, then the
-    size.
-    """
+    """Why a quantizer was kept: rules first, then the distance from float, then the size."""
     kept = next((c for c in candidates if c.get("kept")), None)
     others = [c for c in candidates if c is not kept]
     if kept is None:
@@ -94,10 +90,8 @@ def times(base: float | None, own: float | None) -> str:
 def points(change: list) -> str:
     """A change in points, with its interval where it has one."""
     value, low, high = change
-    between = (
-        f" ({number(low, CHANGE)} to {number(high, CHANGE)})" if known(low) and known(high) else ""
-    )
-    return number(value, CHANGE) + between
+    between = f" ({number(low, CHANGE)} to {number(high, CHANGE)})"
+    return number(value, CHANGE) + (between if known(low) and known(high) else "")
 
 
 def heat(change: float | None, full: float = 2.0) -> str:

@@ -1,6 +1,4 @@
-"""`convert matrix`: the files of several conversions in one table, model x form x recipe, no cell
-left blank.
-"""
+"""`convert matrix`: files of several conversions in one table, model x form x recipe, no gaps."""
 
 from __future__ import annotations
 
@@ -11,9 +9,7 @@ from convert.reports.formatting import number, parity_row, plain, points, worth
 
 
 def markdown(reports: list[dict]) -> str:
-    """Tables of reports (`report.read_report`), one per form. Raises ClimbEdgeError where two are
-    of one model.
-    """
+    """Tables of reports, one per form. Raises ClimbEdgeError where two are of one model."""
     if any(report["run"] is None for report in reports):
         raise ClimbEdgeError(
             "a report on somebody else's file has no place in a matrix; name reports of runs"
@@ -22,20 +18,15 @@ def markdown(reports: list[dict]) -> str:
     if twice := [m for m in models if models.count(m) > 1]:
         raise ClimbEdgeError(f"{twice[0]}: two reports are of this model; name one of each")
     forms = list(dict.fromkeys(f"{f['form']}-{f['emits']}" for r in reports for f in r["files"]))
-    lines = []
+    lines, changes = [], [f"{tests} @{a}" for tests in ("test", "generated") for a in ALPHAS]
+    heads = ["model", "recipe", "verdict", "quantizer", "kB", "ms, 1 thread (naive)", *changes]
+    heads += ["GPU", "second runtime", "why"]
     for form in forms:
-        lines += [
-            f"## {form}",
-            "",
-            "| model | recipe | verdict | quantizer | kB | ms, 1 thread (naive) | "
-            + " | ".join(f"{tests} @{a}" for tests in ("test", "generated") for a in ALPHAS)
-            + " | GPU | second runtime | why |",
-            "|---|---|---|---|---|---|" + "---|" * 2 * len(ALPHAS) + "---|---|---|",
-        ]
+        lines += [f"## {form}", "", f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
         for report in reports:
-            made = {f["recipe"]: f for f in report["files"] if f"{f['form']}-{f['emits']}" == form}
+            files = {f["recipe"]: f for f in report["files"] if f"{f['form']}-{f['emits']}" == form}
             lines += [
-                _row(report["run"]["model"], form, recipe, made.get(recipe)) for recipe in RECIPES
+                _row(report["run"]["model"], form, recipe, files.get(recipe)) for recipe in RECIPES
             ]
         lines.append("")
     for report in reports:
@@ -54,36 +45,19 @@ def _row(model: str, form: str, recipe: str, file: dict | None) -> str:
         said = (status, reason) if status == "refused" else ("not run", "not asked for")
         if status != "refused" and (aware := RECIPES[recipe].aware):
             said = "not trained", f"wants a run of train finetune --qat {aware}"
-        return (
-            f"| {model} | {recipe} | {said[0]} |" + " – |" * (5 + 2 * len(ALPHAS)) + f" {said[1]} |"
-        )
+        return f"| {model} | {recipe} | {said[0]} |{' – |' * (5 + 2 * len(ALPHAS))} {said[1]} |"
     checks = {c["name"]: c["verdict"] for c in file["checks"]}
-    changes = []
+    cells = [model, recipe, file["verdict"], file["quantizer"], f"{file['bytes'] / 1000:.0f}"]
+    times = [f"{number(s['median_ms'])} ({number(s['naive_ms'], '.1f')})" for s in file["speed"]]
+    cells += times[:1] or ["skipped"]
     for tests in ("test", "generated"):
         row = parity_row(file, tests)
-        changes += [points(row["drop"][str(a)]) if row else "not run" for a in ALPHAS]
-    speed = file["speed"][0] if file["speed"] else None
-    gpu = file["gpu"][0] if file["gpu"] else {}
-    taken = (
-        f" {gpu['nodes']}/{gpu['total']}, {gpu['max_error']:.1e}"
-        if gpu.get("max_error") is not None
-        else ""
-    )
-    second = file["second"].get("max_error")
-    cells = [
-        model,
-        recipe,
-        file["verdict"],
-        file["quantizer"],
-        f"{file['bytes'] / 1000:.0f}",
-        (
-            f"{number(speed['median_ms'])} ({number(speed['naive_ms'], '.1f')})"
-            if speed
-            else "skipped"
-        ),
-        *changes,
-        f"{checks.get('gpu', 'not run')}{taken}",
-        checks.get("second", "not run") + (f" {second:.1e}" if second is not None else ""),
-        file["reasons"][0] if file["reasons"] else "",
-    ]
+        cells += [points(row["drop"][str(a)]) if row else "not run" for a in ALPHAS]
+    cells.append(checks.get("gpu", "not run"))
+    if (gpu := file["gpu"][0] if file["gpu"] else {}).get("max_error") is not None:
+        cells[-1] += f" {gpu['nodes']}/{gpu['total']}, {gpu['max_error']:.1e}"
+    cells.append(checks.get("second", "not run"))
+    if (second := file["second"].get("max_error")) is not None:
+        cells[-1] += f" {second:.1e}"
+    cells += file["reasons"][:1] or [""]
     return "| " + " | ".join(plain(c) for c in cells) + " |"

@@ -5,25 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from train.backend import keras
+from train.config import Hyperparameters
 from train.data.sources import Source, batch
 from train.layers.rounded import Ranges
 
 CALIBRATION = 60  # training windows that ranges are taken from before any training
 
 
-def calibration(source: Source, training: np.ndarray, seed: int, batch_size: int):
-    """Yield maps (B, 5, 56, 56, 25) of the training windows that ranges are taken from before any
-    training.
-    """
-    chosen = np.random.default_rng(seed).permutation(training)[:CALIBRATION]
-    for i in range(0, len(chosen), batch_size):
-        yield batch(source, chosen[i : i + batch_size]).inputs
+def calibration(source: Source, training: np.ndarray, hyper: Hyperparameters):
+    """Yield maps (B, 5, 56, 56, 25) of windows that ranges are taken from before any training."""
+    chosen = np.random.default_rng(hyper.seed).permutation(training)[:CALIBRATION]
+    for i in range(0, len(chosen), hyper.batch):
+        yield batch(source, chosen[i : i + hyper.batch]).inputs
 
 
 class Settle(keras.callbacks.Callback):
-    """Ranges move in the first half of the epochs; in the second the weights adapt to ranges that
-    stay.
-    """
+    """Ranges move in the first half of the epochs, then stay for the weights to adapt to."""
 
     def __init__(self, ranges: Ranges, epochs: int):
         super().__init__()

@@ -4,9 +4,6 @@ to the same result.
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
 from functools import partial
 from importlib.util import find_spec
 
@@ -23,25 +20,21 @@ from train.data.sources import Source, batch
 from train.data.splits import Split
 from train.fitting.callbacks import Lesson, Settle, calibration
 from train.fitting.losses import LOSSES, displaced, masked, target_of, taught
-from train.fitting.progress import Progress
+from train.fitting.progress import Bar, CtrlC, Progress
 from train.fitting.run_folder import Run
 from train.fitting.scoring import Judge
 from train.layers.aware import aware
 
 
 class Trained(keras.Model):
-    """A model under training: from what windows are given to its outputs, with the masked loss in
-    Keras's own `fit`.
-    """
+    """A model under training: from what windows are given to its outputs, with the masked loss."""
 
-    recipe, devices = Hyperparameters(), 1
+    hyper, devices = Hyperparameters(), 1
     teach = None  # what windows are given -> (a teacher's outputs, how much they count)
 
-    def begin(self, plain: keras.Model, recipe: Hyperparameters, steps: int) -> None:
-        """Make ready for epochs of `steps` batches; `plain` is the training form that stands in
-        this model.
-        """
-        self.compile(optimizer=optimizer(recipe, steps))
+    def begin(self, plain: keras.Model, hyper: Hyperparameters, steps: int) -> None:
+        """Make ready for epochs of `steps` batches; `plain`: the training form in this model."""
+        self.compile(optimizer=optimizer(hyper, steps))
         self.stepper = self.optimizer
         self.stepper.build(self.trainable_variables)
 
@@ -51,23 +44,18 @@ class Trained(keras.Model):
         return [*self.variables, *self.stepper.variables]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        target = target_of(self.recipe.loss, y, self.recipe.target_sigma, self.recipe.whole_cells)
+        target = target_of(self.hyper.loss, y, self.hyper.target_sigma, self.hyper.whole_cells)
         predicted = keras.ops.cast(y_pred, "float32")
-        loss = masked(LOSSES[self.recipe.loss], target, predicted, sample_weight)
-        if self.recipe.displacement_penalty:
-            shown = sample_weight * keras.ops.cast(
-                keras.ops.isfinite(x["points"][..., 0]), "float32"
-            )
-            loss = loss + self.recipe.displacement_penalty * masked(
-                partial(displaced, Points()(x)), y, predicted, shown
-            )
+        loss = masked(LOSSES[self.hyper.loss], target, predicted, sample_weight)
+        if self.hyper.displacement_penalty:
+            seen = keras.ops.cast(keras.ops.isfinite(x["points"][..., 0]), "float32")
+            moved = masked(partial(displaced, Points()(x)), y, predicted, sample_weight * seen)
+            loss = loss + self.hyper.displacement_penalty * moved
         if self.teach is not None:
-            said, counts = self.teach(x)
+            given, counts = self.teach(x)
             # a teacher speaks of keypoints without truth as well
-            every = keras.ops.ones_like(sample_weight)
-            loss = loss + counts * masked(
-                LOSSES[self.recipe.loss], taught(self.recipe.loss, said), predicted, every
-            )
+            every, target = keras.ops.ones_like(sample_weight), taught(self.hyper.loss, given)
+            loss = loss + counts * masked(LOSSES[self.hyper.loss], target, predicted, every)
         return loss / self.devices  # Keras adds up the gradients of all devices
 
 
@@ -76,13 +64,9 @@ def predict(model, source: Source, indices: np.ndarray, batch_size: int = 16):
     memory does not grow.
     """
     for i in range(0, len(indices), batch_size):
-        made = batch(source, indices[i : i + batch_size])
-        yield (
-            made,
-            model.predict_on_batch(
-                made.inputs if len(model.inputs) == 1 else [made.inputs, made.peaks]
-            ),
-        )
+        windows = batch(source, indices[i : i + batch_size])
+        inputs = [windows.inputs, windows.peaks]
+        yield windows, model.predict_on_batch(inputs if len(model.inputs) == 2 else inputs[0])
 
 
 def fit(
@@ -91,57 +75,55 @@ def fit(
     source: Source,
     split: Split,
     run: Run,
-    recipe: Hyperparameters,
+    hyper: Hyperparameters,
     teacher=None,
     distil: int = 0,
     kind: type[Trained] = Trained,
 ) -> None:
-    """Train until the recipe's end, writing the run after every epoch. A run that was interrupted
+    """Train until the hyper's end, writing the run after every epoch. A run that was interrupted
     goes on.
 
     The state before any training counts as a candidate for the best epoch; of a quantization-aware
     model that is what quantization after training gives. `teacher`: a training form whose output is
     a target too, for `distil` epochs. Raises ClimbEdgeError when the loss is no longer a number.
     """
-    keras.utils.set_random_seed(recipe.seed)
+    keras.utils.set_random_seed(hyper.seed)
     if not definition.parameters:
         raise ClimbEdgeError(f"--model {model.name}: has nothing to train; choose another model")
-    if recipe.freeze:
+    if hyper.freeze:
         freeze(model)
     definition.teach(model, with_truth(source.clips))
     names = given_to(definition.reads, source)
     inputs = inputs_named(names)
     trained = kind(inputs, definition.outputs(model, inputs), name=model.name)
-    trained.recipe, trained.devices = recipe, _devices()
+    trained.hyper, trained.devices = hyper, _devices()
     more = callbacks(run)
     if (layer := aware(model)) is not None:
-        for maps in calibration(source, split.train, recipe.seed, recipe.batch):
+        for maps in calibration(source, split.train, hyper):
             model(maps, training=True)
-        more.append(Settle(layer.ranges, recipe.epochs))
+        more.append(Settle(layer.ranges, hyper.epochs))
     if distil:
         lesson = Lesson(keras.Model(inputs, definition.outputs(teacher, inputs)), distil)
         trained.teach = lesson.teach
         more.append(lesson)
-    steps = recipe.steps_per_epoch or max(len(split.train) // recipe.batch, 1)
-    trained.begin(model, recipe, steps)
-    with _ctrl_c() as stop:
-        judge = Judge(source, recipe, definition, model)
-        progress = Progress(model, trained, judge, split, run, recipe, stop)
+    steps = hyper.steps_per_epoch or max(len(split.train) // hyper.batch, 1)
+    trained.begin(model, hyper, steps)
+    with CtrlC() as ctrl_c:
+        judge = Judge(source, hyper, definition, model)
+        progress = Progress(model, trained, judge, split, run, hyper)
         if progress.finished:
             return
-        data = dataset(source, names, split.train, recipe.batch, recipe.seed, progress.epoch, steps)
-        done, total = progress.epoch * steps, recipe.epochs * steps
-        with tqdm(
-            total=total, initial=done, unit="step", desc=f"train {model.name}"
-        ) as progress.bar:
+        data = dataset(source, names, split.train, hyper.batch, hyper.seed, progress.epoch, steps)
+        about = {"total": hyper.epochs * steps, "initial": progress.epoch * steps}
+        with tqdm(**about, unit="step", desc=f"train {model.name}") as bar:
             trained.fit(
                 data,
-                epochs=recipe.epochs,
+                epochs=hyper.epochs,
                 initial_epoch=progress.epoch,
                 steps_per_epoch=steps,
                 verbose=0,
                 shuffle=False,
-                callbacks=[progress, *more],
+                callbacks=[progress, Bar(bar), ctrl_c, *more],
             )
 
 
@@ -151,20 +133,20 @@ def with_truth(clips: ClipSet) -> np.ndarray:
     return (there if clips.weight is None else there & (clips.weight > 0)).any(0)
 
 
-def optimizer(recipe: Hyperparameters, steps: int):
-    """Adam with what the recipe adds to it, for epochs of `steps` batches."""
-    rate, total = recipe.learning_rate, max(recipe.epochs * steps, 2)
-    if recipe.schedule == "one-cycle":
+def optimizer(hyper: Hyperparameters, steps: int):
+    """Adam with what the hyper adds to it, for epochs of `steps` batches."""
+    rate, total = hyper.learning_rate, max(hyper.epochs * steps, 2)
+    if hyper.schedule == "one-cycle":
         rise = max(total // 10, 1)
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, total - rise, warmup_target=rate, warmup_steps=rise
         )
     return keras.optimizers.Adam(
         rate,
-        weight_decay=recipe.weight_decay or None,
-        global_clipnorm=recipe.clip_norm or None,
-        use_ema=recipe.ema > 0,
-        ema_momentum=recipe.ema,
+        weight_decay=hyper.weight_decay or None,
+        global_clipnorm=hyper.clip_norm or None,
+        use_ema=hyper.ema > 0,
+        ema_momentum=hyper.ema,
     )
 
 
@@ -195,27 +177,3 @@ def callbacks(run: Run) -> list:
     if keras.backend.backend() != "tensorflow" or find_spec("tensorboard") is None:
         return []
     return [keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False)]
-
-
-@contextlib.contextmanager
-def _ctrl_c():
-    """Yield an event that Ctrl-C sets, for training to end after its batch; a second Ctrl-C ends it
-    at once.
-
-    Raised where it comes, a KeyboardInterrupt gets lost when that is inside a callback of
-    TensorFlow.
-    """
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def once(number, frame):
-        stop.set()
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, once)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)

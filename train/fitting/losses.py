@@ -13,9 +13,7 @@ FLOOR = 1e-3  # added to every cell, so that no logarithm is infinite; a map's m
 
 
 def mse(target, predicted):
-    """The study's loss: mean squared error of each map of (B, 5, 56, 56, 25); returns (B,
-    5, 25).
-    """
+    """The study's loss: mean squared error of each map of (B, 5, 56, 56, 25); (B, 5, 25)."""
     return keras.ops.mean(keras.ops.square(target - predicted), axis=(2, 3))
 
 
@@ -39,16 +37,12 @@ def cross_entropy(target, predicted):
 
 
 def coordinate_mse(target, predicted):
-    """The study's loss of coordinate models: squared error in cells of (B, 5, 25, 2), mean of x and
-    y; (B, 5, 25).
-    """
+    """The study's loss of coordinates (B, 5, 25, 2): mean squared error in cells; (B, 5, 25)."""
     return keras.ops.mean(keras.ops.square(target - predicted[..., :2]), axis=-1)
 
 
 def coordinate_mae(target, predicted):
-    """Absolute error in cells (DeciWatch's own loss, Zeng et al., ECCV 2022, eq. 8), mean of x and
-    y; (B, 5, 25).
-    """
+    """DeciWatch's loss (Zeng et al., ECCV 2022, eq. 8): absolute error in cells; (B, 5, 25)."""
     return keras.ops.mean(keras.ops.abs(target - predicted[..., :2]), axis=-1)
 
 
@@ -61,9 +55,8 @@ def soft_pck(target, predicted):
     truth.
     """
     ops = keras.ops
-    squared = ops.sum(ops.square(predicted[..., :2] - target[..., :2]), axis=-1) / ops.square(
-        target[..., 2]
-    )
+    squared = ops.sum(ops.square(predicted[..., :2] - target[..., :2]), axis=-1)
+    squared = squared / ops.square(target[..., 2])
     loss = 0.5 * (ops.sqrt(squared + 0.03**2) - 0.03)
     loss = loss + sum(0.7 * a * squared / (squared + (0.7 * a) ** 2) for a in ALPHAS)
     if predicted.shape[-1] == 2:
@@ -86,12 +79,9 @@ def _torso(cells):
     known = ops.cast(size > 0, "float32")  # no number is not
     size = ops.where(size > 0, size, 0.0)
     count = ops.sum(known, axis=-1, keepdims=True)
-    mean = ops.where(
-        count > 0, ops.sum(size, axis=-1, keepdims=True) / ops.maximum(count, 1.0), SIZE / 4
-    )
-    return (ops.where(known > 0, size, mean) * ops.ones_like(size))[..., None] * ops.ones_like(
-        cells[..., 0]
-    )
+    mean = ops.sum(size, axis=-1, keepdims=True) / ops.maximum(count, 1.0)
+    mean = ops.where(count > 0, mean, SIZE / 4)
+    return ops.where(known > 0, size, mean)[..., None] * ops.ones_like(cells[..., 0])
 
 
 def displaced(given, cells, predicted):
@@ -127,9 +117,9 @@ def target_of(name: str, cells, sigma: float, whole: bool = False):
     if name in FOR["heatmaps"]:
         return targets(cells, sigma, ops)
     known = ops.where(ops.isfinite(cells), cells, 0.0)
-    return (
-        ops.concatenate([known, _torso(cells)[..., None]], axis=-1) if name == "soft_pck" else known
-    )
+    if name != "soft_pck":
+        return known
+    return ops.concatenate([known, _torso(cells)[..., None]], axis=-1)
 
 
 def taught(name: str, outputs):
@@ -139,14 +129,11 @@ def taught(name: str, outputs):
     if name != "cross_entropy":
         return outputs
     outputs = keras.ops.maximum(outputs, 0.0)
-    return outputs * (
-        MASS / keras.ops.maximum(keras.ops.sum(outputs, axis=(2, 3), keepdims=True), 1e-6)
-    )
+    mass = keras.ops.sum(outputs, axis=(2, 3), keepdims=True)
+    return outputs * (MASS / keras.ops.maximum(mass, 1e-6))
 
 
 def masked(loss, target, predicted, weight):
-    """A loss of each keypoint (B, 5, 25), counted by that keypoint's weight (B, 5, 25), as one
-    number.
-    """
+    """A loss of each keypoint (B, 5, 25), weighted by `weight` (B, 5, 25), as one number."""
     ops = keras.ops
     return ops.sum(loss(target, predicted) * weight) / ops.maximum(ops.sum(weight), 1e-6)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from climb_edge.evaluation.pck import Score
 from climb_edge.files.truth import WORDS
 from climb_edge.pose.motion import acceleration, lag_ms
 from climb_edge.streaming.stream import RATE
@@ -25,28 +26,24 @@ def metrics_of(
     source: Source,
     parts: Split,
     run: Run,
-    recipe: Hyperparameters,
+    hyper: Hyperparameters,
     model,
     teacher=None,
 ) -> dict:
     history, fps = run.history(), source.rate or RATE
-    judges = {
-        "identity": Judge(source, recipe),
-        "refined": Judge(source, recipe, definition, model),
-    }
+    best = max(history, key=lambda r: (r[f"val_pck_{hyper.select}"], -r["epoch"]))
+    judges = {"identity": Judge(source, hyper), "refined": Judge(source, hyper, definition, model)}
     if teacher is not None:  # what a quantization-aware run began from
-        judges["float"] = Judge(source, recipe, definition, teacher)
+        judges["float"] = Judge(source, hyper, definition, teacher)
     measured = {
         part: {name: figures(judge(indices), fps) for name, judge in judges.items()}
         for part in ("test", "held_out")
-        if len(indices := parts.some(part, recipe.test_windows))
+        if len(indices := parts.some(part, hyper.test_windows))
     }
     return heading(config, source, parts) | {
         "model": definition.name,
         "parameters": definition.build(**config["switches"]).count_params(),
-        "best_epoch": int(
-            max(history, key=lambda r: (r[f"val_pck_{recipe.select}"], -r["epoch"]))["epoch"]
-        ),
+        "best_epoch": int(best["epoch"]),
         "epochs": int(history[-1]["epoch"]),
         "minutes": sum(r["seconds"] for r in history) / 60,
         "ms_per_window": _milliseconds(model),
@@ -63,6 +60,7 @@ def tell_inputs(config: dict, source: Source) -> None:
 
 def heading(config: dict, source: Source, parts: Split) -> dict:
     """What metrics say of the data, whoever was measured on it."""
+    most = config["recipe"].get("test_windows")
     return {
         "schema": SCHEMA,
         "command": config["command"],
@@ -78,10 +76,7 @@ def heading(config: dict, source: Source, parts: Split) -> dict:
         "split": {"rule": parts.rule, "sha256": parts.sha256},
         "windows": (
             {"train": len(parts.train), "val": len(parts.val)}
-            | {
-                name: len(parts.some(name, config["recipe"].get("test_windows")))
-                for name in ("test", "held_out")
-            }
+            | {name: len(parts.some(name, most)) for name in ("test", "held_out")}
         ),
     }
 
@@ -97,32 +92,27 @@ def _milliseconds(model) -> float:
 
 
 def figures(measured: Measured, fps: float) -> dict:
-    """What is told of one row: PCK by both readings and both ways of averaging, per keypoint,
-    jitter and lag.
-    """
-    scores = {reading: measured.score(reading) for reading in DECODES}
-    windows = (
-        [w for clip in measured.points["ours"] for w in clip],
-        [w for clip in measured.truth for w in clip],
+    """Figures of one row: PCK by both readings and averagings, by keypoint; jitter and lag."""
+    points, truth = (
+        [window for clip in clips for window in clip]
+        for clips in (measured.points["ours"], measured.truth)
     )
-    return {
-        **{
-            reading: {
-                "pooled": s.pooled(),
-                "study": s.study(),
-                "keypoints": s.keypoints(),
-                "threshold": s.threshold,
-                "groups": {
-                    name: {"pooled": g.pooled(), "study": g.study()}
-                    for name, g in s.groups().items()
-                },
-            }
-            for reading, s in scores.items()
-        },
+    return {reading: _shares(measured.score(reading)) for reading in DECODES} | {
         "loss": measured.loss,
-        "jitter": acceleration(windows[0]),
-        "truth_jitter": acceleration(windows[1]),
-        "lag_ms": _lag(*windows, fps),
+        "jitter": acceleration(points),
+        "truth_jitter": acceleration(truth),
+        "lag_ms": _lag(points, truth, fps),
+    }
+
+
+def _shares(score: Score) -> dict:
+    groups = {n: {"pooled": g.pooled(), "study": g.study()} for n, g in score.groups().items()}
+    return {
+        "pooled": score.pooled(),
+        "study": score.study(),
+        "keypoints": score.keypoints(),
+        "threshold": score.threshold,
+        "groups": groups,
     }
 
 
@@ -136,9 +126,7 @@ def _lag(predicted: list, truth: list, fps: float) -> float:
 
 def filtered(measured: Measured, smooth) -> Measured:
     """Predictions after a filter: (W, 5, 25, 2) -> the same."""
-    points = {
-        reading: tuple(smooth(p) for p in clips) for reading, clips in measured.points.items()
-    }
+    points = {reading: tuple(map(smooth, clips)) for reading, clips in measured.points.items()}
     return replace(measured, loss=float("nan"), points=points)
 
 
@@ -152,8 +140,6 @@ def report(path: Path, metrics: dict) -> None:
             f" {metrics['best_epoch']}"
         )
         for name, row in rows.items():
-            print(
-                f"  {name:10}"
-                + "  ".join(f"@{a} {100 * v[0]:5.1f}" for a, v in row["ours"]["pooled"].items())
-            )
+            shares = row["ours"]["pooled"].items()
+            print(f"  {name:10}" + "  ".join(f"@{a} {100 * v[0]:5.1f}" for a, v in shares))
     print(f"{path}/ (curves.png, history.csv, metrics.json, best.weights.h5)")

@@ -26,26 +26,20 @@ from train.models import registry
 
 
 def train(options: Training) -> dict:
-    """Run, or resume, what the options say; returns the metrics. Raises ClimbEdgeError for what
-    cannot be run.
-    """
+    """Run, or resume, what the options say; returns the metrics. Raises ClimbEdgeError."""
     _check(options)
     definition = registry.get(options.model)
     switches = registry.switched(definition, options.switch)
     config = _config(options) | {"switches": switches}
-    recipe = _recipe(options, definition)
+    hyper = _hyperparameters(options, definition)
     source = open_source(config, options.strict)
     tell_inputs(config, source)
     # a float run's config does not know the word, and runs of before it do not change
     if options.qat:
-        own = (
-            {"shrink": options.shrink}
-            if options.qat == "tfmot"
-            else {"distill_epochs": options.distill_epochs}
-        )
-        config["qat"] = {"scheme": options.qat} | own
+        own = "shrink" if options.qat == "tfmot" else "distill_epochs"
+        config["qat"] = {"scheme": options.qat, own: getattr(options, own)}
     _tell_of_short_clips(source)
-    config |= {"recipe": asdict(recipe), "data_sha256": digest(source), "truth": source.clips.truth}
+    config |= {"recipe": asdict(hyper), "data_sha256": digest(source), "truth": source.clips.truth}
     run = Run.start(options.out, config)
     parts = _split(options, run, source)
     print(
@@ -54,11 +48,8 @@ def train(options: Training) -> dict:
         + (f", {len(parts.held_out)} of a video held out" if len(parts.held_out) else "")
     )
     with _arithmetic(options):
-        model, teacher, kind = (
-            initial_weights.initial(definition, options.init, options.seed, switches),
-            None,
-            Trained,
-        )
+        model = initial_weights.initial(definition, options.init, options.seed, switches)
+        teacher, kind = None, Trained
         if options.qat:
             run.keep_teacher(model)
             teacher = definition.build(**switches)
@@ -66,17 +57,13 @@ def train(options: Training) -> dict:
         if options.qat == "int8":
             model = quantization_aware(definition, model)
         elif options.qat == "tfmot":
-            model, kind = (
-                tfmot.quantization_aware(definition, model, options.shrink),
-                tfmot.TrainedStacked,
-            )
-            tfmot.stacked_of(model).calibrate(
-                calibration(source, parts.train, recipe.seed, recipe.batch)
-            )
+            model = tfmot.quantization_aware(definition, model, options.shrink)
+            kind, maps = tfmot.TrainedStacked, calibration(source, parts.train, hyper)
+            tfmot.stacked_of(model).calibrate(maps)
             teacher = tfmot.float_windows(model)
-        fit(definition, model, source, parts, run, recipe, teacher, options.distill_epochs, kind)
+        fit(definition, model, source, parts, run, hyper, teacher, options.distill_epochs, kind)
     run.load_weights(model)
-    metrics = metrics_of(config, definition, source, parts, run, recipe, model, teacher)
+    metrics = metrics_of(config, definition, source, parts, run, hyper, model, teacher)
     run.write_metrics(metrics)
     return metrics
 
@@ -97,20 +84,8 @@ def _check(options: Training) -> None:
 
 def _config(options: Training) -> dict:
     """What defines a run: a run of another config in the same folder is refused."""
-    kept = (
-        "command",
-        "model",
-        "init",
-        "estimator",
-        "weights",
-        "noise",
-        "clips",
-        "seed",
-        "box",
-        "split",
-        "precision",
-        "group",
-    )
+    kept = ("command", "model", "init", "estimator", "weights", "noise", "clips", "seed", "box")
+    kept += ("split", "precision", "group")
     config: dict[str, Any] = {name: getattr(options, name) for name in kept}
     config["group"] = list(options.group)
     config["weights"] = options.weights and str(options.weights)
@@ -123,12 +98,11 @@ def _config(options: Training) -> dict:
     return config
 
 
-def _recipe(options: Training, definition) -> Hyperparameters:
+def _hyperparameters(options: Training, definition) -> Hyperparameters:
     fitting = FOR[definition.output]
-    loss = {
-        None: getattr(definition, "loss", fitting[0]),
-        "study": "mse" if definition.output == "heatmaps" else "coordinate_mse",
-    }.get(options.loss, options.loss)
+    study = "mse" if definition.output == "heatmaps" else "coordinate_mse"
+    usual = {None: getattr(definition, "loss", fitting[0]), "study": study}
+    loss = usual.get(options.loss, options.loss)
     if loss not in fitting:
         raise ClimbEdgeError(
             f"--loss {loss}: {definition.name} gives {definition.output}; expected one of"
@@ -143,24 +117,20 @@ def _recipe(options: Training, definition) -> Hyperparameters:
 
 
 def _split(options: Training, run: Run, source: Source) -> Split:
-    """The run's own split where there is one, else that of another run's file, else a new one;
-    always written.
-    """
+    """The run's own split, else that of another run's file, else a new one; always written."""
     if run.split.is_file():
         return Split.load(run.split, source)
-    named = options.split == "auto" or options.split in RULES or not Path(options.split).exists()
-    parts = (
-        split(source, options.split, options.seed) if named else Split.load(options.split, source)
-    )
+    if options.split != "auto" and options.split not in RULES and Path(options.split).exists():
+        parts = Split.load(options.split, source)
+    else:
+        parts = split(source, options.split, options.seed)
     parts.save(run.split, source)
     return parts
 
 
 @contextlib.contextmanager
 def _arithmetic(options: Training):
-    """The precision and the devices of a run; weights are single precision whatever the arithmetic
-    is.
-    """
+    """The precision and the devices of a run; weights are always single precision."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(options.precision)
     try:
@@ -182,9 +152,8 @@ def _arithmetic(options: Training):
 
 def _tell_of_short_clips(source: Source) -> None:
     """Name the clips that no window was cut from."""
-    names = [
-        str(source.clips.clip[c]) for c in np.setdiff1d(np.arange(len(source.clips)), source.clip)
-    ]
+    without = np.setdiff1d(np.arange(len(source.clips)), source.clip)
+    names = list(map(str, source.clips.clip[without]))
     if names:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         print(

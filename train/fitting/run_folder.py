@@ -1,11 +1,8 @@
-"""Run folders: config, split, history, curves, weights, metrics, and the state from which training
-resumes.
-"""
+"""Run folders: config, split, history, curves, weights, metrics, and the state to resume from."""
 
 from __future__ import annotations
 
 import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -13,22 +10,15 @@ from typing import Any
 import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.files.atomic import whole_file, write_json, write_text
+from climb_edge.evaluation.pck import ALPHAS
+from climb_edge.files.atomic import whole_file, write_csv, write_json, write_text
 from climb_edge.files.npz import read_npz
 from climb_edge.options import options_of
 from train.config import Augmentation, Finetune, Hyperparameters
 
 SCHEMA = "climb-edge/run/2"  # of metrics.json
-COLUMNS = (
-    "epoch",
-    "loss",
-    "val_loss",
-    "val_pck_0.05",
-    "val_pck_0.1",
-    "val_pck_0.2",
-    "learning_rate",
-    "seconds",
-)
+_PCK = tuple(f"val_pck_{a}" for a in ALPHAS)
+COLUMNS = ("epoch", "loss", "val_loss", *_PCK, "learning_rate", "seconds")
 
 
 def _same(old, new) -> bool:
@@ -41,9 +31,7 @@ def _same(old, new) -> bool:
 
 
 class Run:
-    """One training run in a folder of its own. Everything is written to a temporary name and
-    renamed.
-    """
+    """One training run in a folder of its own; every file is written whole."""
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
@@ -55,21 +43,16 @@ class Run:
 
     @classmethod
     def start(cls, path: str | Path, config: dict) -> Run:
-        """A new run, or the same one resumed. Raises ClimbEdgeError when the folder holds a run of
-        another config.
-        """
+        """A new run, or the same one resumed. Raises ClimbEdgeError for another config's."""
         run = cls(path)
         if (run.path / "config.json").is_file():
             old = run.config()
-            changed = sorted(
-                k for k in config.keys() | old.keys() if not _same(old.get(k), config.get(k))
-            )
+            pairs = {k: (old.get(k), config.get(k)) for k in sorted(config.keys() | old.keys())}
+            changed = {k: pair for k, pair in pairs.items() if not _same(*pair)}
             if not changed:
                 return run
             if run.best.is_file() or run._state.is_file():
-                shown = ", ".join(
-                    f"{k}: {old.get(k)!r} there, {config.get(k)!r} asked" for k in changed
-                )
+                shown = ", ".join(f"{k}: {a!r} there, {b!r} asked" for k, (a, b) in changed.items())
                 raise ClimbEdgeError(
                     f"{run.path}: holds a run with another config ({shown}); choose another --out,"
                     " or delete it"
@@ -113,31 +96,22 @@ class Run:
         _save(model, self.best)
 
     def keep_teacher(self, model) -> None:
-        """Keep the float weights that a quantization-aware run begins from; a resumed run has them,
-        and loads them.
-        """
+        """Keep the float weights that a quantization-aware run begins from, or load those kept."""
         if self.teacher.is_file():
             load_weights(model, self.teacher)
         else:
             _save(model, self.teacher)
 
     def load_weights(self, model):
-        """Load the best epoch's weights into a model that code defines; returns it. Raises
-        ClimbEdgeError.
-        """
+        """Load the best epoch's weights into `model`; returns it. Raises ClimbEdgeError."""
         load_weights(model, self.best)
         return model
 
     def save_state(self, state: dict, variables: list[np.ndarray]) -> None:
-        """What resuming needs: plain numbers, and every variable of model and optimizer in
-        order.
-        """
+        """Keep what resuming needs: plain numbers, and all variables of model and optimizer."""
+        arrays = {f"v{i}": v for i, v in enumerate(variables)}
         with whole_file(self._state) as temporary, open(temporary, "wb") as stream:
-            np.savez(
-                stream,
-                state=np.array(json.dumps(state)),
-                **{f"v{i}": v for i, v in enumerate(variables)},
-            )
+            np.savez(stream, state=np.array(json.dumps(state)), **arrays)
 
     def load_state(self, shapes: list[tuple[int, ...]]) -> tuple[dict, list[np.ndarray]] | None:
         """The saved state, or None for a run that has not finished an epoch. Raises ClimbEdgeError
@@ -145,11 +119,8 @@ class Run:
         """
         if not self._state.is_file():
             return None
-        arrays = read_npz(
-            self._state,
-            {"state": "U", **{f"v{i}": "fiub" for i in range(len(shapes))}},
-            "the state of a run",
-        )
+        kinds = {f"v{i}": "fiub" for i in range(len(shapes))}
+        arrays = read_npz(self._state, {"state": "U", **kinds}, "the state of a run")
         variables = [arrays[f"v{i}"] for i in range(len(shapes))]
         if any(v.shape != s for v, s in zip(variables, shapes, strict=True)):
             raise ClimbEdgeError(
@@ -170,11 +141,7 @@ class Run:
 
     def write_history(self, rows: list[dict]) -> None:
         """history.csv and curves.png from one list of epochs."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(self.path / "history.csv", text.getvalue())
+        write_csv(self.path / "history.csv", rows, COLUMNS)
         self._draw(rows)
 
     def _draw(self, rows: list[dict]) -> None:
@@ -183,17 +150,11 @@ class Run:
         figure = Figure(figsize=(9, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2)
         epochs = [r["epoch"] for r in rows]
-        left.plot(epochs, [r["loss"] for r in rows], "o-", label="training", markersize=3)
-        left.plot(epochs, [r["val_loss"] for r in rows], "o-", label="validation", markersize=3)
+        lines = [(left, "loss", "training", 1), (left, "val_loss", "validation", 1)]
+        lines += [(right, key, f"@{a}", 100) for a, key in zip(ALPHAS, _PCK, strict=True)]
+        for axes, key, label, scale in lines:
+            axes.plot(epochs, [scale * r[key] for r in rows], "o-", label=label, markersize=3)
         left.set(xlabel="epoch", ylabel="loss", yscale="log")
-        for alpha in ("0.05", "0.1", "0.2"):
-            right.plot(
-                epochs,
-                [100 * r[f"val_pck_{alpha}"] for r in rows],
-                "o-",
-                label=f"@{alpha}",
-                markersize=3,
-            )
         right.set(xlabel="epoch", ylabel="validation PCK, %")
         for axes in (left, right):
             axes.legend(frameon=False)
@@ -227,9 +188,7 @@ def _save(model, path: Path) -> None:
 
 
 def load_weights(model, path: Path) -> None:
-    """Keras weights of the same architecture into `model`. Raises ClimbEdgeError naming the
-    file.
-    """
+    """Load Keras weights of this architecture. Raises ClimbEdgeError naming the file."""
     try:
         model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:

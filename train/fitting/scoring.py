@@ -55,9 +55,7 @@ def _frames(windows: np.ndarray) -> np.ndarray:
 
 
 class _Verdict(keras.layers.Layer):
-    """(outputs, cells) -> keypoints by each of DECODES (B, 5, 25, 2), and the loss of each keypoint
-    (B, 5, 25).
-    """
+    """(outputs, cells) -> keypoints by each of DECODES (B, 5, 25, 2), and their loss (B, 5, 25)."""
 
     def __init__(self, loss: str, target_sigma: float, whole_targets: bool):
         super().__init__(autocast=False, name="verdict")
@@ -67,19 +65,17 @@ class _Verdict(keras.layers.Layer):
         ops = keras.ops
         outputs = ops.cast(outputs, "float32")
         keypoints = len(outputs.shape) == 4
-        points = (
-            [outputs[..., :2]] * 2
-            if keypoints
-            else [decode(outputs, s, ops)[0] for s in (True, False)]
-        )
+        if keypoints:
+            points = [outputs[..., :2]] * 2
+        else:
+            points = [decode(outputs, subpixel, ops)[0] for subpixel in (True, False)]
         compared = points[0] if self._loss in FOR["keypoints"] and not keypoints else outputs
         target = target_of(self._loss, cells, *self._target)
-        scores = {"sure": outputs[..., 2]} if keypoints and outputs.shape[-1] == 3 else {}
-        return (
-            dict(zip(DECODES, points, strict=True))
-            | {"loss": LOSSES[self._loss](target, compared)}
-            | scores
-        )
+        found = dict(zip(DECODES, points, strict=True))
+        found["loss"] = LOSSES[self._loss](target, compared)
+        if keypoints and outputs.shape[-1] == 3:
+            found["sure"] = outputs[..., 2]
+        return found
 
 
 class Judge:
@@ -87,21 +83,17 @@ class Judge:
     judges the input itself.
     """
 
-    def __init__(self, source: Source, recipe, definition=None, model=None):
+    def __init__(self, source: Source, hyper, definition=None, model=None):
         if definition is None:
             definition = registry.get("identity")
             model = definition.build()
-        self.source, self.names, self.batch = (
-            unchanged(source),
-            given_to(definition.reads, source),
-            recipe.batch,
-        )
+        self.source, self.batch = unchanged(source), hyper.batch
+        self.names = given_to(definition.reads, source)
         inputs = inputs_named((*self.names, "cells"))
         given = {name: inputs[name] for name in self.names}
-        verdict = _Verdict(recipe.loss, recipe.target_sigma, recipe.whole_cells)
-        self._graph = keras.Model(
-            inputs, verdict(definition.outputs(model, given), inputs["cells"])
-        )
+        verdict = _Verdict(hyper.loss, hyper.target_sigma, hyper.whole_cells)
+        outputs = definition.outputs(model, given)
+        self._graph = keras.Model(inputs, verdict(outputs, inputs["cells"]))
 
     def __call__(self, indices: np.ndarray) -> Measured:
         """Judge the windows `indices`; memory grows by their keypoints only."""
@@ -109,9 +101,8 @@ class Judge:
         for i in range(0, len(indices), self.batch):
             chunk = indices[i : i + self.batch]
             *given, cells, weight = made(self.source, self.names, chunk)
-            found = self._graph.predict_on_batch(
-                dict(zip(self.names, given, strict=True)) | {"cells": cells}
-            )
+            given = dict(zip(self.names, given, strict=True)) | {"cells": cells}
+            found = self._graph.predict_on_batch(given)
             # every device of a strategy judges the batch
             found = {name: v[: len(chunk)] for name, v in found.items()}
             loss, total = loss + float((found["loss"] * weight).sum()), total + float(weight.sum())
@@ -122,10 +113,5 @@ class Judge:
         columns = [[np.stack(c) for c in zip(*kept, strict=True)] for kept in by_clip.values()]
         truth, *points = zip(*columns, strict=True) if columns else ((),) * (1 + len(DECODES))
         sure = points[len(DECODES)] if len(points) > len(DECODES) else ()
-        return Measured(
-            loss / max(total, 1e-9),
-            truth,
-            dict(zip(DECODES, points, strict=False)),
-            sure,
-            tuple(by_clip),
-        )
+        points = dict(zip(DECODES, points, strict=False))
+        return Measured(loss / max(total, 1e-9), truth, points, sure, tuple(by_clip))

@@ -1,6 +1,4 @@
-"""Is reading ever the bottleneck? Windows per second out of the pipeline, and into each model's
-training step.
-"""
+"""Is reading the bottleneck? Windows a second out of the pipeline, and into training steps."""
 
 from __future__ import annotations
 
@@ -45,7 +43,7 @@ def _pace(source: Source, definition, batch: int) -> Pace:
     read = _rate(lambda: next(stream), batch)
     model, inputs = definition.build(), inputs_named(names)
     trained = Trained(inputs, definition.outputs(model, inputs), name=definition.name)
-    trained.recipe = Hyperparameters(loss=FOR[definition.output][0])
+    trained.hyper = Hyperparameters(loss=FOR[definition.output][0])
     trained.compile(optimizer=keras.optimizers.Adam(1e-4))
     *given, cells, weight = made(source, names, indices[:batch])
     given = dict(zip(names, given, strict=True))

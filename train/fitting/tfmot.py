@@ -9,7 +9,6 @@ whether they give the same.
 
 from __future__ import annotations
 
-from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -78,20 +77,16 @@ class Stacked(Streamed):
         """
         _, tf_keras = toolkit()
         layers = {layer.name: layer.output for layer in self.plain.layers}
-        watched, reach = (
-            tf_keras.Model(self.plain.inputs, {n: layers[n] for n in ("reached", "kept", *HELD)}),
-            {},
-        )
+        outputs = {n: layers[n] for n in ("reached", "kept", *HELD)}
+        watched, reach = tf_keras.Model(self.plain.inputs, outputs), {}
         for window in batches:
             frames = _folded(window)
             for name, value in watched.predict_on_batch(list(frames)).items():
                 low, high = reach.get(name, (0.0, 0.0))
                 reach[name] = min(low, float(value.min())), max(high, float(value.max()))
         for layer in self.graph.layers:
-            name, held = (
-                layer.name.removeprefix("quant_"),
-                HELD.get(layer.name.removeprefix("quant_")),
-            )
+            name = layer.name.removeprefix("quant_")
+            held = HELD.get(name)
             if type(layer).__name__ == "QuantizeLayer":  # of an input
                 name, held = layer.input.name, layer.name
             for variable in layer.variables if held else ():
@@ -106,17 +101,14 @@ class Stacked(Streamed):
         weights = {name: found[theirs] for name, theirs in NAMES.items()}
         chosen = found.get("quant_conv2d/pulling_indices_tf")
         if chosen is not None:  # few values, of all channels or of each
-            values = np.broadcast_to(
-                found["quant_conv2d/cluster_centroids_tf"], (K, int(chosen.max()) + 1)
-            )
+            centroids = found["quant_conv2d/cluster_centroids_tf"]
+            values = np.broadcast_to(centroids, (K, int(chosen.max()) + 1))
             weights["kernel"] = np.stack([values[n][chosen[..., n]] for n in range(K)], axis=-1)
         return weights | {"value": weights["value"].reshape(1, 1, 1, -1)}
 
 
 def quantization_aware(definition, plain: keras.Model, shrink: str | None) -> keras.Model:
-    """The training form of `plain`'s weights that tensorflow-model-optimization trains in 8
-    bits.
-    """
+    """The training form of `plain`'s weights for tensorflow-model-optimization to train."""
     return _model(Stacked(definition.form(plain, *FORM), shrinking(shrink)), plain.name)
 
 
@@ -142,9 +134,7 @@ def step_forms(model: keras.Model) -> tuple[StepForm, StepForm]:
 
 
 class StepForm:
-    """A graph of tf_keras for TensorFlow's converter: called with [frame, past], as a deploy form
-    of Keras 3 is.
-    """
+    """A graph of tf_keras for TensorFlow's converter, called with [frame, past] as of Keras 3."""
 
     def __init__(self, graph):
         self.name, self.graph = graph.name, graph
@@ -158,14 +148,12 @@ class StepForm:
 
 
 class TrainedStacked(Trained):
-    """A model under training whose variables are those of tf_keras, which its own optimizer
-    moves.
-    """
+    """A model under training whose variables are tf_keras's, which its own optimizer moves."""
 
-    def begin(self, plain: keras.Model, recipe: Hyperparameters, steps: int) -> None:
+    def begin(self, plain: keras.Model, hyper: Hyperparameters, steps: int) -> None:
         _, tf_keras = toolkit()
         self.graph = stacked_of(plain).graph
-        self.stepper = tf_keras.optimizers.Adam(recipe.learning_rate)
+        self.stepper = tf_keras.optimizers.Adam(hyper.learning_rate)
         self.stepper.build(self.graph.trainable_variables)
         # for its own loop; the optimizer that it takes by default has nothing to move
         self.compile()
@@ -187,22 +175,18 @@ class TrainedStacked(Trained):
 
 
 def _plain(weights: dict[str, np.ndarray]):
-    """The step form in float in tf_keras: [reached (B, 56, 56, 75), kept (B, 56, 56, 25)] -> (B,
-    56, 56, 25).
-    """
+    """The float step form: [reached (B, 56, 56, 75), kept (B, 56, 56, 25)] -> as kept."""
     _, tf_keras = toolkit()
     layers = tf_keras.layers
     reached, kept = (
         layers.Input((SIZE, SIZE, n * K), name=name)
         for n, name in ((REACHED, "reached"), (1, "kept"))
     )
-    convolved = layers.Conv2D(K, weights["kernel"].shape[:2], padding="same", name="conv2d")(
-        reached
-    )
+    size = weights["kernel"].shape[:2]
+    convolved = layers.Conv2D(K, size, padding="same", name="conv2d")(reached)
     own = layers.DepthwiseConv2D(1, use_bias=False, name="own")(kept)
-    plain = tf_keras.Model(
-        [reached, kept], layers.ReLU(name="refined")(layers.Add(name="sum")([convolved, own]))
-    )
+    refined = layers.ReLU(name="refined")(layers.Add(name="sum")([convolved, own]))
+    plain = tf_keras.Model([reached, kept], refined)
     found = _by_name(plain)
     for name, theirs in NAMES.items():
         found[theirs].assign(weights[name].reshape(found[theirs].shape))
@@ -215,30 +199,27 @@ def _compare(plain, form: keras.Model) -> None:
         np.random.default_rng(0).random(tensor.shape, np.float32) for tensor in form.inputs
     )
     expected = np.asarray(form([frame, past])[0])
-    apart = np.abs(
-        plain.predict_on_batch([np.concatenate([past, frame], -1), frame]) - expected
-    ).max()
-    if not apart <= CLOSE * np.abs(expected).max():
+    found = plain.predict_on_batch([np.concatenate([past, frame], -1), frame])
+    error, scale = np.abs(found - expected).max(), np.abs(expected).max()
+    if not error <= CLOSE * scale:
         raise ClimbEdgeError(
-            f"--qat tfmot: the weights of {form.name} give other values in tf_keras, {apart:.2g}"
-            f" apart of {np.abs(expected).max():.2g}, {CLOSE} of that allowed; the two versions of"
-            " Keras do not fit: run `make tfmot` again"
+            f"--qat tfmot: the weights of {form.name} give other values in tf_keras, {error:.2g}"
+            f" apart of {scale:.2g}, {CLOSE} of that allowed; the two versions of Keras do not fit:"
+            " run `make tfmot` again"
         )
 
 
 def _shrunk(kernel: np.ndarray, way: str, number: float) -> np.ndarray:
     """A kernel (5, 5, 75, 25) with many zeros or few values."""
     tfmot, tf_keras = toolkit()
-    layer = tf_keras.layers.Conv2D(
-        kernel.shape[-1], kernel.shape[:2], use_bias=False, input_shape=kernel.shape[:3]
-    )
+    shape = {"kernel_size": kernel.shape[:2], "input_shape": kernel.shape[:3]}
+    layer = tf_keras.layers.Conv2D(kernel.shape[-1], use_bias=False, **shape)
     plain = tf_keras.Sequential([layer])
     plain.set_weights([kernel])
     if way == "prune":
         sparsity = tfmot.sparsity.keras
-        model = sparsity.prune_low_magnitude(
-            plain, sparsity.ConstantSparsity(number, 0, frequency=1)
-        )
+        schedule = sparsity.ConstantSparsity(number, 0, frequency=1)
+        model = sparsity.prune_low_magnitude(plain, schedule)
         step = sparsity.UpdatePruningStep()  # the first step of training cuts all there is to cut
         step.set_model(model)
         step.on_train_begin()
@@ -253,19 +234,16 @@ def _shrunk(kernel: np.ndarray, way: str, number: float) -> np.ndarray:
 
 
 def _quantized(plain, way: str):
-    """`plain` with what tensorflow-model-optimization puts around its layers to compute in
-    8 bits.
-    """
+    """`plain` with tensorflow-model-optimization around its layers, to compute in 8 bits."""
     tfmot, _ = toolkit()
-    kept, made = tfmot.experimental.combine, tfmot.quantization.keras
+    schemes, quantization = tfmot.experimental.combine, tfmot.quantization.keras
     if not way:
-        return made.quantize_model(plain)
-    schemes = {
-        "prune": kept.Default8BitPrunePreserveQuantizeScheme,
-        "cluster": partial(kept.Default8BitClusterPreserveQuantizeScheme, preserve_sparsity=False),
-    }
-    scheme = schemes[way]()
-    return made.quantize_apply(made.quantize_annotate_model(plain), scheme)
+        return quantization.quantize_model(plain)
+    if way == "prune":
+        scheme = schemes.Default8BitPrunePreserveQuantizeScheme()
+    else:
+        scheme = schemes.Default8BitClusterPreserveQuantizeScheme(preserve_sparsity=False)
+    return quantization.quantize_apply(quantization.quantize_annotate_model(plain), scheme)
 
 
 def _by_name(model) -> dict[str, object]:
@@ -279,6 +257,5 @@ def _folded(window):
     ops = keras.ops
     past = ops.pad(window, ((0, 0), (REACHED - 1, 0), (0, 0), (0, 0), (0, 0)))
     reached = ops.concatenate([past[:, n : n + WINDOW] for n in range(REACHED)], axis=-1)
-    return ops.reshape(reached, (-1, SIZE, SIZE, REACHED * K)), ops.reshape(
-        window, (-1, SIZE, SIZE, K)
-    )
+    folded = ops.reshape(reached, (-1, SIZE, SIZE, REACHED * K))
+    return folded, ops.reshape(window, (-1, SIZE, SIZE, K))

@@ -10,13 +10,7 @@ from train.backend import keras
 MODEL, FORM = "conv3d", ("step", "newest")
 
 # Options that go with Keras 3's own training loop alone.
-UNCHANGED = {
-    "schedule": "plateau",
-    "ema": 0.0,
-    "clip_norm": 0.0,
-    "weight_decay": 0.0,
-    "distill_epochs": 0,
-}
+UNCHANGED = dict(schedule="plateau", ema=0.0, clip_norm=0.0, weight_decay=0.0, distill_epochs=0)
 
 
 def shrinking(text: str | None) -> tuple[str, float]:
@@ -28,9 +22,9 @@ def shrinking(text: str | None) -> tuple[str, float]:
         return "", 0
     way, _, number = text.partition(":")
     try:
-        if (way == "prune" and 0 < float(number) < 1) or (
-            way == "cluster" and 2 <= int(number) <= 128
-        ):
+        if way == "prune" and 0 < float(number) < 1:
+            return way, float(number)
+        if way == "cluster" and 2 <= int(number) <= 128:
             return way, float(number)
     except ValueError:
         pass
@@ -41,9 +35,7 @@ def shrinking(text: str | None) -> tuple[str, float]:
 
 
 def check(definition, options) -> None:
-    """Raises ClimbEdgeError for a model, options or a machine that tensorflow-model-optimization is
-    not for.
-    """
+    """Raises ClimbEdgeError for a model, options or a machine that it is not for."""
     if definition.name != MODEL:
         raise ClimbEdgeError(
             f"--qat tfmot: {definition.name} is not made of the plain layers of tf_keras that"
@@ -65,10 +57,9 @@ def check(definition, options) -> None:
 
 def toolkit():
     """(tensorflow_model_optimization, tf_keras). Raises ClimbEdgeError with what installs them."""
+    names = ("tensorflow_model_optimization", "tf_keras")
     try:
-        return importlib.import_module("tensorflow_model_optimization"), importlib.import_module(
-            "tf_keras"
-        )
+        return tuple(map(importlib.import_module, names))
     except ImportError as error:
         raise ClimbEdgeError(
             f"--qat tfmot: needs tensorflow-model-optimization ({error}), in an environment of its"

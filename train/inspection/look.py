@@ -32,23 +32,17 @@ def look(paths: Sequence[Path], beside: Sequence[Path] = (), plot: Path | None =
     than the run it is beside, for runs of two models, and for the plot of a model that gives no
     score.
     """
-    if (
-        plot
-        and (definition := registry.get(Run.open(paths[0]).config()["model"]))
-        .build()
-        .output_shape[-1]
-        != 3
-    ):
-        raise ClimbEdgeError(
-            f"--plot {plot}: {definition.name} gives no score to plot; leave it away"
-        )
+    if plot:
+        definition = registry.get(Run.open(paths[0]).config()["model"])
+        if definition.build().output_shape[-1] != 3:
+            raise ClimbEdgeError(
+                f"--plot {plot}: {definition.name} gives no score to plot; leave it away"
+            )
     if len(names := sorted({Run.open(path).config()["model"] for path in paths})) > 1:
         raise ClimbEdgeError(
             f"{paths[0]}: expected runs of one model, found {', '.join(names)}; use --beside"
         )
-    seen = [
-        Looked.at(path, others) for path, others in zip(paths, _dealt(paths, beside), strict=True)
-    ]
+    seen = [*map(Looked.at, paths, _dealt(paths, beside))]
     it = seen[0] if len(seen) == 1 else Looked.pooled(seen)
     refined, others = it.rows[it.name], {name: m for name, m in it.rows.items() if name != it.name}
     tables = [_gains(it.given, it.rows, emits) for emits in EMITTED]
@@ -58,11 +52,8 @@ def look(paths: Sequence[Path], beside: Sequence[Path] = (), plot: Path | None =
         rows = reliability.tenths(refined)
         tables.append(reliability.table(rows))
         if plot:
-            reliability.plot(
-                plot,
-                rows,
-                f"{it.name}: {sum(map(len, refined.truth))} windows of {len(refined.truth)} clips",
-            )
+            windows = f"{sum(map(len, refined.truth))} windows of {len(refined.truth)} clips"
+            reliability.plot(plot, rows, f"{it.name}: {windows}")
     return "\n\n".join([it.about, *tables]) + "\n"
 
 
@@ -101,52 +92,35 @@ def _split_of(path: Path) -> str:
 
 def _gains(given: Measured, rows: dict[str, Measured], emits: str) -> str:
     base = score(given, emits)
-    lines = [
-        [f"{emits}, gain in points", *(f"@{a}" for a in ALPHAS)],
-        ["DARK, PCK in %", *_shares(base)],
-    ]
-    return _table(lines + [[name, *_changes(score(m, emits), base)] for name, m in rows.items()])
+    lines = [["DARK, PCK in %", *_shares(base)]]
+    lines += [[name, *_changes(score(m, emits), base)] for name, m in rows.items()]
+    return _table(f"{emits}, gain in points", lines)
 
 
 def _over(name: str, refined: Measured, others: dict[str, Measured], emits: str) -> str:
-    lines = [[f"{emits}, gain of {name} in points over", *(f"@{a}" for a in ALPHAS)]]
-    return _table(
-        lines
-        + [
-            [other, *_changes(score(refined, emits), score(m, emits))]
-            for other, m in others.items()
-        ]
-    )
+    own = score(refined, emits)
+    lines = [[other, *_changes(own, score(m, emits))] for other, m in others.items()]
+    return _table(f"{emits}, gain of {name} in points over", lines)
 
 
 def _paces(given: Measured, rows: dict[str, Measured]) -> str:
-    base, lines = (
-        score(given, "newest frame"),
-        [["newest frame, gain in points", *(f"@{a}" for a in ALPHAS)]],
-    )
+    base, lines = score(given, "newest frame"), []
     for pace, counts in paces(given).items():
-        lines.append([f"{pace} half: DARK, PCK in %", *_shares(method_of(base, counts))])
+        before = method_of(base, counts)
+        lines.append([f"{pace} half: DARK, PCK in %", *_shares(before)])
         for name, m in rows.items():
-            lines.append(
-                [
-                    f"{pace}: {name}",
-                    *_changes(method_of(score(m, "newest frame"), counts), method_of(base, counts)),
-                ]
-            )
-    return _table(lines)
+            after = method_of(score(m, "newest frame"), counts)
+            lines.append([f"{pace}: {name}", *_changes(after, before)])
+    return _table("newest frame, gain in points", lines)
 
 
 def _keypoints(given: Measured, refined: Measured) -> str:
-    before, after = (
-        score(given, "newest frame").keypoints(),
-        score(refined, "newest frame").keypoints(),
-    )
-    lines = [["newest frame: DARK, then refined", *(f"@{a}" for a in ALPHAS)]]
-    for name, shares in before.items():
-        lines.append(
-            [name, *(f"{100 * v:.1f}, {100 * after[name][a]:.1f}" for a, v in shares.items())]
-        )
-    return _table(lines)
+    before, after = (score(m, "newest frame").keypoints() for m in (given, refined))
+    lines = [
+        [name, *(f"{100 * v:.1f}, {100 * after[name][a]:.1f}" for a, v in shares.items())]
+        for name, shares in before.items()
+    ]
+    return _table("newest frame: DARK, then refined", lines)
 
 
 def _shares(score: Score) -> list[str]:
@@ -157,6 +131,6 @@ def _changes(score: Score, base: Score) -> list[str]:
     return [f"{v:+.1f} ({low:+.1f} to {high:+.1f})" for v, low, high in drop(score, base).values()]
 
 
-def _table(lines: list[list[str]]) -> str:
-    head, *rows = lines
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+def _table(title: str, lines: list[list[str]]) -> str:
+    head = [title, *(f"@{a}" for a in ALPHAS)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *lines))

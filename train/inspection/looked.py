@@ -47,54 +47,40 @@ class Looked:
         run = Run.open(path)
         config = run.config()
         name, source = config["model"], open_source(config)
-        parts, recipe = Split.load(run.split, source), Hyperparameters(**config["recipe"])
+        parts, fps = Split.load(run.split, source), source.rate or RATE
         if not len(parts.test):
             raise ClimbEdgeError(
                 f"{path}: this run has no test windows; train again on more frames"
             )
-        fps, plain, refined = (
-            source.rate or RATE,
-            Judge(source, recipe),
-            _refined(run, source, parts),
-        )
-        given, val = plain(parts.test), plain(parts.val)
+        plain = Judge(source, Hyperparameters(**config["recipe"]))
+        given, refined, val = plain(parts.test), _refined(run, source, parts), plain(parts.val)
         others = {_name(other, path): _refined(Run.open(other), source, parts) for other in beside}
-        filters = {
-            f.spec: filtered(given, partial(f, fps=fps))
-            for f in (tuned(val, g, fps) for g in GRIDS.values())
-        }
+        best = [tuned(val, grid, fps) for grid in GRIDS.values()]
+        filters = {f.spec: filtered(given, partial(f, fps=fps)) for f in best}
         about = (
             f"{len(parts.test)} test windows of {len(given.truth)} clips,"
             f" {WORDS[source.clips.truth]}, inputs {source.inputs_from}, split {parts.rule}, seed"
             f" {config['seed']}."
         )
-        return cls(
-            name,
-            about,
-            given,
-            {name: refined} | others | filters,
-            config.get("data_sha256") or str(path),
-        )
+        data = config.get("data_sha256") or str(path)
+        return cls(name, about, given, {name: refined} | others | filters, data)
 
     @classmethod
     def pooled(cls, seen: Sequence[Looked]) -> Looked:
         """All windows together; a filter is one row, however it was tuned in each run."""
 
         def shared(name: str) -> str:
-            model, apart, _ = name.partition(" (")
-            return f"{model} (beside)" if apart else name.split(":")[0]
+            model, folder, _ = name.partition(" (")
+            return f"{model} (beside)" if folder else name.split(":")[0]
 
         rows = [{shared(name): m for name, m in one.rows.items()} for one in seen]
         given = _pool([(one.data, one.given) for one in seen])
-        parts = {
-            n: _pool([(one.data, row[n]) for one, row in zip(seen, rows, strict=True)])
-            for n in rows[0]
-        }
+        data = [one.data for one in seen]
+        parts = {n: _pool([*zip(data, [row[n] for row in rows], strict=True)]) for n in rows[0]}
         windows = sum(len(t) for t in given.truth)
         about = [f"{len(seen)} runs: {windows} test windows of {len(given.truth)} clips."]
-        return cls(
-            seen[0].name, "\n".join(about + [f"- {one.about}" for one in seen]), given, parts
-        )
+        about += [f"- {one.about}" for one in seen]
+        return cls(seen[0].name, "\n".join(about), given, parts)
 
 
 def _pool(runs: Sequence[tuple[object, Measured]]) -> Measured:
@@ -106,22 +92,13 @@ def _pool(runs: Sequence[tuple[object, Measured]]) -> Measured:
 
     def together(take) -> tuple[np.ndarray, ...]:
         of = [take(m) for _, m in runs]
-        return (
-            tuple(np.concatenate([of[n][i] for n, i in where]) for where in places.values())
-            if all(of)
-            else ()
-        )
+        found = ([of[n][i] for n, i in where] for where in places.values()) if all(of) else ()
+        return tuple(map(np.concatenate, found))
 
-    first = runs[0][1]
-    points = {d: together(lambda m, d=d: m.points[d]) for d in first.points}
+    points = {d: together(lambda m, d=d: m.points[d]) for d in runs[0][1].points}
+    truth, sure = together(lambda m: m.truth), together(lambda m: m.sure)
     clips = tuple(range(len(places)))
-    return replace(
-        first,
-        truth=together(lambda m: m.truth),
-        points=points,
-        sure=together(lambda m: m.sure),
-        clips=clips,
-    )
+    return replace(runs[0][1], truth=truth, points=points, sure=sure, clips=clips)
 
 
 def _refined(run: Run, source, parts: Split) -> Measured:

@@ -1,6 +1,4 @@
-"""Whether a keypoint's score is the chance that it claims to be: scores in tenths against what came
-true.
-"""
+"""Is a keypoint's score the chance that it claims to be? In tenths against what came true."""
 
 from __future__ import annotations
 
@@ -30,30 +28,17 @@ class Tenth:
 
 
 def tenths(measured: Measured) -> list[Tenth]:
-    """Keypoints with truth of all frames of the windows, by their score; tenths without any are
-    left out.
-    """
-    right = np.concatenate(
-        [
-            correct(p, t)[ALPHAS.index(SURE)].ravel()
-            for p, t in zip(measured.points["ours"], measured.truth, strict=True)
-        ]
-    )
+    """Keypoints with truth of all frames, by their score; tenths without any are left out."""
+    both = zip(measured.points["ours"], measured.truth, strict=True)
+    right = np.concatenate([correct(p, t)[ALPHAS.index(SURE)].ravel() for p, t in both])
     sure = np.concatenate([s.ravel() for s in measured.sure])
     sure, right = sure[np.isfinite(right)], right[np.isfinite(right)]
     part = np.clip(np.digitize(sure, EDGES) - 1, 0, len(EDGES) - 2)
     rows = []
     for i in np.unique(part):
-        own = part == i
-        rows.append(
-            Tenth(
-                EDGES[i],
-                EDGES[i + 1],
-                int(own.sum()),
-                float(sure[own].mean()),
-                float(right[own].mean()),
-            )
-        )
+        scores, came = sure[part == i], right[part == i]
+        means = float(scores.mean()), float(came.mean())
+        rows.append(Tenth(EDGES[i], EDGES[i + 1], len(scores), *means))
     return rows
 
 
@@ -74,10 +59,8 @@ def table(rows: Sequence[Tenth]) -> str:
         f"| {r.low:.1f} to {r.high:.1f} | {r.keypoints} | {r.score:.2f} | {r.right:.2f} |"
         for r in rows
     ]
-    return (
-        "\n".join(lines)
-        + f"\n\nExpected calibration error: {100 * calibration_error(rows):.1f} points."
-    )
+    lines += ["", f"Expected calibration error: {100 * calibration_error(rows):.1f} points."]
+    return "\n".join(lines)
 
 
 def plot(path: Path, rows: Sequence[Tenth], title: str) -> Path:
@@ -87,20 +70,14 @@ def plot(path: Path, rows: Sequence[Tenth], title: str) -> Path:
     figure = new_figure(4.2, 4.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.plot([0, 1], [0, 1], color="#999", linestyle=":", label="a score that is the chance")
-    upper.plot(
-        [r.score for r in rows],
-        [r.right for r in rows],
-        color="C0",
-        marker="o",
-        markersize=4,
-        label=f"calibration error {100 * calibration_error(rows):.1f} points",
-    )
+    label = f"calibration error {100 * calibration_error(rows):.1f} points"
+    scores, right = [r.score for r in rows], [r.right for r in rows]
+    upper.plot(scores, right, color="C0", marker="o", markersize=4, label=label)
     upper.set_ylabel(f"share within {SURE} torso diameters", fontsize=8)
     upper.set_title(title, fontsize=9)
     upper.legend(frameon=False, fontsize=7)
-    lower.bar(
-        [(r.low + r.high) / 2 for r in rows], [r.keypoints for r in rows], width=0.09, color="#bbb"
-    )
+    middles, counts = [(r.low + r.high) / 2 for r in rows], [r.keypoints for r in rows]
+    lower.bar(middles, counts, width=0.09, color="#bbb")
     lower.set_ylabel("keypoints", fontsize=8)
     lower.set_xlabel("score", fontsize=8)
     lower.set_xlim(0, 1)

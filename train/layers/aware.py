@@ -14,9 +14,7 @@ _ops = keras.ops
 
 
 class Aware(keras.layers.Layer):
-    """A training form that computes in 8 bits; its weights are the float form's, `plain`, and the
-    `ranges`.
-    """
+    """A training form that computes in 8 bits, of the float form `plain` and the `ranges`."""
 
     def __init__(self, definition, plain: keras.Model):
         super().__init__(name="aware")
@@ -86,9 +84,7 @@ def aware(model: keras.Model) -> Aware | None:
 
 
 def float_form(model: keras.Model) -> keras.Model:
-    """What a deploy form in float is made of: the weights of a quantization-aware model before they
-    are rounded.
-    """
+    """A model to make float deploy forms of: a quantization-aware one before it is rounded."""
     found = aware(model)
     return model if found is None else found.plain
 

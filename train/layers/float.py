@@ -1,6 +1,4 @@
-"""What deploy graphs are made of: 4-D tensors of batch 1, and ops that a phone's GPU
-delegate runs.
-"""
+"""What deploy graphs are made of: 4-D tensors of batch 1, ops that a phone's GPU delegate runs."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ def window_input():
 
 
 def step_inputs(state: dict[str, tuple[int, int, int]]) -> list:
-    """The step form's inputs: the frame (1, 56, 56, 25), then the state's tensors by name and shape
-    without batch.
-    """
+    """The step form's inputs: frame (1, 56, 56, 25), then the state's, shapes without batch."""
     shapes = {"frame": (SIZE, SIZE, K), **state}
     return [keras.Input(batch_shape=(1, *shape), name=name) for name, shape in shapes.items()]
 
@@ -51,9 +47,7 @@ def convolution(
     activation: str | None = None,
     kind=keras.layers.Conv2D,
 ):
-    """A layer that convolves (1, R, C, N) with a constant kernel (h, w, N, M), zero padding: (1, R,
-    C, M).
-    """
+    """A layer that convolves (1, R, C, N) with a kernel (h, w, N, M), zeros around it."""
     layer = kind(
         kernel.shape[-1],
         kernel.shape[:2],
@@ -72,16 +66,13 @@ class Constant(keras.layers.Layer):
     position-wise biases, gains.
     """
 
-    def __init__(self, shape: tuple[int, ...], multiply: bool = False, **options):
-        super().__init__(**options)
+    def __init__(self, shape: tuple[int, ...], multiply: bool = False, **kwargs):
+        super().__init__(**kwargs)
         self.shape, self.multiply = tuple(shape), multiply
         self.value = self.add_weight(shape=self.shape, initializer="zeros", name="value")
 
     def call(self, x):
         return x * self.value if self.multiply else x + self.value
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "shape": self.shape, "multiply": self.multiply}
 
 
 def constant(value: np.ndarray, multiply: bool = False, of=None, kind=Constant):
@@ -109,18 +100,16 @@ class Float:
 
 
 def normalised(x, gain: np.ndarray, bias: np.ndarray, epsilon: float = 1e-5):
-    """Layer normalisation over the last axis, written out: delegates know its parts, not
-    the whole.
-    """
+    """Layer normalisation over the last axis, of parts: delegates do not know the whole."""
     scaled = constant(gain.reshape(1, 1, 1, -1), multiply=True)(standardised(x, epsilon))
     return constant(bias.reshape(1, 1, 1, -1))(scaled)
 
 
 def standardised(x, epsilon: float = 1e-5):
     """Mean 0 and variance 1 over the last axis: layer normalisation without gain and bias."""
-    apart = x - ops.mean(x, axis=-1, keepdims=True)
-    spread = ops.mean(ops.square(apart), axis=-1, keepdims=True)
-    return apart * ops.rsqrt(spread + epsilon)
+    centred = x - ops.mean(x, axis=-1, keepdims=True)
+    spread = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+    return centred * ops.rsqrt(spread + epsilon)
 
 
 def decoded(maps, subpixel: bool = True):

@@ -31,9 +31,7 @@ def rounded(x, low, high):
 
 
 def rounded_kernel(kernel):
-    """A kernel (..., N) on 255 values for each output channel, symmetric about 0, as far as its
-    largest weight.
-    """
+    """A kernel (..., N) on 255 values by output channel, about 0, as far as its largest weight."""
     axes = tuple(range(len(kernel.shape) - 1))
     reach = _ops.stop_gradient(_ops.maximum(_ops.max(_ops.abs(kernel), axis=axes), LEAST))
     return keras.quantizers.fake_quant_with_min_max_vars(
@@ -56,9 +54,7 @@ SIGMOID, TANH = (0.0, 255 / 256), (-1.0, 127 / 128)
 
 
 class Ranges(keras.layers.Layer):
-    """The least and largest value of every named tensor; while `tracked` is 1, training
-    moves them.
-    """
+    """The least and largest value of every named tensor; while `tracked`, training moves them."""
 
     def __init__(self, names: tuple[str, ...]):
         super().__init__(name="ranges")
@@ -135,15 +131,12 @@ class Live:
 class Rounded(keras.layers.Layer):
     """`rounded` with a range that stays."""
 
-    def __init__(self, low: float, high: float, **options):
-        super().__init__(**options)
+    def __init__(self, low: float, high: float, **kwargs):
+        super().__init__(**kwargs)
         self.low, self.high = low, high
 
     def call(self, x):
         return rounded(x, self.low, self.high)
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "low": self.low, "high": self.high}
 
 
 @_register
@@ -159,22 +152,17 @@ class RoundedConv2D(keras.layers.Conv2D):
 class RoundedConstant(Constant):
     """A constant that is rounded, from `low` to `high`."""
 
-    def __init__(self, shape: tuple[int, ...], multiply: bool, low: float, high: float, **options):
-        super().__init__(shape, multiply, **options)
+    def __init__(self, shape: tuple[int, ...], multiply: bool, low: float, high: float, **kwargs):
+        super().__init__(shape, multiply, **kwargs)
         self.low, self.high = low, high
 
     def call(self, x):
         value = rounded(self.value, self.low, self.high)
         return x * value if self.multiply else x + value
 
-    def get_config(self) -> dict:
-        return {**super().get_config(), "low": self.low, "high": self.high}
-
 
 class Frozen:
-    """The parts of a deploy form as layers that round, with ranges that stay: what the converter
-    makes int8 of.
-    """
+    """The parts of a deploy form as layers that round by ranges that stay, for the converter."""
 
     def __init__(self, ranges: dict[str, tuple[float, float]]):
         self._ranges = ranges

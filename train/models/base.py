@@ -50,9 +50,7 @@ class Model(ABC):
         """How many weights a deploy form must hold: those that reach its output."""
 
     def outputs(self, model: keras.Model, given: dict):
-        """What the training form gives for what windows are given (tensors by name, see
-        `train.data.inputs`).
-        """
+        """The training form's outputs for windows as tensors by name (`train.data.inputs`)."""
         return model(Maps()(given))
 
     @property
@@ -78,13 +76,9 @@ class Model(ABC):
         raise NotImplementedError(f"{self.name} has no int8 graph")
 
     def teach(self, model: keras.Model, known: np.ndarray) -> None:
-        """Told, before training, which keypoints (25,) its data has truth for. Most models do not
-        mind.
-        """
+        """Before training: which keypoints (25,) its data has truth for. Most do not mind."""
         return
 
     def pass_through(self, model: keras.Model) -> bool:
-        """Set weights with which the training form gives its input back; False where there are none
-        such.
-        """
+        """Set weights that give the input back; False where there are none such."""
         return False

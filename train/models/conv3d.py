@@ -29,14 +29,10 @@ class Conv3D(Model):
     ranges = ("maps", "convolved", "kept", "refined")
 
     def build(self) -> keras.Model:
-        """Training form (B, 5, 56, 56, 25) -> the same shape: zero padding, bias, ReLU; Glorot
-        uniform.
-        """
+        """Training form (B, 5, 56, 56, 25) -> the same: zero padding, bias, ReLU; Glorot."""
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
-        convolved = keras.layers.Conv3D(
-            K, KERNEL, padding="same", activation="relu", name="conv3d"
-        )(window)
-        return keras.Model(window, convolved, name=self.name)
+        layer = keras.layers.Conv3D(K, KERNEL, padding="same", activation="relu", name="conv3d")
+        return keras.Model(window, layer(window), name=self.name)
 
     def pass_through(self, model: keras.Model) -> bool:
         kernel = np.zeros((KERNEL, KERNEL, KERNEL, K, K), np.float32)
@@ -58,17 +54,12 @@ class Conv3D(Model):
         frame, past = step_inputs({"past": (SIZE, SIZE, (last - first - 1) * K)})
         newest = parts.held("maps", frame)
         reached = _ops.concatenate([parts.held("maps", past), newest], axis=-1)
-        kept = (
-            newest
-            if emits == "newest"
-            else frames_of(reached, emitted[0] - first, emitted[0] - first + 1)
-        )
+        centre = emitted[0] - first
+        kept = newest if emits == "newest" else frames_of(reached, centre, centre + 1)
         return keras.Model([frame, past], [refine(reached, kept), reached[..., K:]], name=name)
 
     def arithmetic(self, model: keras.Model, window, parts):
-        """All five frames of windows (B, 5, 56, 56, 25), as the window form computes them, of
-        `parts`.
-        """
+        """All frames of windows (B, 5, 56, 56, 25), as the window form computes them."""
         maps = parts.held("maps", to_channels(window))
         return to_frames(_kept(parts, model.get_layer("conv3d"), EMITTED["all"])(maps, maps))
 
@@ -98,12 +89,10 @@ def _stacked(kernel, emitted: tuple[int, ...]):
     columns = []
     for out in emitted:
         reached = (frame - out + centre for frame in range(*_reach(emitted)))
-        columns.append(
-            _ops.concatenate([taps[t] if 0 <= t < KERNEL else none for t in reached], axis=2)
-        )
-    return _ops.reshape(_ops.tile(own, [len(emitted)]), (1, 1, 1, -1)), _ops.concatenate(
-        columns, axis=3
-    )
+        kernels = [taps[t] if 0 <= t < KERNEL else none for t in reached]
+        columns.append(_ops.concatenate(kernels, axis=2))
+    own = _ops.reshape(_ops.tile(own, [len(emitted)]), (1, 1, 1, -1))
+    return own, _ops.concatenate(columns, axis=3)
 
 
 def _kept(parts, layer: keras.layers.Conv3D, emitted: tuple[int, ...]):
@@ -115,11 +104,8 @@ def _kept(parts, layer: keras.layers.Conv3D, emitted: tuple[int, ...]):
     convolve, gain = parts.convolution(stacked, bias), parts.constant(own, multiply=True)
 
     def refine(reached, kept):
-        convolved, own_part = (
-            parts.held("convolved", convolve(reached)),
-            parts.held("kept", gain(kept)),
-        )
-        return parts.held("refined", _ops.relu(convolved + own_part))
+        convolved = parts.held("convolved", convolve(reached))
+        return parts.held("refined", _ops.relu(convolved + parts.held("kept", gain(kept))))
 
     return refine
 

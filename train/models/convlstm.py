@@ -20,7 +20,7 @@ from train.models.convlstm_deploy import (
     BRANCHES,
     GATES,
     HELD,
-    Cell,
+    Unrolled,
     centre_step,
     heads_of,
     newest_step,
@@ -45,8 +45,8 @@ class ConvLSTM(keras.layers.Layer):
     needs no convolution of h. Both convolutions have biases, b are position-wise besides.
     """
 
-    def __init__(self, backward: bool = False, **options):
-        super().__init__(**options)
+    def __init__(self, backward: bool = False, **kwargs):
+        super().__init__(**kwargs)
         self.backward = backward
 
     def build(self, shape):
@@ -78,23 +78,16 @@ class ConvLSTM(keras.layers.Layer):
         peep_i, peep_f, peep_o = _ops.split(self.peephole, 3, axis=-1)
         hidden, states = None, {}
         for t in reversed(range(frames)) if self.backward else range(frames):
-            all_gates = (
-                gates[:, t]
-                if hidden is None
-                else gates[:, t] + _ops.conv(hidden, self.hidden_kernel, padding="same")
-            )
-            i, f, c, o = _ops.split(all_gates, 4, axis=-1)
             if hidden is None:
+                i, _, c, o = _ops.split(gates[:, t], 4, axis=-1)
                 cell = _ops.sigmoid(i) * _ops.tanh(c)
             else:
-                cell = _ops.sigmoid(f + peep_f * cell) * cell + _ops.sigmoid(
-                    i + peep_i * cell
-                ) * _ops.tanh(c)
+                later = gates[:, t] + _ops.conv(hidden, self.hidden_kernel, padding="same")
+                i, f, c, o = _ops.split(later, 4, axis=-1)
+                kept = _ops.sigmoid(f + peep_f * cell) * cell
+                cell = kept + _ops.sigmoid(i + peep_i * cell) * _ops.tanh(c)
             hidden = states[t] = _ops.sigmoid(o + peep_o * cell) * _ops.tanh(cell)
         return _ops.stack([states[t] for t in range(frames)], axis=1)
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "backward": self.backward}
 
 
 class BiConvLSTM(Model):
@@ -109,9 +102,7 @@ class BiConvLSTM(Model):
         self.parameters = 2 * (_CELL + _TRUNK) + (2 * _SUM_END if merge == "sum" else _CONCAT_END)
 
     def build(self, last_relu: bool = True) -> keras.Model:
-        """Training form (B, 5, 56, 56, 25) -> the same shape; Glorot uniform, peepholes and biases
-        zero.
-        """
+        """Training form (B, 5, 56, 56, 25) -> the same; Glorot, peepholes and biases zero."""
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
         last = "relu" if last_relu else None
 
@@ -141,38 +132,26 @@ class BiConvLSTM(Model):
         name = f"{self.name}_{form}_{emits}"
         if form == "window":
             window = window_input()
-            return keras.Model(
-                [window], window_maps(model, window, EMITTED[emits], parts), name=name
-            )
-        cells = (Cell(model, branch, parts) for branch in BRANCHES)
+            maps = window_maps(model, window, EMITTED[emits], parts)
+            return keras.Model([window], maps, name=name)
+        cells = (Unrolled(model, branch, parts) for branch in BRANCHES)
         inputs, pair, state = (newest_step if emits == "newest" else centre_step)(*cells)
         return keras.Model(inputs, [heads_of(model, parts)(*pair), *state], name=name)
 
     @property
     def ranges(self) -> tuple[str, ...]:
-        ends = BRANCHES if self.merge == "sum" else ()
-        heads = [*(f"{branch}_conv{n}" for branch in BRANCHES for n in range(3 if ends else 2))]
-        heads += [f"{branch}_{name}" for branch in ends for name in ("combine", "out")] or [
-            "features",
-            "combine",
-        ]
-        return (
-            "maps",
-            *(f"{branch}_{name}" for branch in BRANCHES for name in HELD),
-            *heads,
-            "refined",
-        )
+        summed = self.merge == "sum"
+        held = [f"{branch}_{name}" for branch in BRANCHES for name in HELD]
+        held += [f"{branch}_conv{n}" for branch in BRANCHES for n in range(3 if summed else 2)]
+        ends = [f"{branch}_{name}" for branch in BRANCHES for name in ("combine", "out")]
+        return ("maps", *held, *(ends if summed else ("features", "combine")), "refined")
 
     def arithmetic(self, model: keras.Model, window, parts):
-        """All five frames of windows (B, 5, 56, 56, 25), as the window form computes them, of
-        `parts`.
-        """
+        """All frames of windows (B, 5, 56, 56, 25), as the window form computes them."""
         return to_frames(window_maps(model, to_channels(window), EMITTED["all"], parts))
 
     def form_parameters(self, form: str, emits: str, **switches: bool) -> int:
-        """A cell's biases are one; backward in time the newest frame needs i, c and o of the input
-        alone.
-        """
+        """Biases are one; backward, the newest frame needs i, c and o of the input alone."""
         positions = SIZE * SIZE
         whole = 2 * 9 * K * GATES + positions * (GATES + 3 * K)
         first = 9 * K * 3 * K + positions * (3 * K + K)

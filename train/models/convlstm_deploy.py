@@ -18,41 +18,27 @@ from train.layers.float import frames_of, step_inputs
 GATES = 4 * K  # i, f, c, o
 BRANCHES = ("forward", "backward")
 HELD = (  # tensors of a cell that an integer graph keeps in 8 bits
-    "input",
-    "gates",
-    "recurrent",
-    "sum",
-    "i_peephole",
-    "i_sum",
-    "f_peephole",
-    "f_sum",
-    "o_peephole",
-    "o_sum",
-    "kept",
-    "new",
-    "cell",
-    "hidden",
+    *("input", "gates", "recurrent", "sum"),
+    *(f"{gate}_{part}" for gate in "ifo" for part in ("peephole", "sum")),
+    *("kept", "new", "cell", "hidden"),
 )
 _ops = keras.ops
 
 
 def window_maps(model: keras.Model, window, emitted: tuple[int, ...], parts):
     """Heatmaps (B, 56, 56, 25 T) of the emitted frames of windows (B, 56, 56, 125)."""
-    cells, heads = (Cell(model, branch, parts) for branch in BRANCHES), heads_of(model, parts)
+    cells, heads = (Unrolled(model, branch, parts) for branch in BRANCHES), heads_of(model, parts)
     maps = [heads(*pair) for pair in _window_states(parts.held("maps", window), emitted, *cells)]
     return maps[0] if len(maps) == 1 else _ops.concatenate(maps, axis=-1)
 
 
 def heads_of(model: keras.Model, parts):
-    """A function of a frame's two hidden states that gives its heatmaps (B, 56, 56, 25); its layers
-    are shared.
-    """
+    """A function of a frame's two hidden states to its heatmaps (B, 56, 56, 25), for all frames."""
 
     def deployed(name: str, held: str | None = None):
         layer = model.get_layer(name)
-        convolve = parts.convolution(
-            *map(parts.value, (layer.kernel, layer.bias)), layer.activation.__name__
-        )
+        weights = map(parts.value, (layer.kernel, layer.bias))
+        convolve = parts.convolution(*weights, layer.activation.__name__)
         return lambda x: parts.held(held or name, convolve(x))
 
     summed = model.name == "convlstm_sum"
@@ -80,7 +66,7 @@ def heads_of(model: keras.Model, parts):
     return heads
 
 
-class Cell:
+class Unrolled:
     """A ConvLSTM as 4-D graph parts: gates of a frame, the first step from the zero state, and
     every later one.
 
@@ -98,9 +84,7 @@ class Cell:
         )
 
     def held(self, name: str, x):
-        """A tensor that an integer graph keeps in 8 bits; each name of `HELD` has one range,
-        whatever the step.
-        """
+        """A tensor kept in 8 bits; each name of `HELD` has one range, whatever the step."""
         return self.parts.held(f"{self._branch}_{name}", x)
 
     def _biased(self, kernel, bias):
@@ -117,20 +101,15 @@ class Cell:
         """The same without f, which the first step has no use for: (1, 56, 56, 75) = i, c, o."""
 
         def used(weights):
-            return self.parts.value(
-                _ops.concatenate([weights[..., :K], weights[..., 2 * K :]], axis=-1)
-            )
+            kept = _ops.concatenate([weights[..., :K], weights[..., 2 * K :]], axis=-1)
+            return self.parts.value(kept)
 
         return self._biased(used(self._input_kernel), used(self._bias))
 
     @cached_property
     def _later(self):
-        constant = self.parts.constant
-        return (
-            self.parts.convolution(self._hidden_kernel),
-            constant(self._peep_i, True),
-            constant(self._peep_f, True),
-        )
+        peepholes = (self.parts.constant(peep, True) for peep in (self._peep_i, self._peep_f))
+        return self.parts.convolution(self._hidden_kernel), *peepholes
 
     @cached_property
     def _peephole_o(self):
@@ -138,14 +117,12 @@ class Cell:
 
     def _opened(self, gate: str, x, peephole, cell):
         """A gate that sees the cell through its peephole."""
-        return self.parts.sigmoid(
-            self.held(f"{gate}_sum", x + self.held(f"{gate}_peephole", peephole(cell)))
-        )
+        seen = x + self.held(f"{gate}_peephole", peephole(cell))
+        return self.parts.sigmoid(self.held(f"{gate}_sum", seen))
 
     def _hidden(self, o, cell):
-        return self.held(
-            "hidden", self._opened("o", o, self._peephole_o, cell) * self.parts.tanh(cell)
-        )
+        opened = self._opened("o", o, self._peephole_o, cell)
+        return self.held("hidden", opened * self.parts.tanh(cell))
 
     def first(self, gates):
         """(hidden, cell) after the first frame, from its gates with or without f."""
@@ -164,17 +141,17 @@ class Cell:
         return self._hidden(o, cell), cell
 
 
-def _window_states(window, emitted: tuple[int, ...], forward: Cell, backward: Cell) -> list[tuple]:
-    """(forward, backward) hidden states of the emitted frames; only frames that reach them are
-    computed.
-    """
+def _window_states(
+    window, emitted: tuple[int, ...], forward: Unrolled, backward: Unrolled
+) -> list[tuple]:
+    """(forward, backward) hidden states of the emitted frames, of the frames that reach them."""
     frames = [frames_of(window, t, t + 1) for t in range(WINDOW)]
     past = _chain(forward, frames[: emitted[-1] + 1])
     future = _chain(backward, frames[: emitted[0] - 1 if emitted[0] else None : -1])[::-1]
     return [(past[t], future[t - emitted[0]]) for t in emitted]
 
 
-def _chain(cell: Cell, frames: list) -> list:
+def _chain(cell: Unrolled, frames: list) -> list:
     """Hidden states after each of `frames`, from the zero state."""
     if len(frames) == 1:
         return [cell.first(cell.first_gates(frames[0]))[0]]
@@ -186,7 +163,7 @@ def _chain(cell: Cell, frames: list) -> list:
     return states
 
 
-def newest_step(forward: Cell, backward: Cell) -> tuple[list, tuple, list]:
+def newest_step(forward: Unrolled, backward: Unrolled) -> tuple[list, tuple, list]:
     """(inputs, hidden states of the newest frame, new state).
 
     A window is 5 frames from the zero state, so 4 windows are always under way. The state holds
@@ -205,7 +182,7 @@ def newest_step(forward: Cell, backward: Cell) -> tuple[list, tuple, list]:
     return inputs, (moved[-2], newest), moved[:-2]
 
 
-def centre_step(forward: Cell, backward: Cell) -> tuple[list, tuple, list]:
+def centre_step(forward: Unrolled, backward: Unrolled) -> tuple[list, tuple, list]:
     """(inputs, hidden states of the frame two before the newest, new state).
 
     Forward, a window's centre is its third frame: two windows are under way, and what they end in

@@ -1,6 +1,4 @@
-"""What a model costs: parameters, and multiply-accumulates of an emitted frame, counted in its
-graph.
-"""
+"""What a model costs: parameters, and multiply-accumulates of a frame, counted in its graph."""
 
 from __future__ import annotations
 
@@ -36,9 +34,7 @@ def _macs(op) -> int:
 
 
 def rows_of_models() -> list[dict]:
-    """Every model and form: parameters, MACs per emitted frame, inputs, outputs, state as (name,
-    shape) lists.
-    """
+    """Every model and form: parameters, MACs per emitted frame, inputs, outputs, state."""
     rows = []
     for name in registry.names():
         model = registry.get(name)
@@ -54,19 +50,15 @@ def rows_of_models() -> list[dict]:
 
 
 def _row(model, form: str, graph, parameters: int, frames: int, state: list) -> dict:
+    inputs, outputs = (of[: len(of) - len(state)] for of in (graph.inputs, graph.outputs))
     return {
         "model": model.name,
         "form": form,
         "parameters": parameters,
         "macs": count_macs(graph) / frames,
         "output": model.output,
-        "inputs": [
-            [tensor.name, list(tensor.shape)]
-            for tensor in graph.inputs[: len(graph.inputs) - len(state)]
-        ],
-        "outputs": [
-            list(tensor.shape) for tensor in graph.outputs[: len(graph.outputs) - len(state)]
-        ],
+        "inputs": [[tensor.name, list(tensor.shape)] for tensor in inputs],
+        "outputs": [list(tensor.shape) for tensor in outputs],
         "state": state,
         "switches": model.switches,
     }
@@ -76,11 +68,8 @@ def table(rows: list[dict]) -> str:
     """The rows as text, a line each."""
     lines = [f"{'model':16}{'form':15}{'parameters':>11}{'MMAC/frame':>12}  input -> output, state"]
     for row in rows:
-        shapes = (
-            " ".join(_shape(shape) for _, shape in row["inputs"])
-            + " -> "
-            + " ".join(map(_shape, row["outputs"]))
-        )
+        entering = " ".join(_shape(shape) for _, shape in row["inputs"])
+        shapes = f"{entering} -> {' '.join(map(_shape, row['outputs']))}"
         state = ", ".join(f"{tensor['name']} {_shape(tensor['shape'])}" for tensor in row["state"])
         lines.append(
             f"{row['model']:16}{row['form']:15}{row['parameters']:>11,}{row['macs'] / 1e6:>12,.1f} "
@@ -88,9 +77,7 @@ def table(rows: list[dict]) -> str:
         )
     for row in rows:
         if row["form"] == "training" and row["switches"]:
-            chosen = ", ".join(
-                f"{name}={'on' if value else 'off'}" for name, value in row["switches"].items()
-            )
+            chosen = ", ".join(f"{n}={'on' if v else 'off'}" for n, v in row["switches"].items())
             lines.append(f"switches of {row['model']}: {chosen}")
     return "\n".join(lines)
 

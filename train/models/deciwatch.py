@@ -44,20 +44,20 @@ def positions(count: int) -> np.ndarray:
     """
     turns = 2 * np.pi * np.arange(count) / (count - 1 + 1e-6)
     angles = turns[:, None] / 10000 ** (2 * np.arange(FEATURES // 2) / 64)
-    return (
-        np.stack([np.sin(angles), np.cos(angles)], axis=-1)
-        .reshape(count, FEATURES)
-        .astype(np.float32)
-    )
+    waves = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+    return waves.reshape(count, FEATURES).astype(np.float32)
 
 
 def interpolation(frames: tuple[int, ...]) -> np.ndarray:
-    """(5, len(frames)) weights that fill a window in from some of its frames, linearly, ends
-    aligned.
-    """
-    return np.stack(
-        [np.interp(np.arange(WINDOW), frames, row) for row in np.eye(len(frames))], axis=1
-    ).astype(np.float32)
+    """(5, len(frames)) weights that fill a window in from some frames, linearly."""
+    columns = [np.interp(np.arange(WINDOW), frames, row) for row in np.eye(len(frames))]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _heads(tokens, order: tuple[int, ...] = (0, 2, 1, 3)):
+    """Tokens (..., T, 128) -> (B, 4, T, 32), or another order of (B, T, 4, 32)."""
+    shape = (tokens.shape[0] or -1, tokens.shape[-2], HEADS, FEATURES // HEADS)
+    return _ops.transpose(_ops.reshape(tokens, shape), order)
 
 
 @_register
@@ -66,8 +66,8 @@ class Attention(keras.layers.Layer):
     of its own place.
     """
 
-    def __init__(self, not_itself: bool = False, **options):
-        super().__init__(**options)
+    def __init__(self, not_itself: bool = False, **kwargs):
+        super().__init__(**kwargs)
         self.not_itself = not_itself
         self.query, self.key, self.value, self.out = (
             keras.layers.Dense(FEATURES, name=name) for name in ("query", "key", "value", "out")
@@ -80,27 +80,13 @@ class Attention(keras.layers.Layer):
 
     def call(self, x, memory=None, training=None):
         memory = x if memory is None else memory
-
-        def heads(tokens):
-            return _ops.transpose(
-                _ops.reshape(tokens, (-1, tokens.shape[1], HEADS, FEATURES // HEADS)), (0, 2, 1, 3)
-            )
-
-        scores = _ops.matmul(
-            heads(self.query(x)), _ops.transpose(heads(self.key(memory)), (0, 1, 3, 2))
-        )
-        scores = scores / (FEATURES // HEADS) ** 0.5
+        key = _heads(self.key(memory), (0, 2, 3, 1))
+        scores = _ops.matmul(_heads(self.query(x)), key) / (FEATURES // HEADS) ** 0.5
         if self.not_itself:
             scores = scores - 1e4 * _ops.eye(x.shape[1], dtype=scores.dtype)
-        seen = _ops.matmul(
-            self.dropout(_ops.softmax(scores), training=training), heads(self.value(memory))
-        )
-        return self.out(
-            _ops.reshape(_ops.transpose(seen, (0, 2, 1, 3)), (-1, x.shape[1], FEATURES))
-        )
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "not_itself": self.not_itself}
+        weights = self.dropout(_ops.softmax(scores), training=training)
+        seen = _ops.transpose(_ops.matmul(weights, _heads(self.value(memory))), (0, 2, 1, 3))
+        return self.out(_ops.reshape(seen, (-1, x.shape[1], FEATURES)))
 
 
 @_register
@@ -109,9 +95,9 @@ class Block(keras.layers.Layer):
     is one, feed-forward.
     """
 
-    def __init__(self, cross: bool = False, not_itself: bool = False, **options):
-        super().__init__(**options)
-        self.cross, self.not_itself = cross, not_itself
+    def __init__(self, cross: bool = False, not_itself: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.cross = cross
         self.attention = Attention(not_itself, name="attention")
         self.across = Attention(name="across") if cross else None
         self.widen = keras.layers.Dense(HIDDEN, name="widen")
@@ -122,12 +108,8 @@ class Block(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(DROPOUT)
 
     def build(self, x_shape, memory_shape=None):
-        for layer in (
-            self.attention,
-            *([self.across] if self.cross else []),
-            self.widen,
-            *self.norms,
-        ):
+        across = [self.across] if self.cross else []
+        for layer in (self.attention, *across, self.widen, *self.norms):
             layer.build(x_shape)
         self.narrow.build((*x_shape[:-1], HIDDEN))
 
@@ -141,25 +123,19 @@ class Block(keras.layers.Layer):
             x = next(norms)(x + drop(self.across(x, memory, training=training)))
         return next(norms)(x + drop(self.narrow(drop(_ops.leaky_relu(self.widen(x), LEAK)))))
 
-    def get_config(self) -> dict:
-        return {**super().get_config(), "cross": self.cross, "not_itself": self.not_itself}
-
 
 @_register
 class Poses(keras.layers.Layer):
     """Heatmaps (B, 5, 56, 56, 25) -> (B, 5, 50): row and column of each map's maximum, in cells."""
 
-    def __init__(self, subpixel: bool = True, **options):
+    def __init__(self, subpixel: bool = True, **kwargs):
         # in half precision the place of a maximum is up to 0.4 cells off
-        super().__init__(**options, autocast=False)
+        super().__init__(**kwargs, autocast=False)
         self.subpixel = subpixel
 
     def call(self, window):
         cells, _ = decode(_ops.cast(window, "float32"), self.subpixel, _ops)
         return _ops.reshape(cells[..., ::-1], (-1, WINDOW, 2 * K))
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "subpixel": self.subpixel}
 
 
 class DeciWatch(Model):
@@ -186,14 +162,11 @@ class DeciWatch(Model):
     def outputs(self, model: keras.Model, given: dict):
         """From keypoints as they are decoded, without maps."""
         points = Points(model.get_layer("decode").subpixel)(given)
-        return _points(
-            model.get_layer("coordinates")(_ops.reshape(points[..., ::-1], (-1, WINDOW, 2 * K)))
-        )
+        poses = _ops.reshape(points[..., ::-1], (-1, WINDOW, 2 * K))
+        return _points(model.get_layer("coordinates")(poses))
 
     def rounded_weights(self, model: keras.Model, rounding) -> keras.Model:
-        """The training form with its layer `coordinates` in `rounding`; the runtime aborts on its
-        int8 activations.
-        """
+        """Weights alone, in the layer `coordinates`: the runtime aborts on int8 activations."""
         window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
         core = rounding(model.get_layer("coordinates"))
         return keras.Model(window, _points(core(model.get_layer("decode")(window))), name=self.name)
@@ -208,20 +181,16 @@ class DeciWatch(Model):
         # (1, 1, 5, 75)
         kept = _ops.concatenate([past, _ops.concatenate(decoded(frame, subpixel), axis=-1)], axis=2)
         place = [kept[..., n * K : (n + 1) * K] for n in range(3)]
-        return keras.Model(
-            [frame, past], [_refined(model, place, EMITTED[emits]), kept[:, :, 1:]], name=name
-        )
+        refined = _refined(model, place, EMITTED[emits])
+        return keras.Model([frame, past], [refined, kept[:, :, 1:]], name=name)
 
     def form_parameters(self, form: str, emits: str, **switches: bool) -> int:
-        """All, and the positions; where each of two frames may see the other only, there is nothing
-        to ask it by.
-        """
+        """All, and the positions; two frames that see only each other need no queries and keys."""
         switches = self.switches | switches
         tokens = WINDOW if switches["every_frame"] else len(SAMPLED)
+        unasked = LAYERS * 2 * (FEATURES * FEATURES + FEATURES)
         constants = (tokens + WINDOW + tokens) * FEATURES
-        if switches["identity_mask"] and tokens == 2:
-            return self.parameters + constants - LAYERS * 2 * (FEATURES * FEATURES + FEATURES)
-        return self.parameters + constants
+        return self.parameters + constants - unasked * (switches["identity_mask"] and tokens == 2)
 
 
 def _points(poses):
@@ -244,9 +213,8 @@ def _core(identity_mask: bool, sampled: tuple[int, ...]) -> keras.Model:
     for n in range(LAYERS):
         y = Block(cross=True, name=f"decoder{n}")(y, memory)
     y = keras.layers.LayerNormalization(epsilon=1e-5, name="decoder_norm")(y)
-    return keras.Model(
-        poses, keras.layers.Dense(2 * K, name="refine")(y) + whole, name="coordinates"
-    )
+    refined = keras.layers.Dense(2 * K, name="refine")(y) + whole
+    return keras.Model(poses, refined, name="coordinates")
 
 
 def _refined(model: keras.Model, place: list, emitted: tuple[int, ...]):
@@ -271,22 +239,19 @@ def _refined(model: keras.Model, place: list, emitted: tuple[int, ...]):
         parts = interpolation(SAMPLED).T.reshape(count, 1, 1, WINDOW, 1)
         whole = sum(clean[:, :, n : n + 1] * part for n, part in enumerate(parts))
     kernel, bias = layer("recover").get_weights()
-    recovered = constant(positions(WINDOW)[None, None])(
-        convolution(kernel[:, by_axis][None], bias)(whole)
-    )
+    recovered = convolution(kernel[:, by_axis][None], bias)(whole)
+    recovered = constant(positions(WINDOW)[None, None])(recovered)
     memory = constant(positions(count)[None, None])(tokens)
     kept = slice(emitted[0], emitted[-1] + 1)
     for n in range(LAYERS):
-        recovered = _block(
-            layer(f"decoder{n}"), recovered, memory, kept if n == LAYERS - 1 else slice(None)
-        )
+        only = kept if n == LAYERS - 1 else slice(None)
+        recovered = _block(layer(f"decoder{n}"), recovered, memory, only)
     recovered = normalised(recovered, *layer("decoder_norm").get_weights())
     refined = _linear(recovered, layer("refine"), columns=by_axis) + whole[:, :, kept]
     score = _ops.clip(peak[:, :, kept] / PEAK, 0.0, 1.0)
     parts = (refined[..., K:], refined[..., :K], score)
-    return _ops.concatenate(
-        [_ops.reshape(part, (1, len(emitted), K, 1)) for part in parts], axis=-1
-    )
+    shape = (1, len(emitted), K, 1)
+    return _ops.concatenate([_ops.reshape(part, shape) for part in parts], axis=-1)
 
 
 def _linear(tokens, dense, rows=slice(None), columns=slice(None), scale: float = 1.0):
@@ -302,9 +267,8 @@ def _block(block: Block, tokens, memory=None, kept: slice = slice(None)):
     x = normalised(x + _attend(block.attention, x, tokens), *next(norms))
     if block.cross:
         x = normalised(x + _attend(block.across, x, memory), *next(norms))
-    return normalised(
-        x + _linear(_ops.leaky_relu(_linear(x, block.widen), LEAK), block.narrow), *next(norms)
-    )
+    wide = _ops.leaky_relu(_linear(x, block.widen), LEAK)
+    return normalised(x + _linear(wide, block.narrow), *next(norms))
 
 
 def _attend(attention: Attention, x, memory):
@@ -313,21 +277,12 @@ def _attend(attention: Attention, x, memory):
     value = _linear(memory, attention.value)
     if attention.not_itself and seen == 2:  # each sees the other, whatever it asks
         return _linear(_ops.concatenate([value[:, :, 1:], value[:, :, :1]], axis=2), attention.out)
-
-    def heads(tokens, length: int, order: tuple[int, ...]):
-        return _ops.transpose(_ops.reshape(tokens, (1, length, HEADS, FEATURES // HEADS)), order)
-
-    query = heads(
-        _linear(x, attention.query, scale=(FEATURES // HEADS) ** -0.5), count, (0, 2, 1, 3)
-    )
-    key = heads(_linear(memory, attention.key), seen, (0, 2, 3, 1))
-    scores = _ops.matmul(query, key)
+    query = _heads(_linear(x, attention.query, scale=(FEATURES // HEADS) ** -0.5))
+    scores = _ops.matmul(query, _heads(_linear(memory, attention.key), (0, 2, 3, 1)))
     if attention.not_itself:
         scores = scores - (1e4 * np.eye(seen, dtype=np.float32))[None, None]
-    found = _ops.matmul(_ops.softmax(scores), heads(value, seen, (0, 2, 1, 3)))
-    return _linear(
-        _ops.reshape(_ops.transpose(found, (0, 2, 1, 3)), (1, 1, count, FEATURES)), attention.out
-    )
+    found = _ops.transpose(_ops.matmul(_ops.softmax(scores), _heads(value)), (0, 2, 1, 3))
+    return _linear(_ops.reshape(found, (1, 1, count, FEATURES)), attention.out)
 
 
 REFINERS = (DeciWatch(),)

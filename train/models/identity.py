@@ -1,6 +1,4 @@
-"""Identity: the output is the input; the baseline of every table. It has no file: it is a refiner
-of the runtime.
-"""
+"""Identity: the output is the input; the baseline of every table, and a refiner of the runtime."""
 
 from __future__ import annotations
 
@@ -30,11 +28,8 @@ class Identity(Model):
         name = f"{self.name}_{form}_{emits}"
         if form == "window":
             window, emitted = window_input(), EMITTED[emits]
-            return keras.Model(
-                [window],
-                keras.layers.Identity()(frames_of(window, emitted[0], emitted[-1] + 1)),
-                name=name,
-            )
+            kept = keras.layers.Identity()(frames_of(window, emitted[0], emitted[-1] + 1))
+            return keras.Model([window], kept, name=name)
         if emits == "newest":
             (frame,) = step_inputs({})
             return keras.Model([frame], [keras.layers.Identity()(frame)], name=name)

@@ -54,9 +54,9 @@ class Decode(keras.layers.Layer):
     25); empty: peak 0.
     """
 
-    def __init__(self, **options):
+    def __init__(self, **kwargs):
         # in half precision the place of a maximum is up to 0.4 cells off
-        super().__init__(**options, autocast=False)
+        super().__init__(**kwargs, autocast=False)
 
     def call(self, window, peaks):
         cells, heights = decode(_ops.cast(window, "float32"), ops=_ops)
@@ -77,8 +77,8 @@ class Mixer(keras.layers.Layer):
     and deploy forms are one code. Always single precision: half would save nothing and cost places.
     """
 
-    def __init__(self, switches: dict[str, bool] | None = None, **options):
-        super().__init__(**{"dtype": "float32", **options})
+    def __init__(self, switches: dict[str, bool] | None = None, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
         self.switches = SWITCHES | (switches or {})
         self.width = WIDTH * (1 + self.switches["wide"])
         hidden = HIDDEN * (1 + self.switches["wide"])
@@ -112,9 +112,6 @@ class Mixer(keras.layers.Layer):
             narrow.build((None, 1, K, widen.filters))
         self.emit.build((None, 1, K, self.width))
 
-    def get_config(self) -> dict:
-        return {**super().get_config(), "switches": self.switches}
-
     def call(self, x, y, peak, frames=EMITTED["all"]):
         plain = self._timed(x, y, peak, frames)
         if not self.switches["mirrored"]:
@@ -129,12 +126,11 @@ class Mixer(keras.layers.Layer):
     def _timed(self, x, y, peak, frames):
         if self.switches["time"]:
             return self._refined(x, y, peak, frames)
-        alone = (
-            [_ops.repeat(v[:, :, t : t + 1], WINDOW, axis=2) for v in (x, y, peak)] for t in frames
-        )
-        return _ops.concatenate(
-            [self._refined(*frame, frames=EMITTED["newest"]) for frame in alone], axis=1
-        )
+        found = []
+        for t in frames:
+            alone = [_ops.repeat(v[:, :, t : t + 1], WINDOW, axis=2) for v in (x, y, peak)]
+            found.append(self._refined(*alone, frames=EMITTED["newest"]))
+        return _ops.concatenate(found, axis=1)
 
     def _refined(self, x, y, peak, frames):
         # a joint without truth in training tells nothing either
@@ -150,19 +146,12 @@ class Mixer(keras.layers.Layer):
 
         (x_off, x_mean), (y_off, y_mean) = normal(x), normal(y)
         height = peak if self.switches["peaks"] else 1.0
-        features = [
-            FAR * x_off,
-            FAR * y_off,
-            height * seen,
-            MEAN * x_mean,
-            MEAN * y_mean,
-            count / WINDOW,
-        ]
-        told = self._mixed(_turned(_ops.concatenate(features, axis=2)))
+        features = [FAR * x_off, FAR * y_off, height * seen]
+        features += [MEAN * x_mean, MEAN * y_mean, count / WINDOW]
+        mixed = self._mixed(_turned(_ops.concatenate(features, axis=2)))
         hidden = HIDDEN_FRAME * (1 - _turned(seen))  # (B, 1, 25, 5)
-        whole = _ops.relu(
-            _ops.sum(kept * (_UP != 0).astype(np.float32), axis=-1, keepdims=True) - 3
-        )  # without all four ends, no torso
+        ends = _ops.sum(kept * (_UP != 0).astype(np.float32), axis=-1, keepdims=True)
+        whole = _ops.relu(ends - 3)  # without all four ends, no torso
         up_x, up_y = (
             whole * _ops.sum(mean * _UP, axis=-1, keepdims=True) for mean in (x_mean, y_mean)
         )
@@ -170,23 +159,20 @@ class Mixer(keras.layers.Layer):
         axes = [(_turned(offset), _turned(mean), up, right) for offset, mean, up, right in axes]
         emitted = []
         for t in frames:
-            own = told[..., t * FRAME : (t + 1) * FRAME]
+            own = mixed[..., t * FRAME : (t + 1) * FRAME]
             start = np.where(np.arange(WINDOW) == t, OWN, 0.0).astype(np.float32)
             gates = [own[..., :WINDOW], own[..., WINDOW : WINDOW + 1]]
             if not self.switches["gate"]:
                 gates = [0.0 * gate for gate in gates]
             logits = [gates[0] + start + hidden, gates[1] + REGRESSED]
             weights = _ops.softmax(_ops.concatenate(logits, axis=-1))
-            parts, (along, across) = (
-                [],
-                (SMALL * own[..., n : n + 1] for n in (WINDOW + 3, WINDOW + 4)),
-            )
+            along, across = (SMALL * own[..., n : n + 1] for n in (WINDOW + 3, WINDOW + 4))
+            parts = []
             for n, (offset, mean, up, right) in enumerate(axes, start=WINDOW + 1):
                 points = _ops.concatenate([offset, NEAR * own[..., n : n + 1]], axis=-1)
-                apart = (
-                    _ops.sum(weights * points, axis=-1, keepdims=True) + along * up + across * right
-                )
-                parts.append((mean + apart) * SIZE + CENTRE)
+                moved = _ops.sum(weights * points, axis=-1, keepdims=True)
+                moved = moved + along * up + across * right
+                parts.append((mean + moved) * SIZE + CENTRE)
             parts.append(_ops.sigmoid(own[..., FRAME - 1 :]))
             given = _turned(_ops.concatenate([v[:, :, t : t + 1] for v in (x, y, peak)], axis=2))
             refined = _ops.concatenate(parts, axis=-1)
@@ -194,7 +180,7 @@ class Mixer(keras.layers.Layer):
         return emitted[0] if len(emitted) == 1 else _ops.concatenate(emitted, axis=1)
 
     def _mixed(self, features):
-        """Features (B, 1, 25, 18) -> what is told of every joint (B, 1, 25, 55)."""
+        """Features (B, 1, 25, 18) -> what is emitted of every joint (B, 1, 25, 55)."""
         tokens = self.joint(self.embed(features))
         for joints, joints_out, widen, narrow in self.blocks:
             tokens = tokens + _turned(joints_out(joints(_turned(standardised(tokens)))))
@@ -212,9 +198,8 @@ def _exchanged(tensor):
     frames, rows = tensor.shape[1:3]
     pairs = _ops.reshape(tensor[..., 1:], (-1, frames * rows, K // 2, 2))
     pairs = _ops.concatenate([pairs[..., 1:], pairs[..., :1]], axis=-1)
-    return _ops.concatenate(
-        [tensor[..., :1], _ops.reshape(pairs, (-1, frames, rows, K - 1))], axis=-1
-    )
+    pairs = _ops.reshape(pairs, (-1, frames, rows, K - 1))
+    return _ops.concatenate([tensor[..., :1], pairs], axis=-1)
 
 
 class JointMixer(Model):
@@ -230,10 +215,8 @@ class JointMixer(Model):
 
         Its layer `mixer` is the model itself.
         """
-        window, peaks = (
-            keras.Input((WINDOW, SIZE, SIZE, K), name="window"),
-            keras.Input((WINDOW, K), name="peaks"),
-        )
+        window = keras.Input((WINDOW, SIZE, SIZE, K), name="window")
+        peaks = keras.Input((WINDOW, K), name="peaks")
         refined = Mixer(switches, name="mixer")(*Decode(name="decode")(window, peaks))
         return keras.Model([window, peaks], refined, name=self.name)
 
@@ -249,27 +232,21 @@ class JointMixer(Model):
         taught.assign(np.maximum(np.asarray(taught), known.astype(np.float32)))
 
     def form(self, model: keras.Model, form: str, emits: str) -> keras.Model:
-        mixer, name, frames = (
-            model.get_layer("mixer"),
-            f"{self.name}_{form}_{emits}",
-            EMITTED[emits],
-        )
+        mixer, frames = model.get_layer("mixer"), EMITTED[emits]
+        name = f"{self.name}_{form}_{emits}"
         if form == "window":
             window = window_input()
             peaks = keras.Input(batch_shape=(1, 1, WINDOW, K), name="peaks")
             x, y, height = (_ops.reshape(part, (1, 1, WINDOW, K)) for part in decoded(window))
-            return keras.Model(
-                [window, peaks], mixer(x, y, _shown(peaks, height), frames=frames), name=name
-            )
+            refined = mixer(x, y, _shown(peaks, height), frames=frames)
+            return keras.Model([window, peaks], refined, name=name)
         frame, peaks, past = step_inputs({"peaks": (1, 1, K), "past": (1, WINDOW - 1, 3 * K)})
         x, y, height = decoded(frame)
-        kept = _ops.concatenate(
-            [past, _ops.concatenate([x, y, _shown(peaks, height)], axis=-1)], axis=2
-        )
+        newest = _ops.concatenate([x, y, _shown(peaks, height)], axis=-1)
+        kept = _ops.concatenate([past, newest], axis=2)
         place = [kept[..., n * K : (n + 1) * K] for n in range(3)]
-        return keras.Model(
-            [frame, peaks, past], [mixer(*place, frames=frames), kept[:, :, 1:]], name=name
-        )
+        outputs = [mixer(*place, frames=frames), kept[:, :, 1:]]
+        return keras.Model([frame, peaks, past], outputs, name=name)
 
     def form_parameters(self, form: str, emits: str, **switches: bool) -> int:
         return self.parameters + 88_080 * switches.get("wide", False)

@@ -41,9 +41,7 @@ def get(name: str) -> Model:
 
 
 def switched(model: Model, given: list[str]) -> dict[str, bool]:
-    """All switches of a model, with `given` (NAME=on or NAME=off) applied. Raises ClimbEdgeError
-    for an unknown one.
-    """
+    """A model's switches with `given` (NAME=on or =off) applied. Raises ClimbEdgeError."""
     chosen = dict(model.switches)
     for item in given:
         name, _, value = item.partition("=")

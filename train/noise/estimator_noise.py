@@ -25,9 +25,7 @@ Axes = tuple[tuple[float, float], ...]  # for each keypoint: along the torso (up
 
 @dataclass(frozen=True)
 class EstimatorNoise:
-    """A real estimator's errors, as `fit_noise` measures them; lengths in torso diameters unless
-    said otherwise.
-    """
+    """A real estimator's errors, as `fit` measures them; lengths in torso diameters if not said."""
 
     name: str
     sd: Axes  # standard deviation of an error within a clip whose scale is the median one
@@ -82,15 +80,11 @@ class EstimatorNoise:
         far, first = runs(rng, frames, f["outlier"], f["run"])
         swapped, _ = runs(rng, frames, np.array([self.body_exchange]), np.array([self.body_run]))
         partner = cells[:, MIRROR] - cells  # without truth there: an outlier anywhere
-        exchanged = (
-            far
-            & (held(rng.random((frames, K))) < f["exchange"] * PAIRED)
-            & np.isfinite(partner).all(-1)
-        )
+        exchanged = held(rng.random((frames, K))) < f["exchange"] * PAIRED
+        exchanged &= far & np.isfinite(partner).all(-1)
         angle = held(rng.uniform(0, 2 * np.pi, (frames, K)))
-        away = (
-            CORE + f["size"] * held(rng.exponential(1 / np.log(2), (frames, K))) ** f["size_spread"]
-        )
+        beyond = held(rng.exponential(1 / np.log(2), (frames, K))) ** f["size_spread"]
+        away = CORE + f["size"] * beyond
         thrown = size * away[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
         jump = np.where(exchanged[..., None], partner, far[..., None] * thrown)
         jump = np.where(swapped[..., None], np.nan_to_num(partner), jump)
@@ -100,17 +94,10 @@ class EstimatorNoise:
         peak = np.clip(np.where(far, low, near) + waver, 0.01, 1)
         lower = f["peak"] - peak  # a low map is a broad one
         sigma = f["blur"] * np.exp(f["blur_slope"] * lower + f["blur_spread"] * rng.normal(0, 1, K))
-        background = (
-            f["background"]
-            + f["background_slope"] * lower
-            + f["background_spread"] * rng.normal(0, 1, K)
-        )
-        return Drawn.of(
-            cells + size * error + jump,
-            np.clip(sigma, self.blur_lowest, self.blur_highest),
-            np.clip(background, 0, 0.9),
-            peak,
-        )
+        background = f["background"] + f["background_slope"] * lower
+        background = background + f["background_spread"] * rng.normal(0, 1, K)
+        sigma = np.clip(sigma, self.blur_lowest, self.blur_highest)
+        return Drawn.of(cells + size * error + jump, sigma, np.clip(background, 0, 0.9), peak)
 
     @cached_property
     def _figures(self) -> dict[str, np.ndarray]:
@@ -124,23 +111,20 @@ SHAPES = {
     if f.default is MISSING and f.name != "name"
 }
 # The lowest and the highest value that it may have.
+_SHARES = ("memory", "white", "exchange", "peak", "peak_memory", "outlier_peak", "background")
 LIMITS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(SHAPES, (0, 10)),
     **dict.fromkeys(("outlier", "body_exchange"), (0, 0.9)),
     "bias": (-CORE, CORE),
     "size_spread": (0, 2),
-    **dict.fromkeys(
-        ("memory", "white", "exchange", "peak", "peak_memory", "outlier_peak", "background"), (0, 1)
-    ),
+    **dict.fromkeys(_SHARES, (0, 1)),
     **dict.fromkeys(("run", "body_run"), (1, 1e4)),
     **dict.fromkeys(("blur", "blur_lowest", "blur_highest"), (0.1, SIZE)),
 }
 
 
 def load(path: str | Path) -> EstimatorNoise:
-    """A noise model that `fit_noise` wrote. Raises ClimbEdgeError naming the figure that is
-    wrong.
-    """
+    """A noise model that fit-noise wrote. Raises ClimbEdgeError naming the wrong figure."""
     what = "a noise model (.json of fit-noise)"
     path = existing_file(path, what)
 
@@ -162,11 +146,8 @@ def load(path: str | Path) -> EstimatorNoise:
         raise wrong(f"figures missing {missing}, unknown {unknown}")
     for figure, shape in SHAPES.items():
         value, (low, high) = figures[figure], LIMITS[figure]
-        if (
-            value.dtype.kind not in "fi"
-            or value.shape != shape
-            or not ((value >= low) & (value <= high)).all()
-        ):
+        numbers = value.dtype.kind in "fi" and value.shape == shape
+        if not (numbers and ((value >= low) & (value <= high)).all()):
             size = " x ".join(map(str, shape)) or "one"
             raise wrong(f"{figure} that is not {size} within {low:g} to {high:g}")
     return EstimatorNoise(name, **{n: as_tuple(figures[n]) for n in SHAPES})

@@ -50,14 +50,9 @@ _ROWS = (
 TO_90 = np.log(np.log(10) / np.log(2))
 # What a model says of what never happened: the length, distance and height of an outlier, the blur
 # of an empty map.
-_UNKNOWN = {
-    "run": 3.0,
-    "size": 0.2,
-    "size_spread": 1.0,
-    "outlier_peak": 0.4,
-    "outlier_peak_run": 0.1,
-    "blur": 1.7,
-}
+_UNKNOWN = dict(
+    run=3.0, size=0.2, size_spread=1.0, outlier_peak=0.4, outlier_peak_run=0.1, blur=1.7
+)
 PARTS = {
     "sd": (", up", ", side"),
     "offset_sd": (", up", ", side"),
@@ -89,9 +84,7 @@ class Simulated:
 
 
 def simulate(truth: Sequence[np.ndarray], noise: EstimatorNoise, seed: int) -> list[Simulated]:
-    """A simulated recording of each clip's truth (T, 25, 2), with the offsets that stay for
-    a clip.
-    """
+    """A simulated recording of each clip's truth (T, 25, 2), with a clip's lasting offsets."""
     noise = replace(noise, biased=True, offsets=True)
     return [Simulated(t, noise, np.random.default_rng((seed, i))) for i, t in enumerate(truth)]
 
@@ -125,16 +118,13 @@ def fit(
         step()
     figures = {n: _within(n, v[lender] if np.ndim(v) else v) for n, v in figures.items()}
     figures |= {n: _within(n, figures[n] + shift) for n in ("peak", "outlier_peak")}
-    figures["bias"] = np.where(
-        lender == np.arange(len(lender)), figures["bias"], 0.0
-    )  # where a place is meant is not borrowed
+    own = lender == np.arange(len(lender))
+    figures["bias"] = np.where(own, figures["bias"], 0.0)  # where a place is meant is not borrowed
     return _noise(name, figures | {n: _within(n, v) for n, v in maps.items()})
 
 
 def repeated(truth: list[np.ndarray]) -> list[np.ndarray]:
-    """Truth as often as it takes for DRAWN frames: what is drawn once for a clip needs many clips
-    to be measured.
-    """
+    """Truth as often as it takes for DRAWN frames: a draw for a clip needs many to be measured."""
     return truth * int(np.clip(DRAWN // sum(map(len, truth)), 1, 10))
 
 
@@ -143,18 +133,14 @@ def truths(clips: ClipSet) -> list[np.ndarray]:
 
 
 def lenders(figures: Figures, source: str) -> np.ndarray:
-    """(13,) which report group's errors each group takes: its own, where there is enough truth,
-    else the nearest's.
-    """
+    """(13,) whose errors each report group takes: its own if truth is enough, or the nearest's."""
     names = list(GROUPS)
-    measured = [
-        n for n, points in zip(names, figures["points"], strict=True) if points >= LEAST_POINTS
-    ]
-    measured = [n for n in measured if np.isfinite(figures["sd"][names.index(n)]).all()]
+    enough = (figures["points"] >= LEAST_POINTS) & np.isfinite(figures["sd"]).all(1)
+    measured = [n for n, known in zip(names, enough, strict=True) if known]
 
     def distance(a: str, b: str) -> int:
-        apart = [abs(row.index(a) - row.index(b)) for row in _ROWS if a in row and b in row]
-        return min(apart, default=len(names))
+        steps = [abs(row.index(a) - row.index(b)) for row in _ROWS if a in row and b in row]
+        return min(steps, default=len(names))
 
     if not measured:
         raise ClimbEdgeError(
@@ -166,19 +152,12 @@ def lenders(figures: Figures, source: str) -> np.ndarray:
 
 def _noise(name: str, figures: Figures) -> EstimatorNoise:
     """The model of figures by report group (13, ...); four decimals say more than is known."""
-    return EstimatorNoise(
-        name,
-        **{
-            n: as_tuple(np.round(figures[n][GROUP_OF] if shape else figures[n], 4))
-            for n, shape in SHAPES.items()
-        },
-    )
+    each = {n: figures[n][GROUP_OF] if shape else figures[n] for n, shape in SHAPES.items()}
+    return EstimatorNoise(name, **{n: as_tuple(np.round(v, 4)) for n, v in each.items()})
 
 
 def _within(name: str, values: np.ndarray) -> np.ndarray:
-    """Values brought within a figure's limits; what nothing is known of takes the value of
-    `_UNKNOWN`.
-    """
+    """Values within a figure's limits; what nothing is known of takes the value of `_UNKNOWN`."""
     return np.clip(np.nan_to_num(values, nan=_UNKNOWN.get(name, 0.0)), *LIMITS[name])
 
 
@@ -187,12 +166,8 @@ def _start(wanted: Figures) -> Figures:
     spread = np.log(wanted["size_far"] / wanted["size"]) / TO_90
     share = wanted["exchange"] / wanted["outlier"]
     groups = np.ones(len(GROUPS))
-    return figures | {
-        "size_spread": spread,
-        "exchange": share,
-        "memory": 0.8 * groups,
-        "white": 0.2 * groups,
-    }
+    figures |= {"size_spread": spread, "exchange": share}
+    return figures | {"memory": 0.8 * groups, "white": 0.2 * groups}
 
 
 def _corrected(figures: Figures, wanted: Figures, got: Figures) -> Figures:
@@ -201,22 +176,15 @@ def _corrected(figures: Figures, wanted: Figures, got: Figures) -> Figures:
     with np.errstate(invalid="ignore", divide="ignore"):
         for n in ("bias", "peak", "peak_slope", "peak_memory", "outlier_peak"):
             new[n] = figures[n] + wanted[n] - got[n]
-        for n in (
-            "offset_sd",
-            "body_spread",
-            "joint_spread",
-            "peak_clip",
-            "peak_frame",
-            "outlier_peak_run",
-        ):
+        spreads = ("offset_sd", "body_spread", "joint_spread", "peak_clip", "peak_frame")
+        for n in (*spreads, "outlier_peak_run"):
             new[n] = np.sqrt(np.maximum(figures[n] ** 2 + wanted[n] ** 2 - got[n] ** 2, 0))
         for n in ("sd", "outlier", "run", "size", "body_exchange", "body_run"):
             new[n] = figures[n] * _ratio(wanted[n], got[n])
-        spreads = (np.log(f["size_far"] / f["size"]) for f in (wanted, got))
-        new["size_spread"] = figures["size_spread"] * _ratio(*spreads)
-        new["exchange"] = (
-            figures["exchange"] + (wanted["exchange"] - got["exchange"]) / wanted["outlier"]
-        )
+        tails = (np.log(f["size_far"] / f["size"]) for f in (wanted, got))
+        new["size_spread"] = figures["size_spread"] * _ratio(*tails)
+        lacking = (wanted["exchange"] - got["exchange"]) / wanted["outlier"]
+        new["exchange"] = figures["exchange"] + lacking
     lags = (1 - figures["white"][:, None]) * figures["memory"][:, None] ** np.array(LAGS)
     new["memory"], new["white"] = _decay(lags + wanted["lags"] - got["lags"])
     return new
@@ -230,9 +198,8 @@ def _decay(lags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Memory and white share (13,) whose correlations at LAGS come closest to `lags` (13, 3)."""
     memory = np.linspace(0, 0.99, 100)[:, None]
     power = memory ** np.array(LAGS)
-    slow = np.clip(
-        (power @ np.nan_to_num(lags).T) / np.maximum((power**2).sum(1, keepdims=True), 1e-9), 0, 1
-    )
+    square = np.maximum((power**2).sum(1, keepdims=True), 1e-9)
+    slow = np.clip((power @ np.nan_to_num(lags).T) / square, 0, 1)
     best = ((slow[..., None] * power[:, None] - lags) ** 2).sum(-1).argmin(0)
     return memory[best, 0], 1 - slow[best, np.arange(len(lags))]
 
@@ -261,12 +228,9 @@ def provenance(clips: ClipSet, recordings: Sequence[Recorded]) -> dict:
 
 
 def save(path: str | Path, noise: EstimatorNoise, provenance: dict) -> None:
-    """Write a noise model that `train.noise.simulators.load` reads, one figure a line, whole or not
-    at all.
-    """
+    """Write a noise model for `estimator_noise.load`, one figure a line, whole or not at all."""
     about = {"schema": SCHEMA, "name": noise.name, "provenance": provenance}
     lines = [f" {json.dumps(n)}: {json.dumps(v, allow_nan=False)}," for n, v in about.items()]
-    figures = ",\n".join(
-        f"  {json.dumps(n)}: {json.dumps(getattr(noise, n), allow_nan=False)}" for n in SHAPES
-    )
+    values = {n: json.dumps(getattr(noise, n), allow_nan=False) for n in SHAPES}
+    figures = ",\n".join(f"  {json.dumps(n)}: {value}" for n, value in values.items())
     write_text(path, "{\n" + "\n".join(lines) + '\n "figures": {\n' + figures + "\n }\n}\n")

@@ -26,7 +26,7 @@ from train.synthesis.geometry import torso_up
 LEAST_FRAMES, LEAST_CLIPS = 200, 2  # less tells nothing
 LEAST_CORE = 8  # frames of a keypoint in a clip, to have a mean and a deviation
 # keypoints of a frame that lie apart from their partners, to tell whether all are exchanged
-LEAST_TOLD = 4
+LEAST_PAIRS = 4
 NEAR = 12  # cells: what is farther from a map's peak is background
 LAGS = (1, 2, 5)
 HEIGHTS = (0, 0.3, 0.5, 0.65, 0.8, 1)
@@ -51,7 +51,7 @@ class Seen:
     truth: list[np.ndarray]  # each (frames, 25, 2) image pixels; NaN = not compared
     error: np.ndarray  # (C, T, 25, 2) along (towards the head) and across the torso
     partner: np.ndarray  # (C, T, 25) distance to the truth of the other side's keypoint
-    apart: np.ndarray  # (C, T, 25) distance between the truths of the two
+    separation: np.ndarray  # (C, T, 25) distance between the truths of the two
     peak: np.ndarray  # (C, T, 25) height of the native map
 
 
@@ -70,17 +70,13 @@ def observe(truths: Sequence[np.ndarray], recordings: Sequence[Recorded], source
             if recording.frame[row] < len(truth):
                 predicted[recording.frame[row]] = recording.keypoints[row]
         points = predicted[..., :2]
-        apart = np.linalg.norm(points - truth, axis=-1)
-        side = (1 + GROW) * (np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).max(
-            -1
-        )
-        own = np.ma.median(np.ma.masked_invalid(apart), axis=1).filled(np.inf) <= side / 4
+        error = np.linalg.norm(points - truth, axis=-1)
+        extent = np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)
+        near = (1 + GROW) * extent.max(-1) / 4
+        own = np.ma.median(np.ma.masked_invalid(error), axis=1).filled(np.inf) <= near
         own &= torso(truth) > 0
-        compared.append(
-            _compare(
-                np.where((own[:, None] & np.isfinite(apart))[..., None], truth, np.nan), predicted
-            )
-        )
+        used = (own[:, None] & np.isfinite(error))[..., None]
+        compared.append(_compare(np.where(used, truth, np.nan), predicted))
     frames = [int(np.isfinite(c[0]).all(-1).any(-1).sum()) for c in compared]
     used = sum(count > 0 for count in frames)
     if sum(frames) < LEAST_FRAMES or used < LEAST_CLIPS:
@@ -109,58 +105,51 @@ def _compare(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, ...]
     """Truth (T, 25, 2), prediction (T, 25, 3) -> truth and what Seen holds of this clip."""
     size, up = torso(truth)[:, None], torso_up(truth)
     delta = (predicted[..., :2] - truth) / size[..., None]
-    error = np.stack(
-        [(delta * up).sum(-1), (delta * np.stack([-up[..., 1], up[..., 0]], -1)).sum(-1)], axis=-1
-    )
-    partner, apart = (
+    side = np.stack([-up[..., 1], up[..., 0]], -1)
+    error = np.stack([(delta * up).sum(-1), (delta * side).sum(-1)], axis=-1)
+    partner, separation = (
         np.linalg.norm(p - truth[:, MIRROR], axis=-1) / size for p in (predicted[..., :2], truth)
     )
-    return (
-        truth,
-        error,
-        partner,
-        apart,
-        np.where(np.isfinite(error[..., 0]), predicted[..., 2], np.nan),
-    )
+    peak = np.where(np.isfinite(error[..., 0]), predicted[..., 2], np.nan)
+    return truth, error, partner, separation, peak
 
 
 def measure(seen: Seen) -> Figures:
-    """Every figure of the errors and heights; named as in EstimatorNoise where the model has such a
-    figure.
-    """
+    """Every figure of the errors and heights; those of EstimatorNoise have its names."""
     # a group without truth has means of nothing: NaN, as it should be
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         size = np.linalg.norm(seen.error, axis=-1)
         known, far = np.isfinite(size), size >= CORE
         swapped = seen.partner < size / 2
-        core = (size < CORE) & ~(
-            swapped & (seen.apart > CORE / 3)
-        )  # an exchange of what lies together is no error of place
+        # an exchange of what lies together is no error of place
+        core = (size < CORE) & ~(swapped & (seen.separation > CORE / 3))
         core &= (core.sum(1) >= LEAST_CORE)[:, None]
         centre = np.nanmean(np.where(core[..., None], seen.error, np.nan), axis=1)
         left = np.where(core[..., None], seen.error - centre[:, None], np.nan)
         # (C, 25): a keypoint's in a clip
         scale = np.log(np.sqrt(np.nanmean((left**2).sum(-1), axis=1)))
-        scale = np.where(np.isfinite(scale), scale - _group(scale, np.nanmean)[GROUP_OF], np.nan)
+        scale = np.where(np.isfinite(scale), scale - group(scale, np.nanmean)[GROUP_OF], np.nan)
         return {
-            "points": _group(known, np.sum),
-            "bias": _group(centre[..., 0], np.nanmean),
+            "points": group(known, np.sum),
+            "bias": group(centre[..., 0], np.nanmean),
             "offset_sd": _axes(centre, np.nanstd),
             "sd": _axes(left, np.nanstd),
             **_shape(left, scale),
-            **_outliers(np.where(known & (seen.apart >= CORE), swapped, np.nan), known, far, size),
+            **_outliers(
+                np.where(known & (seen.separation >= CORE), swapped, np.nan), known, far, size
+            ),
             **_heights(seen, known, far, core, scale),
         }
 
 
-def _group(values: np.ndarray, of: Callable) -> np.ndarray:
+def group(values: np.ndarray, of: Callable) -> np.ndarray:
     """`of` everything of each report group of (..., 25) -> (13,)."""
     return np.array([of(values[..., list(keypoints)]) for keypoints in GROUPS.values()], float)
 
 
 def _axes(values: np.ndarray, of: Callable) -> np.ndarray:
-    return np.stack([_group(values[..., axis], of) for axis in (0, 1)], axis=-1)
+    return np.stack([group(values[..., axis], of) for axis in (0, 1)], axis=-1)
 
 
 def _begin(inside: np.ndarray) -> np.ndarray:
@@ -171,20 +160,16 @@ def _begin(inside: np.ndarray) -> np.ndarray:
 
 
 def _shape(left: np.ndarray, scale: np.ndarray) -> Figures:
-    """How a core error changes with time, how heavy its tails are, and how its scale (C, 25) varies
-    over clips.
-    """
-    square = _group((left**2).sum(-1), np.nanmean)
-    lags = [_group((left[:, lag:] * left[:, :-lag]).sum(-1), np.nanmean) / square for lag in LAGS]
+    """Memory and tails of core errors, and how their scale (C, 25) varies over clips."""
+    square = group((left**2).sum(-1), np.nanmean)
+    lags = [group((left[:, lag:] * left[:, :-lag]).sum(-1), np.nanmean) / square for lag in LAGS]
     found, valid = np.nan_to_num(scale), np.isfinite(scale)
-    together = (found.sum(1) ** 2 - (found**2).sum(1)).sum() / max(
-        (valid.sum(1) ** 2 - valid.sum(1)).sum(), 1
-    )
+    pairs = (valid.sum(1) ** 2 - valid.sum(1)).sum()
+    together = (found.sum(1) ** 2 - (found**2).sum(1)).sum() / max(pairs, 1)
+    fourth, second = (_axes(left**n, np.nanmean) for n in (4, 2))
     return {
         "lags": np.stack(lags, axis=-1),
-        "kurtosis": (
-            _axes(left**4, np.nanmean).mean(-1) / (_axes(left**2, np.nanmean) ** 2).mean(-1)
-        ),
+        "kurtosis": fourth.mean(-1) / (second**2).mean(-1),
         "body_spread": np.sqrt(np.maximum(together, 0)),
         "joint_spread": np.sqrt(np.maximum(np.nanvar(scale) - together, 0)),
     }
@@ -197,15 +182,15 @@ def _outliers(
     are too close to tell.
     """
     beyond = np.where(far & (np.nan_to_num(exchanged) == 0), size - CORE, np.nan)
-    told = np.isfinite(exchanged).sum(-1)
-    body = (told >= LEAST_TOLD) & (np.nansum(exchanged, -1) > told / 2)
+    pairs = np.isfinite(exchanged).sum(-1)
+    body = (pairs >= LEAST_PAIRS) & (np.nansum(exchanged, -1) > pairs / 2)
     return {
-        "outlier": _group(np.where(known, far, np.nan), np.nanmean),
-        "run": _group(far, np.sum) / _group(_begin(far), np.sum),
-        "size": _group(beyond, np.nanmedian),
-        "size_far": _group(beyond, lambda values: np.nanquantile(values, 0.9)),
-        "exchange": _group(exchanged, np.nanmean),
-        "body_exchange": body.sum() / max((told >= LEAST_TOLD).sum(), 1),
+        "outlier": group(np.where(known, far, np.nan), np.nanmean),
+        "run": group(far, np.sum) / group(_begin(far), np.sum),
+        "size": group(beyond, np.nanmedian),
+        "size_far": group(beyond, lambda values: np.nanquantile(values, 0.9)),
+        "exchange": group(exchanged, np.nanmean),
+        "body_exchange": body.sum() / max((pairs >= LEAST_PAIRS).sum(), 1),
         "body_run": body.sum() / max(_begin(body).sum(), 1),
     }
 
@@ -216,24 +201,23 @@ def _heights(
     near, low = np.where(core, seen.peak, np.nan), np.where(far, seen.peak, np.nan)
     mean = np.nanmean(near, axis=1)
     waver = near - mean[:, None]
-    slope = -np.array([_slope(scale[:, list(ks)], mean[:, list(ks)]) for ks in GROUPS.values()])
+    falls = -np.array([slope(scale[:, list(ks)], mean[:, list(ks)]) for ks in GROUPS.values()])
     place = np.where(known, np.digitize(seen.peak, HEIGHTS[1:-1]), -1)
+    places = range(len(HEIGHTS) - 1)
     return {
-        "peak": _group(near, np.nanmean),
-        "peak_slope": slope,
-        "peak_clip": _group(mean + slope[GROUP_OF] * scale, np.nanstd),
-        "peak_frame": _group(waver, np.nanstd),
+        "peak": group(near, np.nanmean),
+        "peak_slope": falls,
+        "peak_clip": group(mean + falls[GROUP_OF] * scale, np.nanstd),
+        "peak_frame": group(waver, np.nanstd),
         "peak_memory": np.nanmean(waver[:, 1:] * waver[:, :-1]) / np.nanmean(waver**2),
-        "outlier_peak": _group(low, np.nanmean),
-        "outlier_peak_run": _group(low, np.nanstd),
-        "outliers_by_height": np.array(
-            [np.nanmean(far[place == i]) for i in range(len(HEIGHTS) - 1)]
-        ),
-        "points_by_height": np.array([(place == i).sum() for i in range(len(HEIGHTS) - 1)], float),
+        "outlier_peak": group(low, np.nanmean),
+        "outlier_peak_run": group(low, np.nanstd),
+        "outliers_by_height": np.array([np.nanmean(far[place == i]) for i in places]),
+        "points_by_height": np.array([(place == i).sum() for i in places], float),
     }
 
 
-def _slope(x: np.ndarray, y: np.ndarray) -> float:
+def slope(x: np.ndarray, y: np.ndarray) -> float:
     """Slope of the line through what is finite of both; NaN where there is none."""
     use = np.isfinite(x) & np.isfinite(y)
     x, y = x[use] - x[use].mean(), y[use] - y[use].mean()

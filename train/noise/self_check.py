@@ -39,22 +39,20 @@ TOLERANCE = {
     "blur": (0.1, 0),
     "background": (0, 0.04),
 }
+UNITS = "lengths in torso diameters, blur in cells, shares and heights 0 to 1"
 
 
 def check(
     clips: ClipSet, recordings: Sequence[Recorded], noise: EstimatorNoise, seed: int = 1
 ) -> tuple[Figures, Figures]:
-    """What `recordings` measure, and what a simulation of `noise` on the same truth does, maps
-    included.
-    """
+    """What `recordings` measure, and a simulation of `noise` on the same truth; maps included."""
     seen = observe(truths(clips), recordings, clips.source)
     truth = repeated(seen.truth)
     simulated = simulate(truth, noise, seed)
     measured = measure(seen)
     again = measure(observe(truth, simulated, noise.name))
-    return measured | measure_maps(recordings, measured["peak"]), again | measure_maps(
-        simulated, measured["peak"]
-    )
+    maps = (measure_maps(of, measured["peak"]) for of in (recordings, simulated))
+    return measured | next(maps), again | next(maps)
 
 
 def beyond(measured: Figures, simulated: Figures) -> list[str]:
@@ -64,57 +62,33 @@ def beyond(measured: Figures, simulated: Figures) -> list[str]:
         a, b = np.atleast_1d(measured[name]), np.atleast_1d(simulated[name])
         off = np.isfinite(a) & ~(np.abs(a - b) <= np.maximum(share * np.abs(a), least))
         of = [f" {group}" for group in GROUPS] if len(a) == len(GROUPS) else [""] * len(a)
-        result += [
-            name + group for group, o in zip(of, off.reshape(len(a), -1).any(1), strict=True) if o
-        ]
+        missed = off.reshape(len(a), -1).any(1)
+        result += [name + group for group, far in zip(of, missed, strict=True) if far]
     return result
 
 
 def report(measured: Figures, simulated: Figures) -> str:
-    """Markdown: every figure as measured / as simulated, by report group, and what lies beyond
-    TOLERANCE.
-    """
+    """Markdown: figures as measured / simulated, by report group, and what is beyond TOLERANCE."""
     names = list(GROUPS)
-    told = [i for i in range(len(names)) if np.isfinite(measured["sd"][i]).all()]
-    tables = {
-        True: [["figure", "tolerance", *(names[i] for i in told)]],
-        False: [["figure", "tolerance", "all"]],
-    }
+    known = np.isfinite(measured["sd"]).all(1)
+    grouped = [["figure", "tolerance", *np.array(names)[known]]]
+    whole = [["figure", "tolerance", "all"]]
     for name, (share, least) in TOLERANCE.items():
         allowed = " or ".join([f"{share:.0%}"] * bool(share) + [f"{least:g}"] * bool(least))
-        a, b = (np.atleast_1d(f[name]) for f in (measured, simulated))
-        grouped = len(a) == len(names)
-        parts = zip(
-            *(v[told].reshape(len(told), -1).T if grouped else v[:, None] for v in (a, b)),
-            strict=True,
-        )
-        for label, pair in zip(PARTS.get(name, ("",)), parts, strict=True):
-            tables[grouped].append(
-                [
-                    name + label,
-                    allowed,
-                    *(f"{_text(x)} / {_text(y)}" for x, y in zip(*pair, strict=True)),
-                ]
-            )
-    lines = [
-        (
-            "Measured / simulated; lengths in torso diameters, blur in cells, shares and heights 0"
-            " to 1."
-        ),
-        "",
-    ]
-    for head, *rows in tables.values():
-        lines += [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)] + [""]
+        values, table = [np.atleast_1d(f[name]) for f in (measured, simulated)], whole
+        if len(values[0]) == len(names):
+            values, table = [v[known].reshape(known.sum(), -1).T for v in values], grouped
+        else:
+            values = [v[:, None] for v in values]
+        for label, *pair in zip(PARTS.get(name, ("",)), *values, strict=True):
+            texts = (f"{_text(x)} / {_text(y)}" for x, y in zip(*pair, strict=True))
+            table.append([name + label, allowed, *texts])
+    lines = [f"Measured / simulated; {UNITS}."]
+    for head, *rows in (grouped, whole):
+        lines += ["", *(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))]
     missed = beyond(measured, simulated)
-    return (
-        "\n".join(
-            [
-                *lines,
-                f"Beyond tolerance: {', '.join(missed)}." if missed else "All within tolerance.",
-            ]
-        )
-        + "\n"
-    )
+    last = f"Beyond tolerance: {', '.join(missed)}." if missed else "All within tolerance."
+    return "\n".join([*lines, "", last]) + "\n"
 
 
 def _text(value: float) -> str:

@@ -50,9 +50,7 @@ class Noise(Protocol):
 
 @dataclass(frozen=True)
 class StudyNoise:
-    """The reference study's: every keypoint of every frame shifted by whole cells, one blur for a
-    frame.
-    """
+    """The study's: every keypoint of every frame shifted by whole cells, one blur for a frame."""
 
     name: str
     shift: float  # standard deviation, cells
@@ -60,9 +58,8 @@ class StudyNoise:
     skip: int = 1
 
     def __call__(self, cells: np.ndarray, torso: float, rng: np.random.Generator) -> Drawn:
-        moved = np.round(
-            np.clip(np.round(cells) + np.round(rng.normal(0, self.shift, cells.shape)), 0, SIZE - 1)
-        )
+        shift = np.round(rng.normal(0, self.shift, cells.shape))
+        moved = np.round(np.clip(np.round(cells) + shift, 0, SIZE - 1))
         sigma = np.repeat(rng.choice(self.sigmas, (len(cells), 1)), K, axis=1)
         return Drawn.of(moved, sigma, np.zeros(sigma.shape), np.ones(sigma.shape))
 
@@ -107,30 +104,21 @@ class WindowNoise:
         factor = np.exp(rng.normal(0, 0.35, K) + rng.normal(0, 0.6))
         scale = (size * self.sd * factor)[:, None]
         drift = drifting(rng.normal(0, 1, (frames, K, 2)), self.memory)
-        error = scale * (
-            drift * np.sqrt(1 - self.white) + heavy(rng, (frames, K, 2)) * np.sqrt(self.white)
-        )
+        new = heavy(rng, (frames, K, 2)) * np.sqrt(self.white)
+        error = scale * (drift * np.sqrt(1 - self.white) + new)
         moved, far = self._outliers(cells + error, cells, size, rng)
         lowest, median, highest = self.sigmas
-        sigma = np.clip(median * np.exp(rng.normal(0, 0.45, (1, K))), lowest, highest) * np.ones(
-            (frames, 1)
-        )
-        background = np.clip(rng.exponential(self.background, (1, K)), 0, 0.9) * np.ones(
-            (frames, 1)
-        )
+        every = np.ones((frames, 1))
+        sigma = np.clip(median * np.exp(rng.normal(0, 0.45, (1, K))), lowest, highest) * every
+        background = np.clip(rng.exponential(self.background, (1, K)), 0, 0.9) * every
         # Heights as BlazePose lite's on J-HMDB. Drawn last: what stands above draws as it did
         # before there were any.
         usual, varied = np.where(far, 0.40, 0.66 - 0.12 * np.log(factor)), np.where(far, 0.13, 0.11)
-        return Drawn.of(
-            moved, sigma, background, np.clip(usual + varied * rng.normal(0, 1, (1, K)), 0.01, 1)
-        )
+        peak = np.clip(usual + varied * rng.normal(0, 1, (1, K)), 0.01, 1)
+        return Drawn.of(moved, sigma, background, peak)
 
-    def _outliers(
-        self, moved: np.ndarray, cells: np.ndarray, size: float, rng: np.random.Generator
-    ):
-        """Runs of mean length 3.4 frames, half a torso away or on the other side's keypoint; and
-        where they are.
-        """
+    def _outliers(self, moved: np.ndarray, cells: np.ndarray, size: float, rng):
+        """Runs of mean 3.4 frames, half a torso off or on the other side; where they are."""
         frames, far = len(moved), np.zeros(moved.shape[:2], bool)
         hit = np.flatnonzero(rng.random(K) < self.outlier * (frames / 3.4 + 1) / 2)
         for k in hit:
@@ -146,9 +134,7 @@ class WindowNoise:
 
 
 def drifting(new: np.ndarray, memory: float | np.ndarray) -> np.ndarray:
-    """(T, 25, 2) white noise of unit variance -> first-order autoregressive noise of unit
-    variance.
-    """
+    """(T, 25, 2) white noise -> first-order autoregressive noise, both of unit variance."""
     drift = new.copy()
     for t in range(1, len(new)):
         drift[t] = memory * drift[t - 1] + np.sqrt(1 - memory**2) * new[t]

@@ -1,6 +1,4 @@
-"""What studies and single runs hold: cells as their folders tell, in sections that compare, as rows
-of tables.
-"""
+"""What studies and single runs hold: cells as their folders tell, in sections that compare."""
 
 from __future__ import annotations
 
@@ -21,8 +19,8 @@ PHASES = ("pretrain", "finetune")
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One phase of one place of a grid: a run, or the filters of a setup, or why there is none."""
+class CellRun:
+    """One phase of one cell of a grid: a run, or the filters of a setup, or why there is none."""
 
     path: Path
     study: str  # "" for a run given by itself
@@ -46,7 +44,7 @@ class Section:
     """Cells of one phase on one data and split."""
 
     phase: str
-    cells: tuple[Cell, ...]
+    cells: tuple[CellRun, ...]
 
     @property
     def setups(self) -> tuple[str, ...]:
@@ -71,15 +69,13 @@ class Section:
 class Study:
     """All that was read."""
 
-    cells: tuple[Cell, ...]
+    cells: tuple[CellRun, ...]
     sections: tuple[Section, ...]
 
 
 def read(paths: Iterable[str | Path]) -> Study:
-    """Studies and runs. A damaged cell of several is a failed one; raises ClimbEdgeError where
-    nothing else is left.
-    """
-    found: dict[tuple, Cell] = {}
+    """Studies and runs; a damaged cell has failed. Raises ClimbEdgeError where no other is left."""
+    found: dict[tuple, CellRun] = {}
     for path in paths:
         for cell in _cells(Path(path)):
             found.setdefault((cell.path.resolve(), cell.phase), cell)
@@ -92,27 +88,22 @@ def read(paths: Iterable[str | Path]) -> Study:
     return Study(cells, tuple(_sections(cells)))
 
 
-def _labelled(cells: Iterable[Cell]) -> tuple[Cell, ...]:
+def _labelled(cells: Iterable[CellRun]) -> tuple[CellRun, ...]:
     """Rows are named by model; where a model comes again at its setup and seed, also by the study
     or run it is from.
     """
     seen, labelled = set(), []
     for cell in cells:
-        place, whose = (
-            (cell.model, cell.setup, cell.seed),
-            cell.path.parents[1] if cell.study else cell.path,
-        )
-        labelled.append(
-            replace(cell, label=f"{cell.model} ({whose})" if place in seen else cell.model)
-        )
+        place = (cell.model, cell.setup, cell.seed)
+        whose = cell.path.parents[1] if cell.study else cell.path
+        label = f"{cell.model} ({whose})" if place in seen else cell.model
+        labelled.append(replace(cell, label=label))
         seen.add(place)
     return tuple(labelled)
 
 
-def _sections(cells: tuple[Cell, ...]) -> Iterator[Section]:
-    """One per phase, data and split; what was not run stands in every section of its study and
-    phase.
-    """
+def _sections(cells: tuple[CellRun, ...]) -> Iterator[Section]:
+    """One per phase, data and split; what was not run stands in all of its study and phase."""
     for phase in PHASES:
         keys: dict = {}
         here = [c for c in cells if c.phase == phase]
@@ -129,10 +120,8 @@ def _sections(cells: tuple[Cell, ...]) -> Iterator[Section]:
             yield Section(phase, _labelled(left))
 
 
-def _kind(cell: Cell) -> tuple:
-    """What two cells must share to be compared. Generated data is another with every seed, and
-    still of a kind.
-    """
+def _kind(cell: CellRun) -> tuple:
+    """What two cells must share to be compared; generated data of any seed is of one kind."""
     m = cell.metrics
     data = re.sub(r"seed \d+", "seed N", str(m.get("data")))
     digest = "" if "seed N" in data else m.get("data_sha256")
@@ -140,22 +129,16 @@ def _kind(cell: Cell) -> tuple:
     return data, digest, m["split"]["rule"], m.get("truth"), m.get("box"), *inputs
 
 
-def _cells(path: Path) -> Iterator[Cell]:
-    """The cells of what a path names. Raises ClimbEdgeError where it is neither a study nor
-    a run.
-    """
+def _cells(path: Path) -> Iterator[CellRun]:
+    """The cells of a study or run. Raises ClimbEdgeError where a path is neither."""
     if (path / "study.json").is_file():
         yield from _listed(path)
     elif any((path / name).is_file() for name in ("config.json", "metrics.json")):
         yield _single(path)
     else:
-        found = (
-            "a folder without either"
-            if path.is_dir()
-            else "a file"
-            if path.is_file()
-            else "no such folder"
-        )
+        found = "no such folder"
+        if path.exists():
+            found = "a folder without either" if path.is_dir() else "a file"
         raise ClimbEdgeError(
             f"{path}: expected the folder of a study (study.json) or of a run (config.json,"
             f" metrics.json), found {found}; name the --out of `python -m train study`, pretrain or"
@@ -163,10 +146,8 @@ def _cells(path: Path) -> Iterator[Cell]:
         )
 
 
-def _listed(path: Path) -> Iterator[Cell]:
-    """Every cell that study.json lists, phase by phase, then the filters of every setup and
-    seed.
-    """
+def _listed(path: Path) -> Iterator[CellRun]:
+    """Every cell that study.json lists, by phase, then the filters of every setup and seed."""
     file = path / "study.json"
     about = read_metrics_json(file, SCHEMA, "a study")
     try:
@@ -183,50 +164,40 @@ def _listed(path: Path) -> Iterator[Cell]:
     for model, setup, seed, phases, said in listed:
         state, reason = said.get("state"), said.get("reason")
         for phase in (p for p in PHASES if p in phases):
-            cell = _look(
-                Cell(path / f"{model}.{setup}.{seed}" / phase, name, model, setup, seed, phase)
-            )
+            folder = path / f"{model}.{setup}.{seed}" / phase
+            cell = _look(CellRun(folder, name, model, setup, seed, phase))
             if cell.state == "not run":
-                cell = replace(
-                    cell,
-                    state="failed" if state == "failed" else "not run",
-                    reason=str(reason or cell.reason),
-                )
+                failed = "failed" if state == "failed" else "not run"
+                cell = replace(cell, state=failed, reason=str(reason or cell.reason))
                 # so that the next phase could not begin
                 state, reason = "not run", f"its {phase} was not done"
             yield cell
     for setup, seed, phases in dict.fromkeys((s, n, tuple(p)) for _, s, n, p, _ in listed):
         for phase in (p for p in PHASES if p in phases):
-            yield _look(
-                Cell(path / f"filters.{setup}.{seed}" / phase, name, "filters", setup, seed, phase)
-            )
+            folder = path / f"filters.{setup}.{seed}" / phase
+            yield _look(CellRun(folder, name, "filters", setup, seed, phase))
 
 
-def _single(path: Path) -> Cell:
-    """A run by itself: what it is stands in its metrics, or else in its config."""
+def _single(path: Path) -> CellRun:
+    """A run by itself: what it is stands in its config, or else in its metrics."""
+    file = path / "config.json"
     try:
-        file = next(f for f in (path / "config.json", path / "metrics.json") if f.is_file())
-        about = (
-            json.loads(file.read_text(encoding="utf-8"))
-            if file.name == "config.json"
-            else metrics_in(file)
-        )
-        named = [
-            str(about["model"]),
-            _setup(about.get("noise")),
-            int(about["seed"]),
-            str(about["command"]),
-        ]
+        if file.is_file():
+            about = json.loads(file.read_text(encoding="utf-8"))
+        else:
+            about = metrics_in(file := path / "metrics.json")
+        named = (str(about["model"]), _setup(about.get("noise")), int(about["seed"]))
+        phase = str(about["command"])
     except DAMAGED_METRICS as error:
         raise ClimbEdgeError(
             f"{file}: expected what a run is, its model, seed and command, found a damaged file"
             f" ({error}); train again"
         ) from error
-    if named[3] not in PHASES:
+    if phase not in PHASES:
         raise ClimbEdgeError(
-            f"{file}: expected a run of {' or '.join(PHASES)}, found {named[3]!r}; name another run"
+            f"{file}: expected a run of {' or '.join(PHASES)}, found {phase!r}; name another run"
         )
-    return _look(Cell(path, "", *named))
+    return _look(CellRun(path, "", *named, phase))
 
 
 def _setup(noise) -> str:
@@ -234,23 +205,22 @@ def _setup(noise) -> str:
     return Path(noise).stem if noise.endswith(".json") else noise or "estimator"
 
 
-def _look(cell: Cell) -> Cell:
+def _look(cell: CellRun) -> CellRun:
     """The cell with what its folder holds."""
-    if not (cell.path / "metrics.json").is_file():
-        begun = (cell.path / "config.json").is_file()
-        return replace(
-            cell, reason="begun, not finished: no metrics.json" if begun else "no metrics.json"
-        )
+    file = cell.path / "metrics.json"
+    if not file.is_file():
+        begun = "begun, not finished: " if (cell.path / "config.json").is_file() else ""
+        return replace(cell, reason=f"{begun}no metrics.json")
     try:
-        metrics = metrics_in(cell.path / "metrics.json")
+        metrics = metrics_in(file)
         if metrics["model"] != cell.model or metrics["command"] != cell.phase:
             raise ClimbEdgeError(
-                f"{cell.path / 'metrics.json'}: expected {cell.phase} of {cell.model}, found"
-                f" {metrics['command']} of {metrics['model']}; the folder was filled by hand: run"
-                " the study again"
+                f"{file}: expected {cell.phase} of {cell.model}, found {metrics['command']} of"
+                f" {metrics['model']}; the folder was filled by hand: run the study again"
             )
     except ClimbEdgeError as error:
         return replace(cell, state="failed", reason=str(error), damaged=True)
+    cell = replace(cell, state="done", metrics=metrics)
     try:
         history = () if cell.model == "filters" else tuple(Run(cell.path).history())
         if any(row.keys() != set(COLUMNS) for row in history):
@@ -259,5 +229,5 @@ def _look(cell: Cell) -> Cell:
                 " train again"
             )
     except (ClimbEdgeError, csv.Error) as error:  # the figures stand without their curves
-        return replace(cell, state="done", metrics=metrics, reason=f"no curves: {error}")
-    return replace(cell, state="done", metrics=metrics, history=history)
+        return replace(cell, reason=f"no curves: {error}")
+    return replace(cell, history=history)

@@ -1,6 +1,4 @@
-"""Filters as rows of a study: each tuned on a run's validation windows, measured on its test
-windows.
-"""
+"""Filters as rows of a study: tuned on a run's validation windows, measured on its test windows."""
 
 from __future__ import annotations
 
@@ -21,28 +19,23 @@ TUNED_BY = "0.1"  # validation PCK, ours, pooled
 
 
 def filter_run(path: Path) -> dict:
-    """Metrics like a run's, of every filter on the data and split of the run `path`. Raises
-    ClimbEdgeError.
-    """
+    """Metrics of every filter on the windows of the run `path`. Raises ClimbEdgeError."""
     run = Run(path)
     config = run.config()
     source = open_source(config)
-    parts, recipe = Split.load(run.split, source), Hyperparameters(**config["recipe"])
-    judge, fps = Judge(source, recipe), source.rate or RATE
+    parts, hyper = Split.load(run.split, source), Hyperparameters(**config["recipe"])
+    judge, fps = Judge(source, hyper), source.rate or RATE
     windows = {
-        name: parts.some(name, None if name == "val" else recipe.test_windows)
+        name: parts.some(name, None if name == "val" else hyper.test_windows)
         for name in ("val", "test", "held_out")
     }
     measured = {name: judge(indices) for name, indices in windows.items() if len(indices)}
-    chosen = {name: tuned(measured["val"], grid, fps) for name, grid in GRIDS.items()}
-    shown = {
-        part: (
-            {"identity": figures(m, fps)}
-            | {name: figures(filtered(m, partial(f, fps=fps)), fps) for name, f in chosen.items()}
-        )
-        for part, m in measured.items()
-        if part != "val"
-    }
+    val = measured.pop("val")
+    chosen = {name: tuned(val, grid, fps) for name, grid in GRIDS.items()}
+    shown: dict = {part: {"identity": figures(m, fps)} for part, m in measured.items()}
+    for part, rows in shown.items():
+        for name, f in chosen.items():
+            rows[name] = figures(filtered(measured[part], partial(f, fps=fps)), fps)
     return heading(config, source, parts) | {
         "model": "filters",
         "filters": {name: f.spec for name, f in chosen.items()},

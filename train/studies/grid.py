@@ -64,10 +64,8 @@ def study(name: str, out: Path, jobs: int = 1, only: str | None = None) -> list[
     cells = _cells(name, config)
     wanted = [c for c in cells if not c.reason and (only is None or only in c.name)]
     if not wanted:
-        raise ClimbEdgeError(
-            f"--only {only}: no cell has that in its name; cells are"
-            f" {', '.join(c.name for c in cells)}"
-        )
+        names = ", ".join(c.name for c in cells)
+        raise ClimbEdgeError(f"--only {only}: no cell has that in its name; cells are {names}")
     for cell in cells:
         _look(cell, out)
     about = {"schema": SCHEMA, "name": Path(name).stem, "config": config}
@@ -89,51 +87,41 @@ def study(name: str, out: Path, jobs: int = 1, only: str | None = None) -> list[
         tqdm.write(line, file=sys.stderr)
     write_json(out / "study.json", about | {"cells": [asdict(c) for c in cells]})
     if failed := [c for c in wanted if c.state == "failed"]:
-        raise GateFailed(
-            f"{len(failed)} of {len(wanted)} cells failed: "
-            + "; ".join(f"{c.name} ({c.reason})" for c in failed)
-        )
+        reasons = "; ".join(f"{c.name} ({c.reason})" for c in failed)
+        raise GateFailed(f"{len(failed)} of {len(wanted)} cells failed: {reasons}")
     return cells
 
 
 def _checked(name: str, config: dict) -> dict:
-    wrong = [key for key in config if key not in _KEYS]
-    if wrong:
-        near = difflib.get_close_matches(wrong[0], _KEYS, n=1, cutoff=0.0)[0]
-        raise ClimbEdgeError(
-            f"config {name}: {wrong[0]}: expected one of {', '.join(_KEYS)}; did you mean {near}?"
-        )
+    def wrong(what: str) -> ClimbEdgeError:
+        return ClimbEdgeError(f"config {name}: {what}")
+
+    for key in (k for k in config if k not in _KEYS):
+        near = difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.0)[0]
+        raise wrong(f"{key}: expected one of {', '.join(_KEYS)}; did you mean {near}?")
     for key in ("models", "setups", "seeds"):
         if not (isinstance(config.get(key), list) and config[key]):
-            raise ClimbEdgeError(
-                f"config {name}: {key}: expected a list of at least one, found {config.get(key)!r}"
-            )
+            raise wrong(f"{key}: expected a list of at least one, found {config.get(key)!r}")
     if not any(phase in config for phase in PHASES):
-        raise ClimbEdgeError(
-            f"config {name}: expected a table [pretrain] or [finetune], found neither"
-        )
+        raise wrong("expected a table [pretrain] or [finetune], found neither")
     for key in (*PHASES, "override", "not_run"):
         if not isinstance(config.get(key, {}), dict):
-            raise ClimbEdgeError(f"config {name}: {key}: expected a table, found {config[key]!r}")
+            raise wrong(f"{key}: expected a table, found {config[key]!r}")
+    options = {f"[{phase}]": (phase, config.get(phase, {})) for phase in PHASES}
     for prefix, tables in config.get("override", {}).items():
         if not isinstance(tables, dict) or (set(tables) - {*PHASES, "seeds"}):
-            raise ClimbEdgeError(
-                f'config {name}: [override."{prefix}"]: expected {", ".join(PHASES)} or seeds,'
-                f" found {tables!r}"
+            raise wrong(
+                f'[override."{prefix}"]: expected {", ".join(PHASES)} or seeds, found {tables!r}'
             )
-    told = {f"[{phase}]": (phase, config.get(phase, {})) for phase in PHASES}
-    for prefix, tables in config.get("override", {}).items():
-        told |= {f'[override."{prefix}"] {p}': (p, tables.get(p, {})) for p in PHASES}
-    for where, (phase, table) in told.items():
+        options |= {f'[override."{prefix}"] {p}': (p, tables.get(p, {})) for p in PHASES}
+    for where, (phase, table) in options.items():
         CONFIGS[phase].values(table, f"config {name}: {where}")
     setups = [str(s) for s in config["setups"]]
     return {"override": {}, "not_run": {}} | config | {"setups": setups}
 
 
 def _cells(name: str, config: dict) -> list[Cell]:
-    """The grid of a checked config. Raises ClimbEdgeError for an override or a reason that belongs
-    to no cell of it.
-    """
+    """The grid of a checked config. Raises ClimbEdgeError for an override or reason of no cell."""
     cells = [
         Cell(model, setup, seed, tuple(p for p in PHASES if p in config))
         for setup in config["setups"]
@@ -148,20 +136,18 @@ def _cells(name: str, config: dict) -> list[Cell]:
                     f" {', '.join(c.name for c in cells)}"
                 )
     for cell in cells:
-        cell.reason = next(
-            (why for prefix, why in config["not_run"].items() if cell.under(prefix)), None
-        )
+        reasons = (why for prefix, why in config["not_run"].items() if cell.under(prefix))
+        cell.reason = next(reasons, None)
     return cells
 
 
 def _seeds(config: dict, model: str, setup: str) -> list[int]:
     """A model may be worth more seeds than the rest of the grid."""
-    tables = (
-        tables
-        for prefix, tables in config["override"].items()
-        if f"{model}.{setup}.".startswith(prefix + ".")
-    )
-    return [config["seeds"], *(t["seeds"] for t in tables if "seeds" in t)][-1]
+    seeds = config["seeds"]
+    for prefix, tables in config["override"].items():
+        if f"{model}.{setup}.".startswith(prefix + "."):
+            seeds = tables.get("seeds", seeds)
+    return seeds
 
 
 def _look(cell: Cell, out: Path) -> None:
@@ -178,14 +164,13 @@ def _run(cell: Cell, config: dict, out: Path) -> None:
             continue
         folder.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", "train", *arguments(cell, phase, config, out)]
-        with open(folder.with_suffix(".log"), "w", encoding="utf-8") as log:
-            code = subprocess.run(
-                command, stdout=log, stderr=subprocess.STDOUT, check=False
-            ).returncode
-        if code == 130:
+        log = folder.with_suffix(".log")
+        with open(log, "w", encoding="utf-8") as stream:
+            done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
+        if done.returncode == 130:
             raise KeyboardInterrupt
-        if code:
-            cell.state, cell.reason = "failed", _last_line(folder.with_suffix(".log"), code)
+        if done.returncode:
+            cell.state, cell.reason = "failed", _last_line(log, done.returncode)
             return
     cell.state, cell.reason = "done", None
 
@@ -219,9 +204,7 @@ def _last_line(log: Path, code: int) -> str:
 
 
 def _filters(cells: list[Cell], out: Path) -> Iterator[str]:
-    """The filters' rows for every setup and seed, on the data and split of a finished cell; lines
-    on what failed.
-    """
+    """Measure the filters of every setup and seed by a finished cell; yields lines on failures."""
     done: dict[tuple, Cell] = {}
     for cell in cells:
         if cell.state == "done":

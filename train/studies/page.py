@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,38 +27,23 @@ class Mark:
     theirs: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Table:
-    """Columns under optional groups (text, number of columns); a row is as long as `columns`."""
+    """Columns under optional groups (text, number of columns); a row is as long as `columns`, its
+    places are marks, or text that is none.
+    """
 
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Mark, ...], ...]
-    groups: tuple[tuple[str, int], ...] = ()
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | Mark]]
+    groups: Sequence[tuple[str, int]] = ()
 
-    def markdown(self) -> str:
-        lines = [self.columns]
-        # Markdown has one header row: the groups take it, the columns follow as the first line
-        if self.groups:
-            lines = [
-                [t for text, span in self.groups for t in (text, *[""] * (span - 1))],
-                self.columns,
-            ]
-        shown = [[_escaped(text) for text in line] for line in lines]
-        shown.insert(1, ["---", *["---:"] * (len(self.columns) - 1)])
-        for row in self.rows:
-            wraps = ["**" if m.bold else "*" if m.theirs else "" for m in row]
-            shown.append(
-                [
-                    w + _escaped(m.text) + w if m.text else ""
-                    for m, w in zip(row, wraps, strict=True)
-                ]
-            )
-        return "\n".join("| " + " | ".join(line) + " |" for line in shown)
+    def __post_init__(self):
+        self.rows = [[m if isinstance(m, Mark) else Mark(m) for m in row] for row in self.rows]
 
 
 @dataclass
 class Page:
-    """What is told, in order; rendered twice."""
+    """What is shown, in order; rendered twice (train/templates)."""
 
     title: str
     blocks: list[dict] = field(default_factory=list)
@@ -69,8 +54,8 @@ class Page:
     def text(self, text: str) -> None:
         self.blocks.append({"kind": "text", "text": text})
 
-    def lines(self, lines: list[str]) -> None:
-        if lines:
+    def lines(self, lines: Iterable[str]) -> None:
+        if lines := list(lines):
             self.blocks.append({"kind": "lines", "lines": lines})
 
     def table(self, table: Table) -> None:
@@ -79,36 +64,26 @@ class Page:
     def picture(self, path: Path, text: str) -> None:
         self.blocks.append({"kind": "picture", "path": path, "text": text})
 
-    def markdown(self) -> str:
-        shown = [f"# {_escaped(self.title)}"]
-        for block in self.blocks:
-            match block["kind"]:
-                case "heading":
-                    shown.append("#" * block["level"] + " " + _escaped(block["text"]))
-                case "text":
-                    shown.append(_escaped(block["text"]))
-                case "lines":
-                    shown.append("\n".join("- " + _escaped(line) for line in block["lines"]))
-                case "table":
-                    shown.append(block["table"].markdown())
-                case "picture":
-                    shown.append(f"![{_escaped(block['text'])}]({block['path'].name})")
-        return "\n\n".join(shown) + "\n"
-
     def write(self, out: Path) -> list[Path]:
         """tables.md, which names its pictures, and tables.html, which holds them."""
-        from jinja2 import Environment, PackageLoader
-
-        environment = Environment(
-            loader=PackageLoader("train"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-        )
-        environment.filters["embedded"] = lambda p: base64.b64encode(p.read_bytes()).decode()
-        write_text(out / "tables.md", self.markdown())
-        write_text(out / "tables.html", environment.get_template("tables.html").render(page=self))
-        return [out / "tables.md", out / "tables.html"]
+        templates = environment("train")
+        templates.filters["plain"] = _plain
+        templates.filters["embedded"] = lambda p: base64.b64encode(p.read_bytes()).decode()
+        written = [out / "tables.md", out / "tables.html"]
+        for path in written:
+            write_text(path, templates.get_template(path.name).render(page=self))
+        return written
 
 
-def _escaped(text: str) -> str:
+def environment(package: str):
+    """The templates of a package, for jinja2: HTML is escaped, lines of control leave no trace."""
+    from jinja2 import Environment, PackageLoader, select_autoescape
+
+    of, escape = PackageLoader(package), select_autoescape()
+    return Environment(loader=of, autoescape=escape, trim_blocks=True, lstrip_blocks=True)
+
+
+def _plain(text: str) -> str:
     """Text that Markdown shows as it is: reasons and paths come from elsewhere."""
     text = html.escape(" ".join(text.split()), quote=False)
     return "".join("\\" + c if c in "\\|*`[]" else c for c in text)
@@ -123,12 +98,29 @@ def number(value: float, form: str = ".2f") -> str:
     return format(value, form) if math.isfinite(value) else "–"
 
 
+def between(values: Sequence[float], form: str = ".2f") -> str:
+    """The least and the largest value that is a number, once where they read the same."""
+    known = [v for v in values if math.isfinite(v)] or [math.nan]
+    return " to ".join(dict.fromkeys(number(v, form) for v in (min(known), max(known))))
+
+
+def with_bounds(value: float, low: float, high: float, word: str) -> str:
+    """A percentage (0 to 100) and, where they are numbers, its bounds."""
+    if not math.isfinite(value):
+        return "–"
+    around = f" ({percent(low / 100)} {word} {percent(high / 100)})" if math.isfinite(low) else ""
+    return percent(value / 100) + around
+
+
+def spread(seeds: Sequence[float]) -> tuple[float, float, float]:
+    """Mean, least and largest of shares, as percentages."""
+    return 100 * sum(seeds) / len(seeds), 100 * min(seeds), 100 * max(seeds)
+
+
 def bold(
     columns: Sequence[Sequence[float]], texts: Sequence[Sequence[str]]
 ) -> Iterator[list[Mark]]:
-    """Texts as marks, by row; the highest of each column is bold, with all that print the same. NaN
-    is never best.
-    """
+    """Texts as marks, by row; the best of each column is bold, with all that print the same."""
     best = []
     for values, shown in zip(zip(*columns, strict=True), zip(*texts, strict=True), strict=True):
         known = [(v, t) for v, t in zip(values, shown, strict=True) if math.isfinite(v)]
@@ -136,55 +128,3 @@ def bold(
     for values, shown in zip(columns, texts, strict=True):
         every = zip(values, shown, best, strict=True)
         yield [Mark(t, bold=math.isfinite(v) and t in top) for v, t, top in every]
-
-
-def detail_lines(rows: list, setups: tuple[str, ...]) -> Iterator[dict]:
-    """Every seed of every row: PCK in % with its interval over clips, ours and pooled;
-    jitter; lag.
-    """
-    for row, setup in ((r, s) for s in setups for r in rows):
-        for e in (e for e in row.entries.get(setup, ()) if e.figures):
-            line = {"setup": setup, "row": row.label, "seed": e.seed}
-            for a in ALPHAS:
-                three = (100 * v for v in e.figures["ours"]["pooled"][a])
-                line |= dict(zip((f"@{a}", f"@{a} low", f"@{a} high"), three, strict=True))
-            yield line | {k: e.figures[k] for k in ("jitter", "truth_jitter", "lag_ms")}
-
-
-def detail_table(rows: list, setups: tuple[str, ...]) -> Table:
-    """The lines of `detail_lines`; after several seeds their spread."""
-    lines, forms = [], {"jitter": ".3f", "truth_jitter": ".3f", "lag_ms": "+.1f"}
-    for row, setup in ((r, s) for s in setups for r in rows):
-        for line in detail_lines([row], (setup,)):
-            told = (
-                with_bounds(line[f"@{a}"], line[f"@{a} low"], line[f"@{a} high"], "to")
-                for a in ALPHAS
-            )
-            moves = (number(line[k], form) for k, form in forms.items())
-            lines.append((setup, row.label, str(line["seed"]), *told, *moves))
-        spread = [row.values(setup, OURS, a) for a in ALPHAS]
-        if len(spread[0]) > 1:
-            told = (
-                with_bounds(*(100 * v for v in (sum(vs) / len(vs), min(vs), max(vs))), "..")
-                for vs in spread
-            )
-            lines.append(
-                (setup, row.label, f"mean of {len(spread[0])} (min .. max)", *told, "", "", "")
-            )
-    names = (
-        "setup",
-        "row",
-        "seed",
-        *(f"@{a}" for a in ALPHAS),
-        "jitter",
-        "truth's jitter",
-        "lag, ms",
-    )
-    return Table(names, tuple(tuple(map(Mark, line)) for line in lines))
-
-
-def with_bounds(value: float, low: float, high: float, word: str) -> str:
-    if not math.isfinite(value):
-        return "–"
-    around = f" ({percent(low / 100)} {word} {percent(high / 100)})" if math.isfinite(low) else ""
-    return percent(value / 100) + around

@@ -1,13 +1,14 @@
-"""How a study is shown: a page of tables and pictures as Markdown and HTML, tables of keypoint
-groups and of details, charts.
-"""
+"""Charts of a study."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
 
+import numpy as np
+
 from climb_edge.files.atomic import whole_file
+from train.studies.page import ALPHAS
 
 _COLOURS = {
     "identity": "#777777",
@@ -50,107 +51,73 @@ def curves(path: Path, model: str, cells: dict[str, list]) -> Path:
     figure = new_figure(max(2.6 * len(cells), 4), 4.8)
     rows = figure.subplots(2, len(cells), squeeze=False)
     for column, (setup, members) in enumerate(cells.items()):
-        upper, lower = rows[0][column], rows[1][column]
+        upper, lower = rows[:, column]
         drawn = [c for c in members if c.history]
         chosen = ", ".join(dict.fromkeys(str(c.metrics["best_epoch"]) for c in drawn))
+        lines = [(upper, "loss", "training", 1), (upper, "val_loss", "validation", 1)]
+        lines += [(lower, f"val_pck_{a}", f"@{a}", 100) for a in ALPHAS]
         for number, cell in enumerate(drawn):
-            epochs = [r["epoch"] for r in cell.history]
-            named, style = (
-                not number,
-                {
-                    "marker": "o",
-                    "markersize": 2.5,
-                    "linewidth": 1.1,
-                    "linestyle": ("-", "--", "-.")[number % 3],
-                },
-            )
-            for key, label, tone in (("loss", "training", "C0"), ("val_loss", "validation", "C1")):
-                upper.plot(
+            epochs, style = [r["epoch"] for r in cell.history], ("-", "--", "-.")[number % 3]
+            for place, (axes, key, label, scale) in enumerate(lines):
+                axes.plot(
                     epochs,
-                    [r[key] for r in cell.history],
-                    color=tone,
-                    label=label if named else None,
-                    **style,
+                    [scale * r[key] for r in cell.history],
+                    color=f"C{place if axes is upper else place - 2}",
+                    label=None if number else label,
+                    linestyle=style,
+                    linewidth=1.1,
+                    marker="o",
+                    markersize=2.5,
                 )
-            for a, tone in (("0.05", "C0"), ("0.1", "C1"), ("0.2", "C2")):
-                pck = [100 * r[f"val_pck_{a}"] for r in cell.history]
-                lower.plot(epochs, pck, color=tone, label=f"@{a}" if named else None, **style)
-            best = cell.metrics["best_epoch"]
+            best, label = cell.metrics["best_epoch"], None if number else f"best epoch: {chosen}"
             for axes in (upper, lower):
-                axes.axvline(
-                    best,
-                    color="#555",
-                    linestyle=":",
-                    label=f"best epoch: {chosen}" if named else None,
-                )
-        shown = [r[k] for c in members for r in c.history for k in ("loss", "val_loss")]
-        known = [v for v in shown if math.isfinite(v)]
+                axes.axvline(best, color="#555", linestyle=":", label=label)
+        losses = [r[k] for c in drawn for r in c.history for k in ("loss", "val_loss")]
+        known = [v for v in losses if math.isfinite(v)]
         if known and min(known) > 0 and max(known) > 10 * min(known):
             upper.set_yscale("log")
         upper.set_title(f"{model}, {setup}", fontsize=9)
         lower.set_xlabel("epoch", fontsize=8)
+        state = members[0].state if members else "not run"
+        missing = "no history" if state == "done" else state
         for axes in (upper, lower):
             plain_axes(axes)
             axes.xaxis.get_major_locator().set_params(integer=True)
-            if shown:
+            if losses:
                 axes.legend(frameon=False, fontsize=6)
             else:
-                state = members[0].state if members else "not run"
-                axes.text(
-                    0.5,
-                    0.5,
-                    "no history" if state == "done" else state,
-                    ha="center",
-                    transform=axes.transAxes,
-                )
+                axes.text(0.5, 0.5, missing, ha="center", transform=axes.transAxes)
     rows[0][0].set_ylabel("loss", fontsize=8)
     rows[1][0].set_ylabel("validation PCK, %", fontsize=8)
     return save_png(figure, path)
 
 
 def points(path: Path, setups: tuple[str, ...], rows: list) -> Path:
-    """PCK of every row and setup at each threshold, with its interval over clips; every seed is a
-    point of its own.
-    """
+    """PCK of every row and setup by threshold, with intervals over clips, a point for each seed."""
     figure = new_figure(max(1.5 * len(setups) + 2, 9), 4.2)
     panels, step = figure.subplots(1, 3), 0.8 / max(len(rows), 1)
     filters = [row.label for row in rows if row.kind == "filter"]
-    for axes, alpha in zip(panels, ("0.05", "0.1", "0.2"), strict=True):
+    for axes, alpha in zip(panels, ALPHAS, strict=True):
         for number, row in enumerate(rows):
-            xs, values, below, above = [], [], [], []
-            for place, setup in enumerate(setups):
-                for entry in (e for e in row.entries.get(setup, ()) if e.figures):
-                    value, low, high = (100 * v for v in entry.figures["ours"]["pooled"][alpha])
-                    if math.isfinite(value):
-                        xs.append(place - 0.4 + step * (number + 0.5))
-                        values.append(value)
-                        below.append(max(value - low, 0) if math.isfinite(low) else 0)
-                        above.append(max(high - value, 0) if math.isfinite(high) else 0)
-            small = row.kind == "filter"
-            mark = _FILTER_MARKS[filters.index(row.label) % len(_FILTER_MARKS)] if small else "o"
-            tone = "#999999" if small else colour(row.label, number)
-            axes.errorbar(
-                xs,
-                values,
-                [below, above],
-                fmt=mark,
-                color=tone,
-                markersize=3 if small else 5,
-                linewidth=1,
-                label=row.label,
-            )
-        axes.set_xticks(
-            range(len(setups)), setups, rotation=30 if max(map(len, setups), default=0) > 5 else 0
-        )
+            found = [
+                (place - 0.4 + step * (number + 0.5), *(100 * v for v in three))
+                for place, setup in enumerate(setups)
+                for three in (e.figures["ours"]["pooled"][alpha] for e in row.shown(setup))
+                if math.isfinite(three[0])
+            ]
+            xs, values, low, high = np.array(found).reshape(-1, 4).T
+            ends = np.nan_to_num(np.maximum([values - low, high - values], 0))
+            mark, tone, size = "o", colour(row.label, number), 5
+            if row.kind == "filter":
+                mark = _FILTER_MARKS[filters.index(row.label) % len(_FILTER_MARKS)]
+                tone, size = "#999999", 3
+            axes.errorbar(xs, values, ends, fmt=mark, color=tone, ms=size, lw=1, label=row.label)
+        turn = 30 if max(map(len, setups), default=0) > 5 else 0
+        axes.set_xticks(range(len(setups)), setups, rotation=turn)
         axes.set_xlim(-0.5, len(setups) - 0.5)
         axes.set_title(f"PCK@{alpha}, %", fontsize=9)
         axes.grid(axis="y", color="#eee")
         plain_axes(axes)
-    figure.legend(
-        *panels[0].get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=5,
-        frameon=False,
-        fontsize=7,
-    )
+    handles = panels[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=5, frameon=False, fontsize=7)
     return save_png(figure, path)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from climb_edge.refiners.filters import DEFAULTS as FILTERS
-from train.studies.cells import Cell, Section
+from train.studies.cells import CellRun, Section
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class Row:
     model: str
     entries: Mapping[str, tuple[Entry, ...]]  # by setup
 
+    def shown(self, setup: str) -> list[Entry]:
+        """The seeds that have figures."""
+        return [e for e in self.entries.get(setup, ()) if e.figures]
+
     def values(self, setup: str, variant: tuple[str, str], alpha: str) -> list[float]:
         """PCK of every seed that has one; variant is (reading, averaging)."""
         reading, averaging = variant
-        shown = [
-            e.figures[reading][averaging][alpha][0]
-            for e in self.entries.get(setup, ())
-            if e.figures
-        ]
-        return [v for v in shown if math.isfinite(v)]
+        shares = [e.figures[reading][averaging][alpha][0] for e in self.shown(setup)]
+        return [v for v in shares if math.isfinite(v)]
 
     def mean(self, setup: str, variant: tuple[str, str], alpha: str) -> float:
         """The mean over seeds; NaN where there is none."""
@@ -54,32 +54,23 @@ def rows_of(section: Section, part: str) -> list[Row]:
     """Identity, the models, the filters."""
     models = [c for c in section.cells if c.model != "filters"]
     filters = [c for c in section.cells if c.model == "filters"]
-    found = [
-        Row(
-            "identity",
-            "identity",
-            "identity",
-            _entries([*models, *filters], part, "identity", first=True),
-        )
-    ]
+    given = _entries([*models, *filters], part, "identity", first=True)
+    found = [Row("identity", "identity", "identity", given)]
     for label in section.models:
         own = [c for c in models if c.label == label]
         found.append(Row(label, "model", own[0].model, _entries(own, part, "refined")))
-    names = dict.fromkeys(
-        [
-            *(FILTERS if filters else ()),
-            *(n for c in filters if c.metrics for n in c.metrics["parts"].get(part, ())),
-        ]
+    names = dict.fromkeys(FILTERS if filters else ())
+    names |= dict.fromkeys(
+        n for c in filters if c.metrics for n in c.metrics["parts"].get(part, ())
     )
+    names.pop("identity", None)
     return found + [
-        Row(f"{n} filter", "filter", n, _entries(filters, part, n, first=True))
-        for n in names
-        if n != "identity"
+        Row(f"{n} filter", "filter", n, _entries(filters, part, n, first=True)) for n in names
     ]
 
 
 def _entries(
-    cells: Iterable[Cell], part: str, name: str, first: bool = False
+    cells: Iterable[CellRun], part: str, name: str, first: bool = False
 ) -> dict[str, tuple[Entry, ...]]:
     """By setup, one entry per cell; with `first`, one per seed: the first cell that has figures."""
     by_setup: dict[str, dict] = {}
@@ -90,7 +81,4 @@ def _entries(
         key = cell.seed if first else cell.path
         if key not in there or there[key].figures is None:
             there[key] = entry
-    return {
-        setup: tuple(sorted(there.values(), key=lambda e: e.seed))
-        for setup, there in by_setup.items()
-    }
+    return {s: tuple(sorted(e.values(), key=lambda e: e.seed)) for s, e in by_setup.items()}

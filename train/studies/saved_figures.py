@@ -64,13 +64,13 @@ def _figures(given: dict) -> dict:
     result = {k: _number(given[k]) for k in ("jitter", "truth_jitter", "lag_ms")}
     for reading in ("ours", "study"):
         there = given[reading]
-        result[reading] = _averaged(there)
         groups = there.get("groups", {})  # runs of before have none
-        result[reading]["groups"] = {g: _averaged(v) for g, v in groups.items()}
-        result[reading]["keypoints"] = {
-            k: {x: _share(v[x]) for x in ALPHAS} for k, v in there["keypoints"].items()
+        keypoints = there["keypoints"].items()
+        result[reading] = _averaged(there) | {
+            "groups": {g: _averaged(v) for g, v in groups.items()},
+            "keypoints": {k: {x: _share(v[x]) for x in ALPHAS} for k, v in keypoints},
+            "threshold": _number(there["threshold"]),
         }
-        result[reading]["threshold"] = _number(there["threshold"])
     return result
 
 

@@ -9,19 +9,16 @@ over all keypoints, `study` the mean over batches.
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from climb_edge.files.atomic import write_text
+from climb_edge.files.atomic import write_csv
 from climb_edge.files.truth import WORDS
 from train.studies import comparison, observations, plots, published
 from train.studies.cells import Section, read
-from train.studies.groups import group_lines, group_table
-from train.studies.page import OURS, THEIRS, Page, detail_lines, detail_table
+from train.studies.groups import detail_lines, detail_table, group_lines, group_table
+from train.studies.page import OURS, THEIRS, Page, between
 from train.studies.rows import rows_of
 
 TITLES = {
@@ -37,17 +34,14 @@ SPLITS = {
     ),
     "by-window": "Windows were shuffled: neighbours in time of test windows stand in training.",
 }
-_SCALARS = {"1": ("1.1", "1.2", "1.3"), "2": ("2.1", "2.2", "2.3")}
+_SCALARS = {1: ("1.1", "1.2", "1.3"), 2: ("2.1", "2.2", "2.3")}
 
 
 def write(paths: Iterable[str | Path], out: str | Path) -> list[Path]:
-    """tables.md, tables.html, a CSV per table and the plots in `out`; returns the files. Raises
-    ClimbEdgeError.
-    """
+    """Tables, a CSV for each and the plots in `out`; returns the files. Raises ClimbEdgeError."""
     study, out, files = read(paths), Path(out), []
-    page = Page(
-        "Tables of " + ", ".join(dict.fromkeys(c.study or str(c.path) for c in study.cells))
-    )
+    names = dict.fromkeys(c.study or str(c.path) for c in study.cells)
+    page = Page("Tables of " + ", ".join(names))
     page.text(
         "PCK in %, in heatmap cells. Shown first: ours, sub-pixel keypoints against exact truth,"
         " pooled over all keypoints. Beside it the study's own way: argmax against truth in whole"
@@ -60,7 +54,7 @@ def write(paths: Iterable[str | Path], out: str | Path) -> list[Path]:
         slug = section.phase + (f"-{again + 1}" if again else "")
         for part in section.parts:
             files += _part(page, section, part, out, f"{slug}-{part}")
-        page.heading(f"{TITLES[section.phase]}: cost and curves", 2)
+        page.heading(f"{TITLES[section.phase]}: cost and curves")
         page.table(comparison.cost_table(section.cells))
         page.text(
             "Milliseconds: the training form in Keras on the machine that trained, which may have"
@@ -68,10 +62,8 @@ def write(paths: Iterable[str | Path], out: str | Path) -> list[Path]:
         )
         files.append(_csv(out / f"{slug}-cost.csv", comparison.cost_lines(section.cells)))
         for label in section.models:
-            own = {
-                s: [c for c in section.cells if c.label == label and c.setup == s]
-                for s in section.setups
-            }
+            cells = [c for c in section.cells if c.label == label]
+            own = {s: [c for c in cells if c.setup == s] for s in section.setups}
             name = re.sub(r"\W+", "_", label)
             files.append(plots.curves(out / f"{slug}-curves-{name}.png", label, own))
             page.picture(
@@ -82,20 +74,20 @@ def write(paths: Iterable[str | Path], out: str | Path) -> list[Path]:
 
 def _part(page: Page, section: Section, part: str, out: Path, slug: str) -> Iterator[Path]:
     """Tables 1 to 4, changes, details and the plot of one part of a section; yields the files."""
-    rows, theirs = (
-        rows_of(section, part),
-        published.beside(section.phase, part, section.about("truth")),
-    )
+    rows = rows_of(section, part)
+    theirs = published.beside(section.phase, part, section.about("truth"))
     page.heading(f"{TITLES[section.phase]}, {TITLES[part]}")
     _about(page, section, part)
-    other = tuple(s for s in section.setups if s not in published.SETUPS)
     tables = [
-        (k, six, str(int(k) + 2)) for k, six in _SCALARS.items() if {*six} & {*section.setups}
+        ((f"Table {k}: {of}", f"Table {k + 2}: {of}"), (f"{k}", f"{k + 2}"), six, theirs)
+        for k, six in _SCALARS.items()
+        if {*six} & {*section.setups} and (of := f"shifting-scalar {k}")
     ]
-    for name, setups, groups in tables + [("other", other, "other")] * bool(other):
-        beside = theirs if name in _SCALARS else ()
-        of = f"shifting-scalar {name}" if name in _SCALARS else "other input"
-        page.heading(f"Table {name}: {of}" if name in _SCALARS else "Other input", 3)
+    if other := tuple(s for s in section.setups if s not in published.SETUPS):
+        titles = ("Other input", "Keypoint groups: other input")
+        tables.append((titles, ("other", "other-groups"), other, ()))
+    for (title, groups), names, setups, beside in tables:
+        page.heading(title, 3)
         page.text("Ours: sub-pixel, exact truth, pooled.")
         page.table(comparison.pck_table(rows, setups, OURS, beside))
         page.text("The study's own way: argmax, whole cells, mean over batches.")
@@ -106,22 +98,16 @@ def _part(page: Page, section: Section, part: str, out: Path, slug: str) -> Iter
                 f"{published.MARK}: {data}; mean thresholds {cells[0]:.2f}, {cells[1]:.2f} and"
                 f" {cells[2]:.2f} cells; always the study's own way."
             )
-        yield _csv(out / f"{slug}-table{name}.csv", comparison.pck_lines(rows, setups, beside))
-        page.heading(
-            f"{f'Table {groups}' if name in _SCALARS else 'Keypoint groups'}: {of}, PCK@0.2 by"
-            " keypoint group",
-            3,
-        )
+        lines = comparison.pck_lines(rows, setups, beside)
+        yield _csv(out / f"{slug}-table{names[0]}.csv", lines)
+        page.heading(f"{groups}, PCK@0.2 by keypoint group", 3)
         page.text(
             "Ours: sub-pixel, exact truth, pooled. Of several seeds the mean (least .. most)."
         )
         page.table(group_table(rows, setups, OURS))
         page.text("The study's own way: argmax, whole cells, mean over batches.")
         page.table(group_table(rows, setups, THEIRS))
-        yield _csv(
-            out / f"{slug}-table{groups}{'-groups' * (groups == 'other')}.csv",
-            group_lines(rows, setups),
-        )
+        yield _csv(out / f"{slug}-table{names[1]}.csv", group_lines(rows, setups))
     if part == "held_out":
         page.heading("Best setup of each model", 3)
         page.table(comparison.best_table(rows, section.setups))
@@ -131,22 +117,17 @@ def _part(page: Page, section: Section, part: str, out: Path, slug: str) -> Iter
         "PCK by row and setup, ours and pooled, with 95 % intervals over clips",
     )
     page.heading("What each setup changed", 3)
-    if tables:
+    if {*section.setups} & {*published.SETUPS}:
         changes = list(comparison.change_lines(rows, theirs))
         page.table(comparison.change_table(changes))
         yield _csv(out / f"{slug}-changes.csv", changes)
-        told = [("ours", comparison.points_of_rows(rows))]
-        told += [
-            (f"{published.MARK}; {v}", observations.points_of(theirs, v))
-            for v in ("mission", "final")
-            if theirs
-        ]
+        whose = {"ours": comparison.points_of_rows(rows)}
+        for v in ("mission", "final") if theirs else ():
+            whose[f"{published.MARK}; {v}"] = observations.points_of(theirs, v)
         page.lines(
-            [
-                f"{o}: {v} ({whose}): {why}."
-                for whose, points in told
-                for o, v, why in observations.sentences(points)
-            ]
+            f"{observation}: {verdict} ({name}): {why}."
+            for name, points in whose.items()
+            for observation, verdict, why in observations.sentences(points)
         )
         page.text(observations.RULE + " The study observed it of finetuned models.")
     else:
@@ -163,59 +144,42 @@ def _part(page: Page, section: Section, part: str, out: Path, slug: str) -> Iter
 
 def _about(page: Page, section: Section, part: str) -> None:
     """What was measured, on what, and what is missing."""
-    if section.about("data") is not None:
-        counts = sorted({c.metrics["windows"][part] for c in section.cells if c.metrics})
-        windows = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+    done = [c for c in section.cells if c.metrics]
+    if done:
+        windows = between([c.metrics["windows"][part] for c in done], ",")
         rule = section.about("split")["rule"]
-        seen = dict.fromkeys(c.metrics.get("inputs") for c in section.cells if c.metrics)
-        inputs = ", ".join(told or "not stated" for told in seen)
+        inputs = ", ".join(
+            i or "not stated" for i in dict.fromkeys(c.metrics.get("inputs") for c in done)
+        )
         page.text(
             f"{section.about('data')}; {WORDS[section.about('truth')]}; inputs {inputs};"
             f" {windows} windows, {section.about('frames')}; split {rule}; box"
             f" {section.about('box')}. {SPLITS.get(rule, '')}"
         )
     splits: dict[tuple, set] = {}
-    for c in (c for c in section.cells if c.metrics):
+    for c in done:
         splits.setdefault((c.setup, c.seed), set()).add(c.metrics["split"]["sha256"])
     page.lines(
-        [
-            f"{s}, seed {n}: its rows were measured on different windows and do not compare"
-            for (s, n), h in splits.items()
-            if len(h) > 1
-        ]
+        f"{s}, seed {n}: its rows were measured on different windows and do not compare"
+        for (s, n), found in splits.items()
+        if len(found) > 1
     )
     page.lines(
-        [
-            f"{c.label} {c.setup}, seed {c.seed}: "
-            + (f"{c.state}: {c.reason}" if c.state != "done" else c.reason)
-            for c in section.cells
-            if c.state != "done" or c.reason
-        ]
+        f"{c.label} {c.setup}, seed {c.seed}: {f'{c.state}: ' * (c.state != 'done')}{c.reason}"
+        for c in section.cells
+        if c.state != "done" or c.reason
     )
     tuned = {
-        f"{c.setup}, seed {c.seed}": c.metrics["filters"]
-        for c in section.cells
-        if c.metrics and c.metrics["filters"]
+        f"{c.setup}, seed {c.seed}": c.metrics["filters"] for c in done if c.metrics["filters"]
     }
     page.lines(
-        [
-            f"filters, tuned on validation windows, {where}: {', '.join(map(str, f.values()))}"
-            for where, f in tuned.items()
-        ]
+        f"filters, tuned on validation windows, {where}: {', '.join(map(str, f.values()))}"
+        for where, f in tuned.items()
     )
 
 
 def _csv(path: Path, lines: Iterable[dict]) -> Path:
     """Lines as a CSV with every column that one of them has; NaN is an empty place."""
-    lines = list(lines)
-    text = io.StringIO()
-    writer = csv.DictWriter(
-        text, dict.fromkeys(k for line in lines for k in line), lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows(
-        {k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in line.items()}
-        for line in lines
-    )
-    write_text(path, text.getvalue())
+    lines = [{k: "" if v != v else v for k, v in line.items()} for line in lines]
+    write_csv(path, lines, dict.fromkeys(k for line in lines for k in line))
     return path

@@ -28,9 +28,9 @@ from convert.quantization.recipes import (
     TENSORFLOW,
     choose,
     support,
-    support_table,
 )
 from support.paths import CONV3D, ROOT
+from support.recipes import support_table
 from support.sabotage import spoiled, with_kernel_behind
 from train.backend import keras
 from train.data.rendered import RenderedWindows

@@ -239,7 +239,7 @@ def _lacking(key: str) -> dict:
             json.dumps(example() | {"schema": "climb-edge/report/1"}).encode(),
             "expected a report of schema",
         ),
-        (json.dumps(_lacking("checks")).encode(), "lacks checks"),
+        (json.dumps(_lacking("checks")).encode(), "'checks' is a required property"),
         (None, "no such file"),
     ],
 )

@@ -48,6 +48,6 @@ def test_an_unknown_truth_is_refused_with_its_place(tmp_path, place, value):
     report = example("float16")
     (report["test"] if place == "test" else report["files"][0]["rows"][0])["truth"] = value
     (tmp_path / "r.json").write_text(json.dumps(report))
-    where = {"test": r"report\.test\.truth", "row": r"report\.files\[0\]\.rows\[0\]\.truth"}[place]
-    with pytest.raises(ClimbEdgeError, match=rf"r\.json: damaged \({where} is .* generated, rend"):
+    where = {"test": r"\$\.test\.truth", "row": r"\$\.files\[0\]\.rows\[0\]\.truth"}[place]
+    with pytest.raises(ClimbEdgeError, match=rf"r\.json: damaged \({where}: .*'generated', 'rend"):
         read_report(tmp_path / "r.json")

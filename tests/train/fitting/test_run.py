@@ -133,7 +133,7 @@ def test_the_loss_is_one_of_the_models_output(tiny, model, asked, loss):
     options = PROGRAM.parse(
         ["pretrain", *tiny, *(["--loss", asked] if asked else []), "--out", "OUT"]
     )
-    assert run._recipe(options, registry.get(model)).loss == loss
+    assert run._hyperparameters(options, registry.get(model)).loss == loss
 
 
 @pytest.mark.parametrize(
