@@ -18,6 +18,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.estimators.heatmap_file import HeatmapFile
 from climb_edge.estimators.recording import Recording
 from climb_edge.files.clips import load_clips, save_clips
+from climb_edge.media.video import read_video
 from climb_edge.pose.boxes import STICKY, STUDY
 from climb_edge.pose.render import SIZE, render, to_cells
 from support.scene import Scripted, standing, write_shapes
@@ -91,8 +92,12 @@ def folder(tmp_path, person_video):
         stream.write(b"\0" * 8)  # another content, the same pictures
     (videos / "bad.mp4").write_bytes(b"no video")
     clips = generated_clips(4, 0, frames=40)
+    size = next(read_video(person_video)).image.shape[1::-1]
     clips = replace(
-        clips, clip=np.array(["a.mp4", "b.mp4", "bad.mp4", "gone.mp4"]), source="made for a test"
+        clips,
+        clip=np.array(["a.mp4", "b.mp4", "bad.mp4", "gone.mp4"]),
+        frame_size=np.tile(np.int32(size), (4, 1)),
+        source="made for a test",
     )
     save_clips(tmp_path / "clips.npz", clips)
     return tmp_path
