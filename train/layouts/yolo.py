@@ -76,8 +76,8 @@ def read(
 def _about(root: Path) -> dict[str, Any]:
     """What the data set's YAML file says; nothing where there is none with keypoints."""
     for path in sorted([*root.glob("*.yaml"), *root.glob("*.yml"), *root.glob("*/*.yaml")]):
-        if "kpt_shape" in (about := read_yaml(path, _WHAT)):
-            return about
+        if "kpt_shape:" in read_text(path, _WHAT):
+            return read_yaml(path, _WHAT)
     return {}
 
 
