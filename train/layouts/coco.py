@@ -7,6 +7,7 @@ video are enough. Coordinates are taken as they stand.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +18,10 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.truth import TRACKED, Truth, as_truth
 from climb_edge.pose.skeleton import to_25
 from train.layouts.formats.image_names import PARTS_OF_A_SET, relative
-from train.layouts.formats.keypoint_names import Mapping, checked, names_of
+from train.layouts.formats.keypoint_names import Mapping
 from train.layouts.formats.reading import as_numbers, existing_folder, find, is_file, read_json
 from train.layouts.imported import Imported, Log, join
-from train.layouts.labelled import Naming, Person, Picture, pairs, takes, told_apart
+from train.layouts.labelled import Naming, Person, Picture, mapped, pairs, takes, told_apart
 
 _WHAT = "COCO keypoints (.json with images, annotations, categories)"
 
@@ -161,7 +162,15 @@ class _File:
         points = np.column_stack([flat.reshape(-1, 3)[:, :2], flags])
         if category not in self.mappings:
             self.mappings[category] = None
-            self.mappings[category] = self._mapping(skeletons[category], len(points))
+            names = skeletons[category].get("keypoints")
+            self.mappings[category] = mapped(
+                self.path,
+                [str(n) for n in names] if isinstance(names, list) else None,
+                len(points),
+                self.skeleton,
+                self.given,
+                self.log,
+            )
         if (found := self.mappings[category]) is None:
             self.log.left_out["persons of unknown keypoints"] += 1
             return None
@@ -175,13 +184,6 @@ class _File:
             self.log.left_out["persons without a labelled keypoint"] += 1
             return None
         return Person(picture, _track(item), ours[:, :2], known & (ours[:, 2] == 2))
-
-    def _mapping(self, category: dict, count: int) -> Mapping:
-        names = category.get("keypoints")
-        names = [str(n) for n in names] if isinstance(names, list) else None
-        found = checked(self.path, names_of(self.path, names, count, self.skeleton), self.given)
-        self.log.unlike(self.path, found.without, found.unknown)
-        return found
 
 
 def _name(item: dict) -> str:
@@ -202,10 +204,10 @@ def _truth(path: Path, info: object) -> Truth:
 
 
 def _key(value: object) -> str:
-    """An id as text: 7, 7.0 and "7" are one."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value)[:80] if isinstance(value, int | str) else ""
+    """An id as text: 7, 7.0, "7" and "7.0" are one."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return ""
+    return re.sub(r"\.0+$", "", str(value)[:80]) if isinstance(value, int | float | str) else ""
 
 
 def _track(item: dict) -> str | None:

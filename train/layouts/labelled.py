@@ -17,6 +17,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.truth import Truth, weakest
 from climb_edge.pose.skeleton import K
 from train.layouts.formats.image_names import locate
+from train.layouts.formats.keypoint_names import UNNAMED, Mapping, checked, names_of
 from train.layouts.imported import MAX_FRAMES, Log, Take
 
 # Rows of all clips together, 19 hours at 30 frames a second: a few labels with large frame numbers
@@ -96,6 +97,29 @@ class Person:
     def known(self) -> int:
         """How many keypoints are labelled."""
         return int(np.isfinite(self.keypoints[:, 0]).sum())
+
+
+def mapped(
+    path: Path,
+    names: Sequence[str] | None,
+    count: int,
+    skeleton: str,
+    given: dict[str, str],
+    log: Log,
+) -> Mapping:
+    """Which of a file's `count` keypoints are which of ours; what is not, or not by name, is told.
+
+    Raises ClimbEdgeError as `names_of` and `checked` do.
+    """
+    known = names_of(path, names, count, skeleton)
+    if not names and not skeleton:
+        log.warnings.append(
+            f"{path}: keypoints without names are taken in the order of {UNNAMED[count]}; of"
+            " another order say --option skeleton=NAME"
+        )
+    found = checked(path, known, given)
+    log.unlike(path, found.without, found.unknown)
+    return found
 
 
 def told_apart(persons: list[Person], log: Log, path: Path) -> list[Person]:

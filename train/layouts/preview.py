@@ -49,7 +49,9 @@ def look(found: Imported, folder: Path, videos: Path | None, drawn: bool) -> AtH
     root = folder if folder.is_dir() else folder.parent
     source = VideoFolder(videos or root)
     images: dict[str, list[Path]] | None = None
-    for clip in tqdm(map(str, clips.clip), total=len(clips), unit="clip", desc="videos"):
+    for clip in tqdm(
+        map(str, clips.clip), total=len(clips), unit="clip", desc="videos", disable=videos is None
+    ):
         rows = {row for name, row in wanted if name == clip}
         if videos is not None or (root / clip).is_file():
             try:

@@ -16,12 +16,12 @@ import numpy as np
 
 from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.pose.skeleton import to_25
-from train.layouts.formats.image_names import PARTS_OF_A_SET
-from train.layouts.formats.keypoint_names import Mapping, checked, names_of
-from train.layouts.formats.reading import existing_folder, read_text
+from train.layouts.formats.image_names import PARTS_OF_A_SET, relative
+from train.layouts.formats.keypoint_names import Mapping
+from train.layouts.formats.reading import existing_folder, is_file, read_text
 from train.layouts.formats.yaml_values import read_yaml
 from train.layouts.imported import Imported, Log, join
-from train.layouts.labelled import Naming, Person, Picture, pairs, takes, told_apart
+from train.layouts.labelled import Naming, Person, Picture, mapped, pairs, takes, told_apart
 
 _WHAT = "YOLO pose labels (data.yaml with kpt_shape, images/ and labels/*.txt)"
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -45,7 +45,8 @@ def read(
     frame_size: tuple[int, int] = (0, 0),
     strict: bool = False,
 ) -> Imported:
-    """The label files below labels/ folders anywhere below `folder` as one clip per video.
+    """The label files below labels/ folders anywhere below `folder` (or that of a data.yaml) as one
+    clip per video.
 
     `kpt_shape` (keypoints, 2 or 3 numbers each) is data.yaml's unless given; so are keypoint names
     (kpt_names), without which 17 are COCO's: see `skeleton`. A picture's size is read from the
@@ -53,24 +54,41 @@ def read(
     options as for coco.py; without visibility (0, 0) is missing. Raises ClimbEdgeError when nothing
     is usable or, if `strict`, a file is not.
     """
-    log, root = Log(strict), existing_folder(folder, _WHAT)
+    named = Path(folder)
+    if named.suffix in (".yaml", ".yml") and is_file(named):
+        named = named.parent
+    log, root = Log(strict), existing_folder(named, _WHAT)
     naming = Naming.of(video, video_suffix, first_frame, every, rename)
     about = _about(root)
-    labels = sorted(p for p in root.rglob("*.txt") if "labels" in p.relative_to(root).parts[:-1])
+    labels = sorted(p for p in root.rglob("*.txt") if "labels" in _inside(root, p)[:-1])
     if not labels:
         raise ClimbEdgeError(f"{root}: expected {_WHAT}, found no label; name its top folder")
     shape = tuple(kpt_shape) if any(kpt_shape) else _shape(root, about)
     kind = _Labels(root, about, shape, skeleton, pairs("--map", map), log)
     pictures: list[Picture] = []
     persons: list[Person] = []
-    for path in labels:
+    bare = [
+        "/".join(p for p in _inside(root, path) if p.lower() not in PARTS_OF_A_SET)
+        for path in labels
+    ]
+    for path, name in zip(labels, relative(bare), strict=True):
         with log.part():
-            picture, found = kind.read(path, naming, frame_size)
+            clip, row = naming.place(str(path), name, root.resolve().name)
+            picture = Picture(clip, row, *kind.picture(path, frame_size), path)
+            found = kind.read(picture)
             pictures.append(picture)
             persons += found
+    if not persons and not log.skipped:
+        raise ClimbEdgeError(
+            f"{root}: none of {len(labels)} labels has keypoints; export pose labels, not boxes"
+        )
     persons = told_apart(persons, log, root) if shape[1] == 3 else persons
     made = takes(pictures, persons, log, naming, fps, split) if persons else []
     return join(made, f"YOLO pose labels: {root.resolve().name}", log, folder)
+
+
+def _inside(root: Path, path: Path) -> list[str]:
+    return list(path.relative_to(root).parts)
 
 
 def _about(root: Path) -> dict[str, Any]:
@@ -108,21 +126,15 @@ class _Labels:
     log: Log
     mappings: dict[int, Mapping] = field(default_factory=dict)  # by class
 
-    def read(
-        self, path: Path, naming: Naming, frame_size: tuple[int, int]
-    ) -> tuple[Picture, list[Person]]:
-        """The picture of a label file, and the persons in it."""
-        size, name = self._picture(path, frame_size)
-        parts = [p for p in Path(name).parts if p.lower() not in PARTS_OF_A_SET]
-        clip, row = naming.place(str(path), "/".join(parts), self.root.resolve().name)
-        picture = Picture(clip, row, size, name, path)
-        lines = enumerate(read_text(path, _WHAT).splitlines(), 1)
+    def read(self, picture: Picture) -> list[Person]:
+        """The persons in a picture's label file."""
+        lines = enumerate(read_text(picture.source, _WHAT).splitlines(), 1)
         rows = [(number, line.split()) for number, line in lines if line.strip()]
-        return picture, [p for number, words in rows for p in self._person(picture, number, words)]
+        return [p for number, words in rows for p in self._person(picture, number, words)]
 
-    def _picture(self, path: Path, frame_size: tuple[int, int]) -> tuple[tuple[int, int], str]:
+    def picture(self, path: Path, frame_size: tuple[int, int]) -> tuple[tuple[int, int], str]:
         """Size and name, from the data set's folder on, of the picture that a label file is of."""
-        parts = list(path.relative_to(self.root).parts)
+        parts = _inside(self.root, path)
         last = len(parts) - 1 - parts[::-1].index("labels")
         beside = self.root.joinpath(*parts[:last], "images", *parts[last + 1 :])
         for candidate in (beside, path):
@@ -183,14 +195,14 @@ class _Labels:
             named = self.about.get("kpt_names")
             named = named.get(str(kind)) if isinstance(named, dict) else named
             given = [str(n) for n in named] if isinstance(named, list) else None
-            names = names_of(self.root, given, self.shape[0], self.skeleton)
-            if len(names) != self.shape[0]:
+            if given and len(given) != self.shape[0]:
                 raise ClimbEdgeError(
-                    f"{self.root}: {len(names)} names of class {kind}, expected {self.shape[0]} as"
+                    f"{self.root}: {len(given)} names of class {kind}, expected {self.shape[0]} as"
                     " kpt_shape says; correct data.yaml"
                 )
-            self.mappings[kind] = checked(self.root, names, self.given)
-            self.log.unlike(self.root, self.mappings[kind].without, self.mappings[kind].unknown)
+            self.mappings[kind] = mapped(
+                self.root, given, self.shape[0], self.skeleton, self.given, self.log
+            )
         return self.mappings[kind]
 
 

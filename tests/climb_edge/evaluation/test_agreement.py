@@ -43,7 +43,9 @@ def test_labels_beyond_the_end_are_refused_with_both_numbers_or_left_out():
     """label-studio 6493: 535 frames there, 641 here."""
     clips = clip_set((6, 4), weight=np.ones((10, 25), np.float32))
     seen = {"clip0.mp4": Seen((400, 400), 4)}
-    with pytest.raises(ClimbEdgeError, match=r"list 6 frames, the video has 4: 2 labelled .*4 to 5"):
+    with pytest.raises(
+        ClimbEdgeError, match=r"list 6 frames, the video has 4: 2 labelled .*4 to 5"
+    ):
         fitted(clips, seen)
     cut, said = fitted(clips, seen, "scale")
     assert cut.offsets.tolist() == [0, 4, 8] and len(cut.weight) == 8 and "2 labelled" in said[0]

@@ -53,7 +53,7 @@ def test_roboflows_folders_two_numbers_a_keypoint_and_names(tmp_path):
         (tmp_path / "train").mkdir(exist_ok=True)
         (tmp_path / "x" / kind).rename(tmp_path / "train" / kind)
     (tmp_path / "x" / "data.yaml").rename(tmp_path / "data.yaml")
-    got = read("yolo", tmp_path)
+    got = read("yolo", tmp_path / "data.yaml")
     assert got.clips.clip.tolist() == ["climb.mp4"] and len(got.clips.keypoints) == 13
     assert np.isfinite(got.clips.keypoints[12, :, 0]).sum() == got.clips.visible.sum() == 1
     np.testing.assert_allclose(
@@ -106,6 +106,12 @@ def test_lines_that_are_no_labels_are_named(tmp_path, text, says):
     got = read("yolo", tmp_path)
     assert got.clips.clip.tolist() == ["x"]
     assert "y_0.txt: line 1" in got.skipped[0] and says in got.skipped[0]
+
+
+def test_boxes_alone_are_no_pose_labels(tmp_path):
+    write_yolo(tmp_path, {"x_0": "0 0.5 0.5 0.1 0.1\n"})
+    with pytest.raises(ClimbEdgeError, match="none of 1 labels has keypoints"):
+        read("yolo", tmp_path)
 
 
 @pytest.mark.parametrize("shape", ["", "kpt_shape: 17", "kpt_shape: [17, 4]", "kpt_shape: [a, 3]"])
