@@ -78,10 +78,13 @@ def _defaults(paths: list[Path]) -> dict[Path, str]:
     words = "|".join(sorted(PARTS_OF_A_SET, key=len, reverse=True))
     stems = {p: re.sub(rf"(?<=.)[-_ .]({words})\d*$", "", p.stem, flags=re.I) for p in paths}
     folders = {p: [f for f in p.parent.parts if f.lower() not in PARTS_OF_A_SET] for p in paths}
-    shared = min((len(f) for f in folders.values()), default=0)
-    while shared and len({tuple(f[:shared]) for f in folders.values()}) > 1:
-        shared -= 1
-    return {p: "/".join([*folders[p][shared:], stems[p]]) for p in paths}
+    names = {}
+    for path, stem in stems.items():
+        alike = [folders[p] for p in paths if stems[p] == stem]
+        ends = zip(min(alike), max(alike), strict=False)
+        shared = next((i for i, (a, b) in enumerate(ends) if a != b), min(map(len, alike)))
+        names[path] = "/".join([*folders[path][shared:], stem])
+    return names
 
 
 @dataclass(eq=False)

@@ -58,7 +58,7 @@ class Naming:
             raise ClimbEdgeError(
                 f"{where}: frame {number} is before first_frame {self.first_frame}; lower it"
             )
-        return self.rename.get(clip, clip), (number - self.first_frame) * self.every
+        return clip, (number - self.first_frame) * self.every
 
 
 def pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
@@ -137,14 +137,22 @@ def takes(
 ) -> list[tuple[Path, Take]]:
     """A take for each clip, with the first file that names it. A clip that cannot be is left out.
 
-    Raises ClimbEdgeError where all of them together have more than MOST_ROWS frames.
+    Raises ClimbEdgeError where all of them together have more than MOST_ROWS frames, and for a clip
+    to rename that is none.
     """
+    names = {picture.clip: picture.clip for picture in pictures}
+    if strangers := sorted(set(naming.rename) - set(names)):
+        raise ClimbEdgeError(
+            f"--rename {strangers[0]}: expected one of the clips as they are read,"
+            f" {', '.join(names)[:400]}; correct it"
+        )
+    names |= naming.rename
     clips: dict[str, list[Picture]] = {}
     for picture in pictures:
-        clips.setdefault(picture.clip, []).append(picture)
+        clips.setdefault(names[picture.clip], []).append(picture)
     labels: dict[str, list[Person]] = {}
     for person in persons:
-        labels.setdefault(person.picture.clip, []).append(person)
+        labels.setdefault(names[person.picture.clip], []).append(person)
     rows = sum(min(max(p.row for p in own) + 1, MAX_FRAMES) for own in clips.values())
     if rows > MOST_ROWS:
         raise ClimbEdgeError(

@@ -106,5 +106,6 @@ def test_names_are_mapped_and_clips_renamed(folder):
     assert clips.clip.tolist() == ["day 1/wall.mp4"]
     assert np.isfinite(clips.keypoints[:, 21]).all()
     assert run(folder, "--map", "odd") == 2
+    assert run(folder, "--rename", "w.mp4=x.mp4") == 2
     out = ["--out", str(folder / "x.npz")]
     assert main(["import", "penn", str(folder), "--map", "a=b", *out]) == 2
