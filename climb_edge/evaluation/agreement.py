@@ -11,7 +11,6 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.clips import ClipSet
 
-FITS = ("no", "scale", "stretch")
 CUT = 1  # pixels that a side may differ by: encoders cut sides to even numbers
 SAME_SHAPE = 0.02  # how far two pictures' width to height may differ
 

@@ -123,8 +123,8 @@ class Imported:
             ]
         left = [f"  {count:>6} {what}" for what, count in self.left_out.items()]
         left += [f"         {line}" for line in self.skipped[:SHOWN_LINES]]
-        if more := len(self.skipped) - SHOWN_LINES:
-            left += [f"         and {more} more"] if more > 0 else []
+        if (more := len(self.skipped) - SHOWN_LINES) > 0:
+            left.append(f"         and {more} more")
         return "\n".join([*lines, "left out:" if left else "left out: nothing", *left])
 
     def _by_clip(self, labelled: np.ndarray) -> Iterator[tuple[str, int, int]]:
