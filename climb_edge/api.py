@@ -100,6 +100,7 @@ def evaluate(config: Evaluate | None = None, **options: Any) -> list[dict[str, A
     from tqdm import tqdm
 
     from climb_edge.estimators.load import load_estimator
+    from climb_edge.evaluation.agreement import Seen, fitted, tell
     from climb_edge.evaluation.evaluate import evaluate
     from climb_edge.evaluation.videos import VideoFolder, recordings
     from climb_edge.files.atomic import write_json
@@ -113,6 +114,9 @@ def evaluate(config: Evaluate | None = None, **options: Any) -> list[dict[str, A
     estimator = load_estimator(chosen.estimator, chosen.weights, threads=chosen.threads)
     with tqdm(total=len(clips), unit="clip", desc=f"estimator {chosen.estimator}") as bar:
         sources = recordings(clips, VideoFolder(chosen.videos), estimator, bar.update)
+    seen = {n: Seen(r.size, len(r)) for n, r in zip(clips.clip.tolist(), sources, strict=True)}
+    clips, changed = fitted(clips, seen, chosen.fit_labels)
+    tell(changed)
     with tqdm(total=len(clips) * len(refiners), unit="clip", desc="refiners") as bar:
         metrics = [evaluate(clips, sources, r, RULES[chosen.box], bar.update) for r in refiners]
     if chosen.out:

@@ -49,6 +49,18 @@ class RefinerOptions(RuntimeOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabelOptions:
+    """How labels are brought to their videos."""
+
+    fit_labels: str = option(
+        "labels of another picture size than the video's, or beyond its end: refuse them; scale the"
+        " former and leave out the latter; stretch: the same, each side by itself",
+        "no",
+        choices=("no", "scale", "stretch"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Track(RuntimeOptions, Config):
     """Track a video or a camera: overlay.mp4 and track.jsonl."""
 
@@ -126,7 +138,7 @@ class Plot(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(RefinerOptions, Config):
+class Evaluate(RefinerOptions, LabelOptions, Config):
     """PCK of estimator and refiner against a clip set's truth, streamed."""
 
     command: ClassVar[str] = "evaluate"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from climb_edge.command_line import run
@@ -48,20 +48,32 @@ def _extract(options: Extract) -> None:
 
 
 def _import(options: Import) -> None:
+    from climb_edge.evaluation.agreement import fitted, tell
     from train import layouts
     from train.data.sources import tell_skipped
     from train.data.store import from_heatmaps
+    from train.layouts.preview import draw, look
 
     settings = layouts.parse(options.layout, options.option) | {"strict": options.strict}
+    for name in ("map", "rename"):
+        if given := getattr(options, name):
+            settings[name] = given
     found = layouts.read(options.layout, options.folder, **settings)
-    for line in found.warnings:
-        print(f"note: {line}", file=sys.stderr)
+    tell(found.warnings)
     tell_skipped(found.skipped)
+    if found.clips is not None:
+        at_hand = look(found, options.folder, options.videos, options.preview is not None)
+        tell(at_hand.notes)
+        clips, changed = fitted(found.clips, at_hand.seen, options.fit_labels)
+        tell(changed)
+        found = replace(found, clips=clips)
+        if options.preview:
+            tell(draw(options.preview, clips, at_hand))
     if found.heatmaps is not None:
         from_heatmaps(found.clips, found.heatmaps, options.out)
     else:
         found.save(options.out)
-    print(f"{options.out}: {found}")
+    print(f"{options.out}: {found.summary()}")
 
 
 def _fit_noise(options: FitNoise) -> None:

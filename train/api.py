@@ -90,8 +90,8 @@ def extract(config: Extract | None = None, **options: Any) -> Extracted:
 
     chosen = configured(Extract, config, options)
     clips, estimator = load_clips(chosen.clips), (chosen.estimator, chosen.weights)
-    videos = VideoFolder(chosen.videos)
-    seen = extract(clips, videos, estimator, chosen.out, chosen.jobs, chosen.strict)
+    where = (VideoFolder(chosen.videos), estimator, chosen.out)
+    seen = extract(clips, *where, chosen.jobs, chosen.strict, chosen.fit_labels)
     tell_skipped(seen.skipped)
     return seen
 

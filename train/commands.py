@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from climb_edge.config import LabelOptions
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.options import Config, again, option
 from train.config import EstimatorOptions
@@ -35,17 +36,41 @@ class Extract(EstimatorOptions, Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Import(Config):
+class Import(LabelOptions, Config):
     """Bring another data set's layout into a clip set, a store or motion capture."""
 
     command: ClassVar[str] = "import"
     layout: str = option(
-        "penn, jhmdb, brace, climbalong, coco, asfamc, heatmaps", metavar="LAYOUT", positional=True
+        "penn, jhmdb, brace, climbalong, coco, yolo, asfamc, heatmaps",
+        metavar="LAYOUT",
+        positional=True,
     )
     folder: Path = option("where the data set is", metavar="FOLDER|FILE", positional=True)
     out: Path = option("where to write", metavar="CLIPS.npz|STORE|MOTION.npz")
     strict: bool = option("stop at the first file that cannot be used", False)
+    map: tuple[str, ...] = option(
+        "of coco and yolo: a keypoint's name there and here (none: leave it out), may be repeated",
+        (),
+        metavar="THEIRS=OURS",
+    )
+    rename: tuple[str, ...] = option(
+        "of coco and yolo: a clip as its pictures name it and its video's path, may be repeated",
+        (),
+        metavar="THEIRS=OURS",
+    )
+    videos: Path | None = option(
+        "the clips' videos, to compare sizes and lengths with", None, metavar="FOLDER|ZIP"
+    )
+    preview: Path | None = option(
+        "draw the labels of 6 frames, on images or videos where they are at hand",
+        None,
+        metavar="PICTURE.jpg",
+    )
     option: tuple[str, ...] = option("of the layout, may be repeated", (), metavar="NAME=VALUE")
+
+    def check(self) -> None:
+        if self.preview and self.preview.suffix.lower() not in (".jpg", ".jpeg"):
+            raise ClimbEdgeError(f"--preview {self.preview}: expected a name that ends in .jpg")
 
 
 @dataclass(frozen=True, kw_only=True)

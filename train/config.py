@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from climb_edge.config import LabelOptions
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.options import Config, again, option
 from train.configs import load_config
@@ -152,7 +153,7 @@ class Hyperparameters:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EstimatorOptions:
+class EstimatorOptions(LabelOptions):
     """Which frozen estimator runs."""
 
     estimator: str = option("BlazePose variant", "full", choices=("lite", "full", "heavy"))

@@ -3,6 +3,7 @@
 import json
 from dataclasses import fields, replace
 
+import cv2
 import numpy as np
 from scipy.io import savemat
 
@@ -255,6 +256,35 @@ def write_coco(path, images, annotations, names=COCO17):
 
 def people(count, joints=17, seed=5):
     return np.random.default_rng(seed).uniform(20, 400, (count, joints, 2))
+
+
+def yolo_line(points, flags=None, kind=0):
+    """A person of points (J, 2) in fractions of the picture; visibility where flags are given."""
+    columns = points if flags is None else np.concatenate([points, np.array(flags)[:, None]], 1)
+    return f"{kind} 0.5 0.5 0.2 0.4 " + " ".join(f"{v:.9g}" for v in columns.ravel()) + "\n"
+
+
+def write_yolo(folder, labels, shape=(17, 3), size=(640, 480), more=""):
+    """data.yaml, a picture and a text file for each of `labels`, path below images/ -> text."""
+    folder.mkdir(exist_ok=True)
+    (folder / "data.yaml").write_text(
+        f"path: ../x  # of the set\ntrain: images/train\nkpt_shape: [{shape[0]}, {shape[1]}]\n"
+        f"names:\n  0: person\n{more}"
+    )
+    for name, text in labels.items():
+        for kind, suffix in (("images", ".png"), ("labels", ".txt")):
+            path = folder / kind / f"{name}{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if kind == "labels":
+                path.write_text(text)
+            elif size:
+                cv2.imwrite(str(path), np.zeros((size[1], size[0], 3), np.uint8))
+
+
+def yolo_folder(tmp_path):
+    line = yolo_line(people(1)[0] / 500, [2] * 17)
+    write_yolo(tmp_path, {"train/x_0000": line, "train/y_0000": line})
+    return tmp_path
 
 
 def coco_folder(tmp_path):

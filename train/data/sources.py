@@ -14,6 +14,8 @@ import numpy as np
 from tqdm import tqdm
 
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.estimators.recording import Recording
+from climb_edge.evaluation.agreement import Seen, fitted, tell
 from climb_edge.evaluation.videos import VideoFolder, seen_in
 from climb_edge.files.clips import ClipSet, join_clips, load_clips, select_clips
 from train.config import Augmentation
@@ -47,6 +49,7 @@ def open_source(config: dict, strict: bool = False) -> Source:
         )
     if Path(paths[0]).is_dir():
         clips, seen = load_store(paths[0], config.get("group", ()))
+        clips = _fitted(clips, seen, config)
         return RecordedWindows(clips, seen, box, config["seed"], augmentation)
     from climb_edge.estimators.blazepose import BlazePose
 
@@ -56,6 +59,7 @@ def open_source(config: dict, strict: bool = False) -> Source:
     seen, skipped = usable(names, lambda name: seen_in(videos, name, estimator), strict)
     tell_skipped(skipped)
     clips = select_clips(clips, np.isin(clips.clip, list(seen)))
+    clips = _fitted(clips, list(seen.values()), config)
     return RecordedWindows(clips, list(seen.values()), box, config["seed"], augmentation)
 
 
@@ -87,6 +91,15 @@ def tell_skipped(lines: Sequence[str]) -> None:
         print(f"skipped: {line}", file=sys.stderr)
     if len(lines) > 20:
         print(f"skipped: {len(lines) - 20} more", file=sys.stderr)
+
+
+def _fitted(clips: ClipSet, recordings: list[Recording], config: dict) -> ClipSet:
+    """Clips whose labels fit what was recorded of each, told of where that changed them."""
+    names = map(str, clips.clip)
+    seen = {n: Seen(r.size, len(r)) for n, r in zip(names, recordings, strict=True)}
+    clips, changed = fitted(clips, seen, config.get("fit_labels", "no"))
+    tell(changed)
+    return clips
 
 
 def _coordinates(path: str, config: dict) -> ClipSet:

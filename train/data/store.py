@@ -24,6 +24,7 @@ from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.estimators.base import Estimator
 from climb_edge.estimators.heatmap_file import HeatmapFile
 from climb_edge.estimators.recording import Recording, record
+from climb_edge.evaluation.agreement import Seen, fitted, tell
 from climb_edge.evaluation.videos import VideoFolder
 from climb_edge.files.assets import sha256_of
 from climb_edge.files.atomic import write_text
@@ -49,15 +50,19 @@ def extract(
     out: str | Path,
     jobs: int = 1,
     strict: bool = False,
+    fit: str = "no",
 ) -> Extracted:
     """Write or complete the store `out`, with `estimator` (BlazePose variant, its weights' folder),
     `jobs` videos at a time.
 
     A shard that is damaged, or of another version of its video, is made again. A video that cannot
-    be used is left out of the store and told of; with `strict` it ends the extraction. Raises
-    ClimbEdgeError where no video is left, and for a store of another estimator or version.
+    be used is left out of the store and told of; with `strict` it ends the extraction. `fit`: what
+    becomes of labels that do not fit their video, see `fitted`. Raises ClimbEdgeError where no
+    video is left, at the first that labels do not fit, and for a store of another estimator or
+    version.
     """
     out, found, skipped = Path(out), {}, []
+    seen: dict[str, Seen] = {}
     _claim(out, _estimator(*estimator).name)
     with tqdm(total=len(clips), unit="clip", desc=f"extract {estimator[0]}") as bar:
         for name, frames in _all(clips, videos, estimator, out, max(jobs, 1)):
@@ -67,12 +72,15 @@ def extract(
                 skipped.append(str(frames))
             else:
                 found[name] = frames
+                seen[name] = Seen(Recording(out / shard_name(name)).size, frames)
+                fitted(select_clips(clips, clips.clip == name), seen, fit)  # before the next one
             bar.update()
     if not found:
         raise ClimbEdgeError(
             f"{videos.path}: none of {len(clips)} videos could be used; the first: {skipped[0]}"
         )
-    kept = select_clips(clips, np.isin(clips.clip, list(found)))
+    kept, changed = fitted(select_clips(clips, np.isin(clips.clip, list(found))), seen, fit)
+    tell(changed)
     save_clips(out / "clips.npz", kept)
     return Extracted(len(kept), sum(found.values()), tuple(skipped))
 

@@ -95,6 +95,8 @@ def _config(options: Training) -> dict:
         if Path(config[name]).is_file():
             config[name] = str(Path(config[name]).resolve())
     config["augmentation"] = asdict(options.part(Augmentation))
+    if options.fit_labels != "no":  # runs of before the option do not change
+        config["fit_labels"] = options.fit_labels
     return config
 
 

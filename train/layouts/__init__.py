@@ -29,9 +29,10 @@ LAYOUTS = {
     ),
     "heatmaps": "your own estimator's heatmaps with keypoints beside them (.npz), 25 keypoints",
     "coco": (
-        "COCO keypoints of video frames, as CVAT, Label Studio or COCO Annotator export them"
-        " (.json)"
+        "COCO keypoints of video frames, as CVAT, Label Studio, Roboflow, COCO Annotator,"
+        " DeepLabCut or SLEAP export them (.json)"
     ),
+    "yolo": "YOLO pose of video frames: data.yaml with kpt_shape, images/ and labels/*.txt",
     "asfamc": (
         "CMU motion capture: skeletons (.asf) and takes (.amc); gives motion for virtual cameras"
     ),
@@ -77,6 +78,8 @@ def _value(label: str, text: str, default: object) -> object:
             return {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}[
                 text.lower()
             ]
+        if default == ():
+            return tuple(text.split(","))
         if isinstance(default, tuple):
             width, height = text.lower().split("x")
             return int(width), int(height)

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.skeleton import INDEX, KEYPOINTS, K
 from train.layouts.formats.asfamc_files import AMC, Skeleton, read_amc, read_asf
-from train.layouts.formats.reading import existing_folder, find
+from train.layouts.formats.reading import existing_folder, find, sane
 from train.layouts.imported import Imported, Log, Motion
 
 _ARM = {"humerus": "elbow", "radius": "wrist", "fingers": "index", "thumb": "thumb"}
@@ -57,7 +57,8 @@ def read(
             asf = _skeleton_of(path)
             if asf not in skeletons:
                 skeletons[asf] = read_asf(asf)
-            joints = solve(skeletons[asf], read_amc(path, skeletons[asf], step))
+            values = read_amc(path, skeletons[asf], step)
+            joints = sane(path, "joints", solve(skeletons[asf], values))
             if any(path.stem == name for name, _, _ in takes):
                 raise ClimbEdgeError(
                     f"{path}: a take named {path.stem} was read already; rename or remove one"

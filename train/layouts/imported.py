@@ -4,9 +4,10 @@ joined to a set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,12 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import whole_file
 from climb_edge.files.clips import ClipSet, save_clips
-from climb_edge.files.truth import Truth, weakest
+from climb_edge.files.truth import WORDS, Truth, weakest
 from climb_edge.pose.skeleton import KEYPOINTS, K
 
 MAX_SIDE = 16_384  # pixels of a frame
 MAX_FRAMES = 500_000  # of a clip: a frame number read from a file name may claim anything
+SHOWN_LINES = 20  # of what a summary lists one by one
 FAR = 10  # frame sides: J-HMDB's own annotations lie up to 2.3 outside
 
 
@@ -35,6 +37,8 @@ class Take:
     split: str = "train"
     heatmaps: Path | None = None  # file with this clip's heatmaps, where an estimator ran already
     truth: Truth = Truth.HUMAN
+    # its pictures by frame, as the data set names them, where it lists any
+    pictures: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ class Imported:
     skipped: tuple[str, ...]  # a line for every file or part that was left out, and why
     warnings: tuple[str, ...]  # a line for everything that was kept and is odd
     motion: Motion | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)  # how many of what else, by its name
+    pictures: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # of each clip
 
     def save(self, path: str | Path) -> None:
         """Write the clip set, or the motion, whole or not at all."""
@@ -95,6 +101,42 @@ class Imported:
             )
         return f"{len(self.clips)} clips, {len(self.clips.keypoints)} frames"
 
+    def summary(self) -> str:
+        """A table: clips, frames, labelled keypoints by name, what was left out and why."""
+        lines = [str(self)]
+        if self.clips is not None:
+            labelled = np.isfinite(self.clips.keypoints).all(-1)
+            visible = labelled & (self.clips.visible > 0)
+            sizes = sorted({f"{w} x {h}" for w, h in self.clips.frame_size.tolist()})
+            lines[0] += (
+                f", {labelled.any(1).sum()} labelled, pictures of {', '.join(sizes[:4])}"
+                f"{', ...' if len(sizes) > 4 else ''}; {WORDS[self.clips.truth]}"
+            )
+            lines += [
+                f"  {name:32}{frames:>9} frames{known:>9} labelled"
+                for name, frames, known in self._by_clip(labelled.any(1))
+            ]
+            lines.append(f"  {'keypoint':32}{'labelled':>9}{'visible':>9}")
+            lines += [
+                f"  {name:32}{labelled[:, k].sum():>9}{visible[:, k].sum():>9}"
+                for k, name in enumerate(KEYPOINTS)
+            ]
+        left = [f"  {count:>6} {what}" for what, count in self.left_out.items()]
+        left += [f"         {line}" for line in self.skipped[:SHOWN_LINES]]
+        if (more := len(self.skipped) - SHOWN_LINES) > 0:
+            left.append(f"         and {more} more")
+        return "\n".join([*lines, "left out:" if left else "left out: nothing", *left])
+
+    def _by_clip(self, labelled: np.ndarray) -> Iterator[tuple[str, int, int]]:
+        """Name, frames and labelled frames of the first clips."""
+        assert self.clips is not None
+        for i, name in enumerate(self.clips.clip.tolist()[:SHOWN_LINES]):
+            rows = self.clips.rows(i)
+            yield name, rows.stop - rows.start, int(labelled[rows].sum())
+        if (more := len(self.clips) - SHOWN_LINES) > 0:
+            rows = slice(int(self.clips.offsets[SHOWN_LINES]), len(labelled))
+            yield f"({more} more clips)", rows.stop - rows.start, int(labelled[rows].sum())
+
 
 class Log:
     """Lines about what was left out and what is odd. Strict: the first thing to leave out is an
@@ -105,6 +147,25 @@ class Log:
         self.strict = strict
         self.skipped: list[str] = []
         self.warnings: list[str] = []
+        self.left_out: Counter[str] = Counter()
+
+    def unlike(self, where: Path, without: Sequence[str], unknown: Sequence[str]) -> None:
+        """Names of keypoints that have no counterpart here, and those that no table knows.
+
+        Raises ClimbEdgeError, if strict, for the latter.
+        """
+        if without:
+            self.left_out[f"keypoints without a counterpart: {', '.join(without)[:200]}"] += len(
+                without
+            )
+        if not unknown:
+            return
+        names = ", ".join(unknown)[:200]
+        said = f"{where}: keypoints {names} have no counterpart that is known"
+        if self.strict:
+            raise ClimbEdgeError(f"{said}; say --map THEIRS=OURS, or THEIRS=none")
+        self.warnings.append(f"{said}; they are left out, or say --map THEIRS=OURS")
+        self.left_out[f"keypoints of unknown names: {names}"] += len(unknown)
 
     @contextmanager
     def part(self) -> Iterator[None]:
@@ -195,9 +256,9 @@ def join(takes: list[tuple[Path, Take]], source: str, log: Log, folder: str | Pa
     heatmaps = tuple(t.heatmaps for t in clips if t.heatmaps is not None)
     return Imported(
         ClipSet(
-            keypoints=np.concatenate([t.keypoints for t in clips])
-            .astype(np.float32)
-            .reshape(-1, K, 2),
+            keypoints=np.concatenate([t.keypoints for t in clips], dtype=np.float32).reshape(
+                -1, K, 2
+            ),
             visible=np.concatenate([t.visible for t in clips]).astype(np.uint8),
             offsets=np.cumsum([0] + [len(t.keypoints) for t in clips]).astype(np.int64),
             frame_size=np.array([t.size for t in clips], np.int32).reshape(count, 2),
@@ -211,4 +272,6 @@ def join(takes: list[tuple[Path, Take]], source: str, log: Log, folder: str | Pa
         heatmaps if len(heatmaps) == count else None,
         tuple(log.skipped),
         tuple(log.warnings),
+        left_out=dict(log.left_out),
+        pictures={t.name: t.pictures for t in clips},
     )

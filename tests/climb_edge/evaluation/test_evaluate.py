@@ -143,7 +143,7 @@ def test_names_between_commas(text, names):
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_evaluate_command(tmp_path, monkeypatch, capsys, packed):
     monkeypatch.setenv("CLIMB_EDGE_CACHE", str(tmp_path / "cache"))
-    write_clips(tmp_path / "c.npz", clip_set((8,)))
+    write_clips(tmp_path / "c.npz", clip_set((8,), frame_size=np.array([[96, 64]])))
     videos = tmp_path / "videos"
     videos.mkdir()
     write_shapes(videos / "clip0.mp4", 8)

@@ -145,7 +145,7 @@ def test_a_row_that_is_none_is_refused(changes):
 def test_metrics_are_as_the_schema_says(tmp_path, monkeypatch, capsys):
     """One clip, which gives no interval, through one refiner and through two."""
     monkeypatch.setenv("CLIMB_EDGE_CACHE", str(tmp_path / "cache"))
-    write_clips(tmp_path / "c.npz", clip_set((8,)))
+    write_clips(tmp_path / "c.npz", clip_set((8,), frame_size=np.array([[96, 64]])))
     write_shapes(tmp_path / "clip0.mp4", 8)
     heatmaps = write_heatmaps(
         tmp_path / "h.npz", [standing(200 + 2 * t) for t in range(7)] + [None]

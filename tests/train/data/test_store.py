@@ -18,11 +18,13 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.estimators.heatmap_file import HeatmapFile
 from climb_edge.estimators.recording import Recording
 from climb_edge.files.clips import load_clips, save_clips
+from climb_edge.media.video import read_video
 from climb_edge.pose.boxes import STICKY, STUDY
 from climb_edge.pose.render import SIZE, render, to_cells
 from support.scene import Scripted, standing, write_shapes
 from train.__main__ import main
 from train.data.recorded import RecordedWindows
+from train.data.sources import open_source
 from train.data.store import from_heatmaps, load_store, shard, shard_name
 from train.synthesis.motion import generated_clips
 
@@ -91,8 +93,12 @@ def folder(tmp_path, person_video):
         stream.write(b"\0" * 8)  # another content, the same pictures
     (videos / "bad.mp4").write_bytes(b"no video")
     clips = generated_clips(4, 0, frames=40)
+    size = next(read_video(person_video)).image.shape[1::-1]
     clips = replace(
-        clips, clip=np.array(["a.mp4", "b.mp4", "bad.mp4", "gone.mp4"]), source="made for a test"
+        clips,
+        clip=np.array(["a.mp4", "b.mp4", "bad.mp4", "gone.mp4"]),
+        frame_size=np.tile(np.int32(size), (4, 1)),
+        source="made for a test",
     )
     save_clips(tmp_path / "clips.npz", clips)
     return tmp_path
@@ -140,6 +146,14 @@ def test_bad_videos_are_skipped_and_told_of_and_processes_find_what_one_process_
     assert main(extract(folder, "--strict")) == 2
     assert main(extract(folder, "--estimator", "lite")) == 2
     assert "choose another --out" in capsys.readouterr().err
+    whole = load_clips(folder / "clips.npz")
+    save_clips(folder / "clips.npz", replace(whole, frame_size=whole.frame_size // 2))
+    assert main(extract(folder)) == 2
+    said, (width, height) = capsys.readouterr().err, whole.frame_size[0]
+    assert f"{width} x {height}" in said and f"{width // 2} x {height // 2}" in said
+    assert main(extract(folder, "--fit-labels", "scale")) == 0
+    fitted = load_clips(folder / "store" / "clips.npz")
+    np.testing.assert_allclose(fitted.keypoints, 2 * clips.keypoints + 0.5, rtol=1e-5)
 
 
 @pytest.mark.network
@@ -204,11 +218,24 @@ def test_heatmaps_of_another_estimator_become_a_store_that_keeps_their_own_boxes
     assert os.listdir(tmp_path / "store").count("clips.npz") == 1
 
 
+def test_a_store_whose_labels_are_of_other_pictures_is_not_trained_on(tmp_path):
+    clips = generated_clips(1, 3, frames=8)
+    boxes = np.tile([0.0, 0, 100, 100], (8, 1))
+    maps = np.full((8, 25, SIZE, SIZE), 0.5, np.float32)
+    np.savez(tmp_path / "0.npz", bboxes=boxes, heatmaps=maps)
+    from_heatmaps(clips, [tmp_path / "0.npz"], tmp_path / "store")
+    half = replace(clips, frame_size=clips.frame_size // 2)
+    save_clips(tmp_path / "store" / "clips.npz", half)
+    config = {"data": [str(tmp_path / "store")], "seed": 0, "box": "frame"}
+    with pytest.raises(ClimbEdgeError, match="540 x 960, its video's are 1080 x 1920"):
+        open_source(config)
+    source = open_source(config | {"fit_labels": "scale"})
+    np.testing.assert_allclose(source.clips.keypoints, 2 * clips.keypoints + 0.5, rtol=1e-5)
+
+
 def test_a_clip_set_is_cut_to_groups(tmp_path):
     clips = replace(generated_clips(3, 0, frames=6), group=np.array(["x", "y", "x"]))
     save_clips(tmp_path / "c.npz", clips)
-    from train.data.sources import open_source
-
     config = {"data": [str(tmp_path / "c.npz")], "noise": "1.1", "seed": 0, "group": ["x"]}
     source = open_source(config)
     assert len(source.clips) == 2 and len(source) == 2 * 2

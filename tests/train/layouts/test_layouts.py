@@ -19,6 +19,7 @@ from support.layout_folders import (
     targets,
     write_climbalong,
     write_coco,
+    yolo_folder,
 )
 from support.motion_capture import asfamc_folder, random_take, write_amc, write_asf
 from train.layouts import LAYOUTS, defaults, parse, read
@@ -30,6 +31,7 @@ FOLDERS = {
     "climbalong": (climbalong_folder, "inputs/b.npz"),
     "heatmaps": (heatmaps_folder, "sub/b.npz"),
     "coco": (coco_folder, "y.json"),
+    "yolo": (yolo_folder, "labels/train/y_0000.txt"),
     "asfamc": (asfamc_folder, "07_02.amc"),
 }
 

@@ -96,7 +96,11 @@ def read_asf(path: Path) -> Skeleton:
                     )
                 )
             waiting = [block for block in waiting if block not in ready]
-        wrong = [b.name for b in bones if not np.isfinite(b.offset).all() or b.offset.shape != (3,)]
+        wrong = [
+            b.name
+            for b in bones
+            if not np.isfinite([*b.offset, *b.axes.as_quat()]).all() or b.offset.shape != (3,)
+        ]
         odd = sorted({c for b in bones for c in b.channels} - {"rx", "ry", "rz", "tx", "ty", "tz"})
         if wrong or odd or not np.isfinite(scale) or len({b.name for b in bones}) != len(bones):
             raise ValueError(
