@@ -11,7 +11,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from climb_edge.errors import run_command
@@ -62,7 +63,7 @@ class Chain:
             loaded = load_refiner(refiner, threads, device)
             self._stream, self._overlay = Stream(self._estimator, loaded), Overlay(loaded.name)
             self.about |= {"model": loaded.name, "backend": loaded.backend}
-        self._next = self._clock.clocked("capture", looped(source).__next__)
+        self._next = self._clock.clocked("capture", looped(partial(read_video, source)).__next__)
 
     def round(self) -> dict:
         """Milliseconds by stage: of the `first` frame, which searches for the person anew, and of
@@ -107,13 +108,18 @@ class Chain:
         return seams
 
 
-def looped(source: str | Path) -> Iterator[Frame]:
-    """The frames of a video again and again; the clock goes on, as if the camera had cut."""
+def looped(again: Callable[[], Iterable[Frame]]) -> Iterator[Frame]:
+    """Frames again and again, as `again` gives them; the clock goes on, as if the camera had
+    cut.
+    """
     begin = 0.0
     while True:
-        for frame in read_video(source):
-            yield Frame(frame.index, begin + frame.time, frame.image)
-        begin += frame.time + 1 / 30
+        first, last = None, begin
+        for frame in again():
+            first = frame.time if first is None else first
+            last = begin + frame.time - first
+            yield Frame(frame.index, last, frame.image)
+        begin = last + 1 / 30
 
 
 def memory(field: str) -> float:

@@ -7,8 +7,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from climb_edge.estimators.recording import cached_recording
 from climb_edge.evaluation.contender_child import looped, memory
 from climb_edge.files.assets import locate, sha256_of
 from climb_edge.files.atomic import existing_file
-from climb_edge.media.frame import Frame
+from climb_edge.media.video import read_video
 from climb_edge.refiners.base import Refiner
 from climb_edge.refiners.load import load_refiner
 from climb_edge.streaming.stream import Stream
@@ -58,9 +59,9 @@ def soak(
     """
     if recorded:
         estimator = cached_recording(source, sha256_of(source), estimator)
-        supply = _replayed(estimator)
+        supply = looped(estimator.frames)
     else:
-        supply = looped(source)
+        supply = looped(partial(read_video, source))
     stream, overlay, parts, results = Stream(estimator, refiner), Overlay(refiner.name), [], 0
     for part in range(PARTS):
         count, since = frames * (part + 1) // PARTS - frames * part // PARTS, time.perf_counter()
@@ -118,15 +119,6 @@ def command(options) -> None:
         parts = soak(source, estimator, refiner, options.soak, options.recorded, bar.update)
     print(table(parts))
     verdict(parts)
-
-
-def _replayed(recording) -> Iterator[Frame]:
-    """The recording's frames again and again; the clock goes on, as if the camera had cut."""
-    begin, step = 0.0, 1 / 30
-    while True:
-        for frame in recording.frames():
-            yield Frame(frame.index, begin + frame.time, frame.image)
-        begin += frame.time + step
 
 
 def _files() -> int:

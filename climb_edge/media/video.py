@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +26,8 @@ from climb_edge.media.frame import Frame
 from climb_edge.media.picture import decode_picture, pictures_in
 from climb_edge.media.shown import Shown
 
+# how frames are made of a file; what was made of them by another number is not worth keeping
+READING = 2
 TICKS = 90_000  # time base of written video, per second: finer than any camera's clock
 SAMPLE = 300  # packets whose stamps say a video's rate
 # reads in a row that a camera may fail before it counts as gone: a damaged picture is no end
@@ -60,7 +62,7 @@ def read_video(
     source: str | Path | bytes,
     name: str | None = None,
     tell: Callable[[str], object] = _warn,
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """Every frame in order, as players show it. The source is a path, the bytes of a video, a
     folder of pictures (taken by their names), a named pipe, or "-": standard input.
 
@@ -114,7 +116,7 @@ def _pictures(folder: Path, tell: Callable[[str], object]) -> Iterator[Frame]:
     tell(f"{folder}: pictures have no times; {RATE:g} a second are assumed")
 
 
-def read_camera(index: int) -> Iterator[Frame]:
+def read_camera(index: int) -> Generator[Frame, None, None]:
     """Frames of camera `index` (0 is the first), stamped on arrival by a clock that never goes
     back.
 

@@ -19,7 +19,7 @@ from climb_edge.files.clips import ClipSet, join_clips, load_clips, select_clips
 from train.config import Augmentation
 from train.data.recorded import RecordedWindows
 from train.data.rendered import RenderedWindows
-from train.data.store import load_store
+from train.data.store import at_own_rates, load_store
 from train.data.windows import Window
 from train.noise.library import get
 from train.synthesis.motion import generated_clips, mocap_clips
@@ -56,6 +56,7 @@ def open_source(config: dict, strict: bool = False) -> Source:
     seen, skipped = usable(names, lambda name: seen_in(videos, name, estimator), strict)
     tell_skipped(skipped)
     clips = select_clips(clips, np.isin(clips.clip, list(seen)))
+    clips = at_own_rates(clips, list(seen.values()))
     return RecordedWindows(clips, list(seen.values()), box, config["seed"], augmentation)
 
 

@@ -17,6 +17,7 @@ from climb_edge.evaluation.benchmark import ALONE, RIVAL, ROW, Contender, benchm
 from climb_edge.evaluation.contender_child import ROUND, Chain, looped
 from climb_edge.evaluation.soak import Part, soak, verdict
 from climb_edge.evaluation.stage_clock import Clock
+from climb_edge.media.video import read_video
 from climb_edge.refiners.base import Identity
 from support.paths import CONV3D
 from support.scene import standing, write_heatmaps, write_shapes
@@ -130,7 +131,7 @@ def test_blazepose_is_clocked_inside(demo_clip, weights_folder):
 
 
 def test_a_looped_video_goes_on_in_time(video):
-    frames = looped(video)
+    frames = looped(lambda: read_video(video))
     taken = [next(frames) for _ in range(2 * COUNT + 1)]
     assert [f.index for f in taken] == [*range(COUNT), *range(COUNT), 0]
     assert (np.diff([f.time for f in taken]) > 0.03).all()
