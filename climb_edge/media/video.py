@@ -151,7 +151,7 @@ def read_camera(index: int) -> Generator[Frame, None, None]:
 
 
 class VideoWriter:
-    """H.264 (yuv420p, BT.709, fast start: plays in browsers) with one given time per frame; a
+    """H.264 (yuv420p, fast start, colours named: plays in browsers), one given time per frame; a
     context manager, whole or absent.
     """
 
@@ -183,11 +183,11 @@ class VideoWriter:
             stream.options = {"crf": "21", "preset": "veryfast"}
             context = stream.codec_context
             context.time_base = Fraction(1, TICKS)
-            context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+            context.colorspace, context.color_range = Colorspace.ITU601, ColorRange.MPEG
             context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         fitted = _fitted(image, stream.width, stream.height)
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(fitted), format="rgb24").reformat(
-            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+            format="yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG
         )
         frame.pts = max(round(seconds * TICKS), self._last + 1)
         frame.time_base = Fraction(1, TICKS)
