@@ -25,7 +25,8 @@ TRIES = 3  # reads in a row that may fail before a file counts as ended
 # packets at the end in which one that is damaged takes good frames with it, as decoders in threads
 # throw away what the others have still to give
 TAIL = 64
-PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+# covers, previews, and the tiles that a picture of a phone (HEIC) is made of
+NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
 # from 19 on PyAV reads any tag; before, one that is no UTF-8 is an error unless told otherwise
 _TAGS: Any = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "ignore"}
 _BROKEN = (av.FFmpegError, ValueError)
@@ -160,15 +161,16 @@ def opened(
 
     Raises ClimbEdgeError where it is none.
     """
-    name = name or ("video" if isinstance(source, bytes) else str(source))
+    handle: Any
     if isinstance(source, bytes):
-        handle: Any = io.BytesIO(source)
+        name, handle = name or "video", io.BytesIO(source)
     elif source == STDIN:
-        handle = "pipe:0"
+        name, handle = name or "standard input", "pipe:0"
     elif is_pipe(source):
         handle = f"file:{source}"
     else:  # "file:", or 10:15.mp4 would be a protocol named 10
         handle = f"file:{existing_file(source, 'a video')}"
+    name = name or str(source)
     try:
         container = av.open(handle, "r", **_TAGS)
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -192,7 +194,7 @@ def _shown(name: str, container: InputContainer) -> av.VideoStream:
     """The stream that a player shows: no cover and no preview beside the video; the default one, of
     several the largest.
     """
-    videos = [s for s in container.streams.video if not s.disposition & PICTURES]
+    videos = [s for s in container.streams.video if not s.disposition & NO_VIDEO]
     if not videos:
         raise ClimbEdgeError(
             f"{name}: expected a video, found a file without a video stream; choose another file"

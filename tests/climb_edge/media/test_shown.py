@@ -70,8 +70,8 @@ def test_covers_and_previews_are_not_the_video(tmp_path, kind):
             stream.width, stream.height = width, height
             stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
             streams.append(stream)
-        streams[0].disposition = av.stream.Disposition.attached_pic
-        streams[1].disposition, streams[2].disposition = 0, av.stream.Disposition.default
+        streams[0].disposition = av.stream.Disposition.attached_pic.value
+        streams[1].disposition, streams[2].disposition = 0, av.stream.Disposition.default.value
         for i in range(count):
             for stream in streams[i > 0 :]:
                 image = np.full((stream.height, stream.width, 3), 60, np.uint8)
