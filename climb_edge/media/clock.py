@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-AHEAD = 8  # frames that are looked ahead: stamps in the wrong order lie within so many
+AHEAD = 6  # frames that are looked ahead: stamps in the wrong order lie within so many
 PAUSE = 10.0  # seconds without a frame that are a pause and no jump of the clock
 # seconds between recordings that are joined: over the gap after which a stream's windows begin anew
 JOIN = 1.0
