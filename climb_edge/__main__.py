@@ -29,6 +29,8 @@ def _track(options: Track) -> None:
             f"warning: {options.source}: no person was found in any of {done.frames} frames",
             file=sys.stderr,
         )
+    for note in done.notes:
+        print(f"warning: {note}", file=sys.stderr)
     print(f"{done.frames} frames, a person in {done.with_person}")
     print(done.overlay)
     for refiner, path in zip(done.refiners, done.tracks, strict=True):

@@ -7,8 +7,8 @@ done, with a message that names the option or file, what was expected and what t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from climb_edge.options import configured
 
 if TYPE_CHECKING:
     from climb_edge.media.frame import Frame
+    from climb_edge.media.live import Newest
     from climb_edge.tracking.live_page import Page
     from climb_edge.tracking.track import Moment, Tracked
 
@@ -33,6 +34,7 @@ def track(config: Track | None = None, **options: Any) -> Tracked:
     from tqdm import tqdm
 
     from climb_edge.estimators.load import load_estimator
+    from climb_edge.media.decoder import is_pipe
     from climb_edge.media.live import Newest
     from climb_edge.media.video import read_camera, read_video, video_info
     from climb_edge.refiners.load import load_refiner
@@ -42,7 +44,8 @@ def track(config: Track | None = None, **options: Any) -> Tracked:
     chosen = configured(Track, config, options)
     camera = chosen.camera
     live = camera is not None or chosen.live
-    info = video_info(chosen.source) if camera is None else None
+    info = None if camera is not None or is_pipe(chosen.source) else video_info(chosen.source)
+    notes: list[str] = []
     with ExitStack() as opened:
         # first: a port that is taken shows before models are loaded
         page = None
@@ -51,11 +54,13 @@ def track(config: Track | None = None, **options: Any) -> Tracked:
         names = chosen.compare or (chosen.refiner,)
         refiners = [load_refiner(name, chosen.threads, chosen.device) for name in names]
         estimator = load_estimator(chosen.estimator, chosen.weights, chosen.people, chosen.threads)
-        frames = read_video(chosen.source) if camera is None else read_camera(camera)
-        if live:
-            frames = opened.enter_context(Newest(frames, paced=camera is None))
+        frames = (
+            read_video(chosen.source, tell=notes.append) if camera is None else read_camera(camera)
+        )
+        newest = opened.enter_context(Newest(frames, paced=camera is None)) if live else None
+        supply: Iterator[Frame] = newest or frames
         if chosen.seconds is not None:
-            frames = _until(frames, chosen.seconds)
+            supply = _until(newest or frames, chosen.seconds)
         total = info.frames or None if info and not live else None
         bar = opened.enter_context(tqdm(total=total, unit="frame", desc="track"))
 
@@ -67,7 +72,7 @@ def track(config: Track | None = None, **options: Any) -> Tracked:
 
         fps = info.fps if info and info.fps else 30.0
         where = (chosen.folder, chosen.source, fps)
-        done = track(frames, estimator, refiners, *where, bar.update, chosen.picture, watch)
+        done = track(supply, estimator, refiners, *where, bar.update, chosen.picture, watch, notes)
     return replace(
         done, exports=tuple(write_exports(done, chosen.export, chosen.folder, chosen.source))
     )
@@ -82,11 +87,15 @@ def _page(port: int, source: str) -> Page:
     return page
 
 
-def _until(frames: Iterable[Frame], seconds: float) -> Iterator[Frame]:
-    for frame in frames:
-        if frame.time > seconds:
-            return
-        yield frame
+def _until(frames: Generator[Frame, None, None] | Newest, seconds: float) -> Iterator[Frame]:
+    """The frames of the first `seconds`; then the source is closed, and has said what it must."""
+    first = None
+    with closing(frames):
+        for frame in frames:
+            first = frame.time if first is None else first
+            if frame.time - first > seconds:
+                return
+            yield frame
 
 
 def evaluate(config: Evaluate | None = None, **options: Any) -> list[dict[str, Any]]:

@@ -66,7 +66,9 @@ class Track(RuntimeOptions, Config):
 
     command: ClassVar[str] = "track"
     source: str = option(
-        "a video file, or a camera's number", metavar="VIDEO|CAMERA", positional=True
+        "a video file, a folder of pictures, - for standard input, or a camera's number",
+        metavar="VIDEO|FOLDER|CAMERA",
+        positional=True,
     )
     out: Path | None = option(
         "where to write (else track-NAME in this folder)", None, metavar="DIR"
@@ -121,6 +123,8 @@ class Track(RuntimeOptions, Config):
         """Where the files go."""
         if self.out is not None:
             return self.out
+        if self.source == "-":
+            return Path("track-stdin")
         return Path(f"track-{'' if self.camera is None else 'camera'}{Path(self.source).stem}")
 
 

@@ -24,8 +24,9 @@ from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.estimators.base import Estimator, Observation
 from climb_edge.files.assets import cache_folder
 from climb_edge.files.atomic import existing_file, whole_file
+from climb_edge.media.clock import rate_of
 from climb_edge.media.frame import NO_PICTURE, Frame
-from climb_edge.media.video import read_video
+from climb_edge.media.video import READING, read_video
 from climb_edge.pose.boxes import RULES, STICKY, extent
 from climb_edge.pose.skeleton import K
 
@@ -40,11 +41,12 @@ def record(
     path: str | Path,
     about: dict | None = None,
     step: Callable[[], object] | None = None,
+    name: str | None = None,
 ) -> None:
     """Run `estimator` over every frame of a video (or over `source`, frames) and write the
     recording, whole or not at all.
 
-    `step` is called after each frame.
+    `step` is called after each frame; `name` is what messages call a video of bytes.
     """
     estimator.reset()
     rows: list[tuple[int, Observation]] = []
@@ -53,7 +55,9 @@ def record(
         whole_file(path) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
     ):
-        for frame in read_video(source) if isinstance(source, str | Path | bytes) else source:
+        if isinstance(source, str | Path | bytes):
+            source = read_video(source, name)
+        for frame in source:
             times.append(frame.time)
             size = frame.image.shape[1::-1]
             for observation in estimator(frame):
@@ -139,6 +143,11 @@ class Recording:
     def __len__(self) -> int:
         return len(self.times)
 
+    @property
+    def rate(self) -> float | None:
+        """Frames a second, by the frames' own times; None of fewer than two."""
+        return rate_of(self.times)
+
     def whole(self) -> bool:
         """Whether every map can be read."""
         try:
@@ -217,14 +226,15 @@ def cached_recording(
     content: str,
     estimator: Estimator,
     step: Callable[[], object] | None = None,
+    name: str | None = None,
 ) -> Recording:
     """The recording of a video whose SHA-256 is `content`, made once per video content, estimator
-    and version.
+    and version; `name` is what messages call a video of bytes.
     """
     path = (
         cache_folder()
         / "recordings"
-        / f"{estimator.name}-p{getattr(estimator, 'people', 1)}-v{VERSION}"
+        / f"{estimator.name}-p{getattr(estimator, 'people', 1)}-v{VERSION}-{READING}"
         / f"{content[:32]}.zip"
     )
     if path.is_file():
@@ -232,5 +242,5 @@ def cached_recording(
             return Recording(path)
         except ClimbEdgeError:
             path.unlink()  # a cache repairs itself
-    record(source, estimator, path, {"content": content}, step)
+    record(source, estimator, path, {"content": content}, step, name)
     return Recording(path)

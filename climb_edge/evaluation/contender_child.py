@@ -110,9 +110,12 @@ def looped(frames: Callable[[], Iterable[Frame]]) -> Iterator[Frame]:
     """Frames over and over; the clock goes on, as if the camera had cut."""
     begin = 0.0
     while True:
+        first, last = None, begin
         for frame in frames():
-            yield Frame(frame.index, begin + frame.time, frame.image)
-        begin += frame.time + 1 / 30
+            first = frame.time if first is None else first
+            last = begin + frame.time - first
+            yield Frame(frame.index, last, frame.image)
+        begin = last + 1 / 30
 
 
 def memory(field: str) -> float:

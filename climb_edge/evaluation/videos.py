@@ -70,6 +70,7 @@ def seen_in(videos: VideoFolder, clip: str, estimator: Estimator) -> Recording:
     """What it saw in one clip's video, cached by content. Raises ClimbEdgeError naming the clip."""
     content = videos.read(clip)
     try:
-        return cached_recording(content, hashlib.sha256(content).hexdigest(), estimator)
+        sha = hashlib.sha256(content).hexdigest()
+        return cached_recording(content, sha, estimator, name=clip)
     except ClimbEdgeError as error:  # bytes have no name: say whose they are
         raise ClimbEdgeError(f"{videos.path}, clip {clip}: {error}") from error

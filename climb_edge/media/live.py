@@ -10,6 +10,7 @@ from climb_edge.media.frame import Frame
 
 # seconds that `close` waits for a read under way; a camera that hangs must not hang the program
 PATIENCE = 5.0
+LONGEST = 1800.0  # seconds of a file's pause that are waited for: a longer one is a clock's jump
 
 
 class Newest:
@@ -69,8 +70,11 @@ class Newest:
         begin = None
         try:
             for frame in self._frames:
-                begin = time.monotonic() - frame.time if begin is None else begin
-                early = begin + frame.time - time.monotonic() if self._paced else 0
+                now = time.monotonic()
+                early = 0.0 if begin is None else begin + frame.time - now
+                if begin is None or early > LONGEST:
+                    begin, early = now - frame.time, 0.0
+                early = early if self._paced else 0.0
                 if self._stop.wait(max(early, 0)):
                     break
                 with self._changed:

@@ -4,11 +4,10 @@ OpenCV.
 
 from __future__ import annotations
 
-import io
+import os
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,21 +16,28 @@ from types import TracebackType
 import av
 import cv2
 import numpy as np
-from av.container import InputContainer
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.files.atomic import existing_file, whole_file
-from climb_edge.media.frame import Frame, check_size
+from climb_edge.files.atomic import whole_file
+from climb_edge.media.clock import Clock, rate_of
+from climb_edge.media.decoder import RATE, opened
+from climb_edge.media.frame import Frame
+from climb_edge.media.picture import decode_picture, pictures_in
+from climb_edge.media.shown import Shown
 
+# how frames are made of a file; what was made of them by another number is not worth keeping
+READING = 2
 TICKS = 90_000  # time base of written video, per second: finer than any camera's clock
+SAMPLE = 300  # packets whose stamps say a video's rate
 # reads in a row that a camera may fail before it counts as gone: a damaged picture is no end
 TRIES = 3
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What the container says before decoding. `frames` may be 0 or wrong: a progress bar may use
-    it, nothing else.
+    """What is known before decoding. `frames` is the header's and may be 0 or wrong: a progress bar
+    may use it, nothing else. `fps` is that of the first frames' own times.
     """
 
     frames: int
@@ -39,56 +45,78 @@ class VideoInfo:
 
 
 def video_info(source: str | Path | bytes) -> VideoInfo:
-    """Open a video (path, or the bytes of one) and read its header. Raises ClimbEdgeError when it
-    is none.
+    """Open a video (path, or the bytes of one) or a folder of pictures. Raises ClimbEdgeError when
+    it is none.
     """
-    with _open(source) as (_, stream, _name):
-        rate = float(stream.average_rate or stream.guessed_rate or 0)
-        duration = (
-            float(stream.duration * stream.time_base)
-            if stream.duration and stream.time_base
-            else 0.0
-        )
-        return VideoInfo(stream.frames or round(duration * rate), rate)
+    if folder := _folder(source):
+        return VideoInfo(len(pictures_in(folder)), RATE)
+    with opened(source) as video:
+        return VideoInfo(video.promised, rate_of(video.stamps(SAMPLE)) or video.rate)
 
 
-def read_video(source: str | Path | bytes) -> Iterator[Frame]:
-    """Every frame in order, turned upright. Raises ClimbEdgeError for no video, or one that holds
-    no frame.
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=3)
 
-    Time stamps are the container's; where it has none, or one that does not increase, the frame
-    rate fills in.
+
+def read_video(
+    source: str | Path | bytes,
+    name: str | None = None,
+    tell: Callable[[str], object] = _warn,
+) -> Generator[Frame, None, None]:
+    """Every frame in order, as players show it. The source is a path, the bytes of a video, a
+    folder of pictures (taken by their names), a named pipe, or "-": standard input.
+
+    Times are the container's own; see Clock for where they cannot be. What differs from what the
+    file says is told at the end, a line each; `name` is what it is called there. Raises
+    ClimbEdgeError for no video, or one that holds no frame.
     """
-    with _open(source) as (container, stream, name):
-        step = 1 / float(stream.average_rate or 30)
-        last, index = -np.inf, 0
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-                frames = packet.decode() if packet is not None else []
-            except (av.FFmpegError, ValueError):
-                # one damaged packet: decoders resume at the next; the frames around it keep their
-                # own times
-                continue
-            if packet is None:
-                break
-            for frame in frames:
-                check_size(name, frame.width, frame.height)
-                stamp = float(frame.time) if frame.time is not None else last + step
-                if not stamp > last:
-                    stamp = last + step
-                stamp = stamp if np.isfinite(stamp) else index * step
-                yield Frame(index, stamp, _upright(frame))
-                last, index = stamp, index + 1
-        if not index:
+    if folder := _folder(source):
+        yield from _pictures(folder, tell)
+        return
+    with opened(source, name) as video:
+        if video.is_picture and (image := decode_picture(source)) is not None:
+            yield Frame(0, 0.0, image)
+            return
+        count, clock, shown = 0, Clock(1 / video.rate), Shown(video)
+        try:
+            stamped = ((frame.time, frame) for frame in shown.whole(video.frames()))
+            for seconds, frame in clock.over(stamped):
+                yield Frame(count, seconds, shown.picture(frame))
+                count += 1
+        finally:
+            for said in (*shown.changes(), *clock.repairs()) if count else ():
+                tell(f"{video.name}: {said}")
+        if not count:
             raise ClimbEdgeError(
-                f"{name}: expected a video, found one without a single frame that decodes; record"
-                " or export it again"
+                f"{video.name}: expected a video, found one without a single frame that decodes;"
+                " record or export it again"
             )
+        if loss := video.loss(count):
+            tell(f"{video.name}: {loss}")
 
 
-def read_camera(index: int) -> Iterator[Frame]:
+def _folder(source: str | Path | bytes) -> Path | None:
+    return None if isinstance(source, bytes) or not os.path.isdir(source) else Path(source)
+
+
+def _pictures(folder: Path, tell: Callable[[str], object]) -> Iterator[Frame]:
+    count, paths = 0, pictures_in(folder)
+    for path in paths:
+        try:
+            image = next(read_video(path, tell=lambda said: None)).image
+        except ClimbEdgeError as error:
+            tell(f"left out: {error}")
+            continue
+        yield Frame(count, count / RATE, image)
+        count += 1
+    if not count:
+        raise ClimbEdgeError(
+            f"{folder}: expected pictures, none of {len(paths)} decodes; export them again"
+        )
+    tell(f"{folder}: pictures have no times; {RATE:g} a second are assumed")
+
+
+def read_camera(index: int) -> Generator[Frame, None, None]:
     """Frames of camera `index` (0 is the first), stamped on arrival by a clock that never goes
     back.
 
@@ -123,8 +151,8 @@ def read_camera(index: int) -> Iterator[Frame]:
 
 
 class VideoWriter:
-    """H.264 (yuv420p, fast start: plays in browsers) with one given time per frame; a context
-    manager, whole or absent.
+    """H.264 (yuv420p, fast start, colours named: plays in browsers), one given time per frame; a
+    context manager, whole or absent.
     """
 
     def __init__(self, path: str | Path, fps: float = 30.0):
@@ -153,9 +181,14 @@ class VideoWriter:
             )
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             stream.options = {"crf": "21", "preset": "veryfast"}
-            stream.codec_context.time_base = Fraction(1, TICKS)
+            context = stream.codec_context
+            context.time_base = Fraction(1, TICKS)
+            context.colorspace, context.color_range = Colorspace.ITU601, ColorRange.MPEG
+            context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         fitted = _fitted(image, stream.width, stream.height)
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(fitted), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(fitted), format="rgb24").reformat(
+            format="yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG
+        )
         frame.pts = max(round(seconds * TICKS), self._last + 1)
         frame.time_base = Fraction(1, TICKS)
         self._last = frame.pts
@@ -192,41 +225,3 @@ def _fitted(image: np.ndarray, width: int, height: int) -> np.ndarray:
         image, (inner_width, inner_height), interpolation=cv2.INTER_AREA
     )
     return fitted
-
-
-@contextmanager
-def _open(source: str | Path | bytes) -> Iterator[tuple[InputContainer, av.VideoStream, str]]:
-    name = "video" if isinstance(source, bytes) else str(source)
-    handle = (
-        io.BytesIO(source) if isinstance(source, bytes) else str(existing_file(source, "a video"))
-    )
-    try:
-        container = av.open(handle, "r", metadata_errors="ignore")
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise ClimbEdgeError(
-            f"{name}: expected a video, found a file that no decoder reads ({error}); is it one,"
-            " and whole?"
-        ) from error
-    with container:
-        if not container.streams.video:
-            raise ClimbEdgeError(
-                f"{name}: expected a video, found a file without a video stream; choose another"
-                " file"
-            )
-        stream = container.streams.video[0]
-        if stream.codec_context is None:  # a damaged header names no decoder that is here
-            raise ClimbEdgeError(
-                f"{name}: expected a video, found a stream that no decoder reads; is it whole?"
-            )
-        stream.thread_type = "AUTO"
-        check_size(name, stream.width or 0, stream.height or 0)
-        yield container, stream, name
-
-
-def _upright(frame: av.VideoFrame) -> np.ndarray:
-    """RGB pixels with the rotation applied that a phone writes beside a picture (counter-clockwise
-    degrees).
-    """
-    image = frame.to_ndarray(format="rgb24")
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image

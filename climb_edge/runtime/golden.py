@@ -25,10 +25,12 @@ def hash32(index) -> np.ndarray:
     """A 32-bit mix of integers (Appleby's MurmurHash3 finaliser), so that any language can repeat
     the golden input.
     """
-    h = np.asarray(index, np.uint64) & 0xFFFFFFFF
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        h = ((h ^ (h >> shift)) * factor) & 0xFFFFFFFF
-    return (h ^ (h >> 16)).astype(np.int64)
+    # NumPy 1 makes floats of an unsigned number and a Python int
+    low, half, part = np.uint64(0xFFFFFFFF), np.uint64(16), np.uint64(13)
+    h = np.asarray(index, np.uint64) & low
+    for shift, factor in ((half, np.uint64(0x85EBCA6B)), (part, np.uint64(0xC2B2AE35))):
+        h = ((h ^ (h >> shift)) * factor) & low
+    return (h ^ (h >> half)).astype(np.int64)
 
 
 def golden_frames(count: int = GOLDEN_STEPS + WINDOW - 1) -> np.ndarray:

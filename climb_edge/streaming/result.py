@@ -22,6 +22,9 @@ class Result:
     raw: np.ndarray | None = None  # (25, 3) x, y in image pixels, peak height
     # (25, 3) x, y in image pixels, score; equal to raw while warming up
     refined: np.ndarray | None = None
+    size: tuple[int, int] | None = (
+        None  # width and height of the frame; None of one without picture
+    )
 
 
 def warming_up(result: Result) -> Result:

@@ -114,7 +114,9 @@ class Stream:
             results += self._end(self._people.pop(person))
         for person, observation in observations.items():
             results += self._advance(self._people.setdefault(person, _Person()), frame, observation)
-        return results if observations else [*results, Result(frame.index, frame.time)]
+        if observations:
+            return results
+        return [*results, Result(frame.index, frame.time, size=_size(frame))]
 
     def _pace(self, interval: float) -> list[Result]:
         """Decide from the time since the last frame whether its past still counts; what that makes
@@ -143,9 +145,8 @@ class Stream:
         phase = person.phases.setdefault(self._turn % self.phases, Phase())
         refined = self._refine(phase, observation, box)
         raw, delay = observation.keypoints, self.refiner.delay * self.phases
-        phase.waiting.append(
-            Result(frame.index, frame.time, observation.person, state, delay, box, raw, raw)
-        )
+        about = (frame.index, frame.time, observation.person, state, delay, box)
+        phase.waiting.append(Result(*about, raw, raw, _size(frame)))
         if refined is not None:
             phase.ahead = in_pixels(refined, box)
             return [replace(phase.waiting.popleft(), refined=phase.ahead[0])]
@@ -179,3 +180,7 @@ class Stream:
         return sorted(
             (r for phase in person.phases.values() for r in phase.end()), key=lambda r: r.frame
         )
+
+
+def _size(frame: Frame) -> tuple[int, int] | None:
+    return (frame.image.shape[1], frame.image.shape[0]) if frame.image.size else None

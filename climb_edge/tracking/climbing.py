@@ -161,7 +161,8 @@ def summary(
     seen = sorted((r for r in seen if r.person == person), key=lambda r: r.time)
     times = np.array([r.time for r in seen], float)
     points = _known(
-        np.array([r.refined for r in seen], float).reshape(-1, len(INDEX), 3), frame_size
+        np.array([r.refined for r in seen], float).reshape(-1, len(INDEX), 3),
+        np.array([r.size or frame_size for r in seen]).reshape(-1, 1, 2),
     )
     hips, shoulders = (
         points[:, [LEFT_HIP, RIGHT_HIP]].mean(1),
@@ -205,12 +206,10 @@ def summary(
     )
 
 
-def _known(keypoints: np.ndarray, frame_size: tuple[int, int]) -> np.ndarray:
-    """(T, 25, 3) -> (T, 25, 2), NaN where unknown."""
+def _known(keypoints: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """(T, 25, 3), in frames of `sizes` (T, 1, 2) -> (T, 25, 2), NaN where unknown."""
     points = keypoints[..., :2]
-    inside = ((points >= 0) & (points <= np.asarray(frame_size) - 1)).all(-1) & (
-        keypoints[..., 2] >= SHOWN
-    )
+    inside = ((points >= 0) & (points <= sizes - 1)).all(-1) & (keypoints[..., 2] >= SHOWN)
     return np.where(inside[..., None], points, np.nan)
 
 

@@ -87,10 +87,9 @@ def write_coco(
     """Write the refined keypoints as COCO keypoints (.json), for annotation tools and `python -m
     train import coco`.
 
-    frame_size: width, height of the frames in pixels. source: the video; frame 12 of
-    folder/climb.mp4 becomes the image
-    climb.mp4/000012.jpg, so that an import finds video and frame again. Every frame is an image,
-    whoever is seen in it.
+    frame_size: width, height in pixels of frames whose result does not say its own. source: the
+    video; frame 12 of folder/climb.mp4 becomes the image climb.mp4/000012.jpg, so that an import
+    finds video and frame again. Every frame is an image, whoever is seen in it.
     Visibility: 2 from a score of SHOWN on, 1 below or outside the frame, 0 (with x = y = 0) where
     unknown. `score` is
     the mean score of the known keypoints, `bbox` (x, y, width, height) their extent inside the
@@ -98,14 +97,14 @@ def write_coco(
     person.
     Raises ClimbEdgeError where it cannot be written.
     """
-    width, height = (int(side) for side in frame_size)
     ordered, name = as_results(results), Path(source).name or "video"
+    sizes = {r.frame: r.size or (int(frame_size[0]), int(frame_size[1])) for r in ordered}
     images = [
         {"id": frame + 1, "file_name": f"{name}/{frame:06d}.jpg", "width": width, "height": height}
-        for frame in sorted({r.frame for r in ordered})
+        for frame, (width, height) in sizes.items()
     ]
     found = [
-        _annotation(r, width, height)
+        _annotation(r, *sizes[r.frame])
         for r in ordered
         if r.person is not None and r.refined is not None
     ]

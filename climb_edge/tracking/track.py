@@ -6,19 +6,21 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from climb_edge.estimators.base import Estimator, Shared
 from climb_edge.files.atomic import whole_file
+from climb_edge.media.clock import PAUSE
 from climb_edge.media.frame import Frame
 from climb_edge.media.picture import write_picture
 from climb_edge.media.video import VideoWriter
+from climb_edge.pose.layout import WINDOW
 from climb_edge.refiners.base import Refiner
 from climb_edge.streaming.result import Result
-from climb_edge.streaming.stream import Stream
+from climb_edge.streaming.stream import GAP, Stream
 from climb_edge.tracking.overlay import Overlay, states
 from climb_edge.tracking.track_file import header, write_lines
 
@@ -36,6 +38,7 @@ class Tracked:
     last: np.ndarray | None  # the last frame, RGB (H, W, 3); None without one
     refiners: tuple[Refiner, ...] = ()
     exports: tuple[Path, ...] = ()  # what was written for other tools
+    notes: tuple[str, ...] = ()  # what the user must know of the source, a sentence each
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -65,6 +68,7 @@ def track(
     step: Callable[[], object] = lambda: None,
     picture_at: float | None = None,
     watch: Callable[[Moment], object] = lambda moment: None,
+    notes: Sequence[str] = (),
 ) -> Tracked:
     """Stream `frames` and write OUT/overlay.mp4 and OUT/track.jsonl; `step` is called after each
     frame.
@@ -72,8 +76,10 @@ def track(
     Of several refiners, all of which see what the estimator said once, the overlay has a panel
     each, and every one after the first a track-NAME.jsonl of its own. `frames` may leave out
     numbers, as live.Newest does. `watch` is called with every finished overlay, in order. With
-    `picture_at` (seconds) the overlay of the first frame from there on is also written, as
-    OUT/overlay.jpg. Each file is whole or absent, except that Ctrl-C ends the input early and keeps
+    `picture_at` (seconds after the first frame) the overlay of the first frame from there on is
+    also written, as OUT/overlay.jpg. The overlay begins at 0 and shows a frame for PAUSE seconds at
+    most; the tracks keep the frames' own times. `notes` is what the source has said when its frames
+    have ended. Each file is whole or absent, except that Ctrl-C ends the input early and keeps
     everything up to there.
     """
     out, interrupted = Path(out), None
@@ -90,8 +96,9 @@ def track(
             interrupted = stop
         lanes.flush()
         done = lanes.tracked(out / "overlay.mp4", paths)
+        done = replace(done, notes=(*notes, *_unrefined(source, done.results)))
         for file, refiner, results in zip(files, refiners, lanes.results, strict=True):
-            first = header(refiner, estimator.name, source, done.size, done.dropped)
+            first = header(refiner, estimator.name, source, done.size, done.dropped, done.notes)
             write_lines(file, first, results)
     if interrupted:
         raise interrupted
@@ -120,6 +127,7 @@ class _Lanes:
         self._picture, self._picture_at, self._watch = picture, picture_at, watch
         self._count, self._dropped, self._seconds = 0, 0, 0.0
         self._last: np.ndarray | None = None
+        self._times: tuple[float, float, float] | None = None  # first, last, shown so far
 
     def push(self, frame: Frame) -> None:
         """The next frame."""
@@ -156,12 +164,31 @@ class _Lanes:
 
     def _draw(self, frame: Frame, own: list[list[Result]]) -> None:
         drawn = self._overlay.draw(frame.image, *own)
-        self._video.write(drawn, frame.time)
+        first, last, shown = self._times or (frame.time, frame.time, 0.0)
+        shown += min(frame.time - last, PAUSE)
+        self._times = (first, frame.time, shown)
+        self._video.write(drawn, shown)
         milliseconds, state = 1000 * self._seconds, states(own[0])
         self._watch(Moment(drawn, frame.index, frame.time, state, milliseconds, self._dropped))
-        if self._picture_at is not None and frame.time >= self._picture_at:
+        if self._picture_at is not None and frame.time - first >= self._picture_at:
             write_picture(self._picture, drawn)
             self._picture_at = None
+
+
+def _unrefined(source: str, results: Sequence[Result]) -> list[str]:
+    """A sentence where frames come too slowly for any to be refined."""
+    seen = [r for r in results if r.person is not None]
+    times = sorted({r.time for r in seen})
+    if len(times) <= WINDOW or any(r.state != "warming up" for r in seen):
+        return []
+    apart = float(np.median(np.diff(times)))
+    if apart <= GAP:
+        return []
+    return [
+        f"{source}: frames come {apart:.2f} s apart, and over {GAP} s the past no longer counts: no"
+        f" keypoint is refined, all are the estimator's own; record {1 / GAP:g} frames a second or"
+        " more"
+    ]
 
 
 def _paths(out: Path, refiners: Sequence[Refiner]) -> list[Path]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,17 +24,20 @@ def header(
     source: str,
     frame_size: tuple[int, int] | None = None,
     dropped: int = 0,
+    notes: Sequence[str] = (),
 ) -> dict:
     """The first line of a track: `frame_size` is (width, height) of the last frame, None where
     there was none.
 
     `dropped` counts the frames that a live stream left out; their numbers are missing in the rows.
+    `notes` say what else is to be known of the source, as times that were repaired.
     """
     return {
         "schema": SCHEMA,
         "source": source,
         "frame_size": frame_size,
         "dropped": dropped,
+        "notes": list(notes),
         "estimator": estimator,
         "refiner": refiner.name,
         "contract": refiner.contract and refiner.contract.to_json(),
@@ -65,7 +69,7 @@ def line(result: Result) -> dict:
 def from_line(row: dict) -> Result:
     """The result that `line` wrote. Raises ClimbEdgeError for a row that is none."""
     try:
-        arrays = {
+        arrays: dict[str, Any] = {
             name: None if row[name] is None else np.array(row[name], float).reshape(shape)
             for name, shape in (("bbox", 4), ("raw", (K, 3)), ("refined", (K, 3)))
         }

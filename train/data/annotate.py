@@ -16,6 +16,7 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.estimators.recording import Recording, cached_recording
 from climb_edge.files.assets import available, sha256_of
+from climb_edge.files.atomic import existing_file
 from climb_edge.files.clips import ClipSet
 from climb_edge.files.truth import Truth
 from climb_edge.media.video import video_info
@@ -86,7 +87,7 @@ def annotate(
             f"two videos have the same file name among {', '.join(names)}; rename one: clips are"
             " named by it"
         )
-    infos, unread = usable(videos, video_info, strict)
+    infos, unread = usable(videos, lambda v: video_info(existing_file(v, "a video")), strict)
     total, done = sum(i.frames for i in infos.values()), 0
 
     def tick() -> None:
@@ -99,7 +100,7 @@ def annotate(
     recordings, unseen = usable(
         infos, lambda v: cached_recording(Path(v), sha256_of(v), teacher, tick), strict
     )
-    names, rates = [Path(v).name for v in recordings], [infos[v].fps or np.nan for v in recordings]
+    names = [Path(v).name for v in recordings]
     parts = [_targets(r) for r in recordings.values()]
     lengths = [len(points) for points, _ in parts]
     points, confidence = (
@@ -111,7 +112,7 @@ def annotate(
         weight=confidence,
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         frame_size=np.array([r.size for r in recordings.values()], np.int32),
-        fps=np.array(rates, np.float32),
+        fps=np.array([r.rate or np.nan for r in recordings.values()], np.float32),
         clip=np.array(names),
         group=np.array(["annotated"] * len(names)),
         split=np.array(["train"] * len(names)),

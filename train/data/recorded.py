@@ -12,9 +12,12 @@ from climb_edge.files.clips import ClipSet
 from climb_edge.pose.boxes import STICKY, STUDY, box_affine, compose, invert, transform
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import SIZE, to_cells, warp
+from climb_edge.streaming.stream import GAP, RATE
 from train.config import Augmentation
 from train.data.augment import Change, change_of
 from train.data.windows import Window
+
+BREAK = 4  # frames' time without a frame that no window goes over, also of a slow source
 
 
 @dataclass(eq=False)
@@ -54,10 +57,12 @@ class RecordedWindows:
             self.recordings[c],
             int(self.clips.offsets[c + 1] - self.clips.offsets[c]),
         )
-        boxes = recording.boxes[self.box]
+        boxes, pause = recording.boxes[self.box], max(GAP, BREAK / (recording.rate or RATE))
         for person in dict.fromkeys(recording.person.tolist()):
             own = np.flatnonzero((recording.person == person) & (recording.frame < length))
-            for run in np.split(own, np.flatnonzero(np.diff(recording.frame[own]) != 1) + 1):
+            frames = recording.frame[own]
+            apart = (np.diff(frames) != 1) | (np.diff(recording.times[frames]) > pause)
+            for run in np.split(own, np.flatnonzero(apart) + 1):
                 for i in range(len(run) - WINDOW + 1):
                     rows = run[i : i + WINDOW]
                     held = (

@@ -21,7 +21,7 @@ from climb_edge.files.clips import ClipSet, join_clips, load_clips, select_clips
 from train.config import Augmentation
 from train.data.recorded import RecordedWindows
 from train.data.rendered import RenderedWindows
-from train.data.store import load_store
+from train.data.store import at_own_rates, load_store
 from train.data.windows import Window
 from train.noise.library import get
 from train.synthesis.motion import generated_clips, mocap_clips
@@ -59,7 +59,7 @@ def open_source(config: dict, strict: bool = False) -> Source:
     seen, skipped = usable(names, lambda name: seen_in(videos, name, estimator), strict)
     tell_skipped(skipped)
     clips = select_clips(clips, np.isin(clips.clip, list(seen)))
-    clips = _fitted(clips, list(seen.values()), config)
+    clips = _fitted(at_own_rates(clips, list(seen.values())), list(seen.values()), config)
     return RecordedWindows(clips, list(seen.values()), box, config["seed"], augmentation)
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -30,8 +31,10 @@ from climb_edge.files.assets import sha256_of
 from climb_edge.files.atomic import write_text
 from climb_edge.files.clips import ClipSet, load_clips, save_clips, select_clips
 from climb_edge.media.frame import Frame
+from climb_edge.media.video import READING
 
 VERSION = 2
+UNLIKE = 0.1  # of a rate: from there on it is told
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def extract(
         )
     kept, changed = fitted(select_clips(clips, np.isin(clips.clip, list(found))), seen, fit)
     tell(changed)
+    kept = at_own_rates(kept, [Recording(out / shard_name(str(name))) for name in kept.clip])
     save_clips(out / "clips.npz", kept)
     return Extracted(len(kept), sum(found.values()), tuple(skipped))
 
@@ -117,6 +121,19 @@ def _estimator(variant: str, weights: str | None):
     return BlazePose(variant, weights)
 
 
+def at_own_rates(clips: ClipSet, seen: Sequence[Recording]) -> ClipSet:
+    """The clips with the rates that their videos' frames have; another one is told of."""
+    rates = [r.rate or float(fps) for r, fps in zip(seen, clips.fps, strict=True)]
+    for name, said, rate in zip(clips.clip, clips.fps, rates, strict=True):
+        if abs(said / rate - 1) > UNLIKE:
+            print(
+                f"note: {name}: its labels say {said:g} frames a second, its video has {rate:.3g};"
+                " the video's is kept",
+                file=sys.stderr,
+            )
+    return replace(clips, fps=np.array(rates, np.float32))
+
+
 def shard(
     source: bytes | Iterable[Frame],
     estimator: Estimator,
@@ -129,8 +146,9 @@ def shard(
 
     `content`: the SHA-256 of what is recorded, where `source` is not a video's bytes.
     """
-    content = content or hashlib.sha256(source).hexdigest()
-    about = {"content": content, "clip": name}
+    about: dict[str, object] = {"content": content, "clip": name}
+    if isinstance(source, bytes):
+        about |= {"content": hashlib.sha256(source).hexdigest(), "reading": READING}
     try:
         recording = Recording(path)
         if (
@@ -141,7 +159,7 @@ def shard(
             return len(recording)
     except ClimbEdgeError:
         pass  # not there, or damaged: it is made now
-    record(source, estimator, path, about)
+    record(source, estimator, path, about, name=name)
     return len(Recording(path))
 
 

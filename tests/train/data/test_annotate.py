@@ -40,6 +40,8 @@ def test_holes_are_bridged_only_where_enough_is_known():
 @pytest.mark.slow
 def test_annotate_extract_and_finetune_on_a_real_clip(tmp_path, person_video, capsys):
     from climb_edge.files.clips import load_clips
+    from climb_edge.media.clock import rate_of
+    from climb_edge.media.video import read_video
     from train.__main__ import main
 
     clips, store = str(tmp_path / "clips.npz"), str(tmp_path / "store")
@@ -47,6 +49,7 @@ def test_annotate_extract_and_finetune_on_a_real_clip(tmp_path, person_video, ca
     made = load_clips(clips)
     assert made.truth == "pseudo"
     assert made.visible.mean() > 0.3
+    assert made.fps[0] == pytest.approx(rate_of(f.time for f in read_video(person_video)))
     videos = str(person_video.parent)
     assert main(["extract", clips, "--videos", videos, "--out", store]) == 0
     shards = {p: p.stat().st_mtime_ns for p in (tmp_path / "store").glob("*.zip")}
