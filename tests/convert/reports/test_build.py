@@ -361,14 +361,8 @@ def _without(report: dict, *path):
     [
         (lambda r: r.update(schema="climb-edge/report/1"), "expected a report of schema"),
         (lambda r: _without(r, "files"), r"\$: 'files' is a required property"),
-        (
-            lambda r: _without(r, "files", 1, "rows"),
-            r"\$.files\[1\]: 'rows' is a required property",
-        ),
-        (
-            lambda r: r["files"][0].update(bytes="many"),
-            r"\$.files\[0\].bytes: 'many' is not of type 'integer'",
-        ),
+        (lambda r: _without(r, "files", 1, "rows"), r"\$.files\[1\]: 'rows' is a required"),
+        (lambda r: r["files"][0].update(bytes="many"), r"\$.files\[0\].bytes: 'many' is not"),
         (
             lambda r: r["files"][0]["rows"][0]["drop"].update({"0.1": [1, 2]}),
             r"drop\['0.1'\]: \[1, 2\] is too short",
