@@ -145,7 +145,10 @@ class _File:
             raise ClimbEdgeError(
                 f"{label}: its id {key} is that of {pictures[key].name} as well; export again"
             )
-        pictures[key] = Picture(clip, row, (int(size[0]), int(size[1])), name, self.path, truth)
+        width, height = (int(side) for side in size)
+        pictures[key] = Picture(
+            clip, row, (width, height), name, self.path, self.path.parent, truth
+        )
 
     def _person(self, item: dict, pictures: dict, skeletons: dict) -> Person | None:
         """The person of an annotation, None where no keypoint of ours is labelled."""

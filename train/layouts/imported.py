@@ -37,8 +37,8 @@ class Take:
     split: str = "train"
     heatmaps: Path | None = None  # file with this clip's heatmaps, where an estimator ran already
     truth: Truth = Truth.HUMAN
-    # its pictures by frame, as the data set names them, where it lists any
-    pictures: Mapping[int, str] = field(default_factory=dict)
+    # by frame, where the data set lists any: a folder, and the picture's name inside or near it
+    pictures: Mapping[int, tuple[Path, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ class Imported:
     warnings: tuple[str, ...]  # a line for everything that was kept and is odd
     motion: Motion | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)  # how many of what else, by its name
-    pictures: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # of each clip
+    # of each clip, see Take
+    pictures: Mapping[str, Mapping[int, tuple[Path, str]]] = field(default_factory=dict)
 
     def save(self, path: str | Path) -> None:
         """Write the clip set, or the motion, whole or not at all."""

@@ -81,6 +81,7 @@ class Picture:
     size: tuple[int, int]  # width, height
     name: str  # as the file lists it
     source: Path  # the file that lists it
+    home: Path  # the folder that the name may be inside of
     truth: Truth = Truth.HUMAN
 
 
@@ -216,7 +217,7 @@ def _take(
         sizes.pop(),
         group="labelled",
         truth=weakest(picture.truth for picture in listed),
-        pictures={picture.row: picture.name for picture in listed},
+        pictures={picture.row: (picture.home, picture.name) for picture in listed},
     )
 
 

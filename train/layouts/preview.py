@@ -21,11 +21,11 @@ from climb_edge.media.picture import write_picture
 from climb_edge.media.video import read_video
 from climb_edge.pose.skeleton import BONES
 from climb_edge.tracking.overlay import LEFT, MIDDLE, RIGHT, label
+from train.layouts.formats.reading import is_file
 from train.layouts.imported import Imported
 
 FRAMES, COLUMNS = 6, 3
 TILE = (480, 360)  # width, height
-IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 @dataclass
@@ -38,7 +38,7 @@ class AtHand:
 
 
 def look(found: Imported, folder: Path, videos: Path | None, drawn: bool) -> AtHand:
-    """The videos in `videos`, each of them decoded whole; else videos and images below `folder`.
+    """The videos in `videos`, each of them decoded whole; else videos in `folder`, and images.
 
     `drawn`: pictures for a preview are kept. A video that is not there or cannot be read is told
     of.
@@ -48,22 +48,19 @@ def look(found: Imported, folder: Path, videos: Path | None, drawn: bool) -> AtH
     wanted = frames_to_draw(clips) if drawn else []
     root = folder if folder.is_dir() else folder.parent
     source = VideoFolder(videos or root)
-    images: dict[str, list[Path]] | None = None
     for clip in tqdm(
         map(str, clips.clip), total=len(clips), unit="clip", desc="videos", disable=videos is None
     ):
         rows = {row for name, row in wanted if name == clip}
-        if videos is not None or (root / clip).is_file():
+        if videos is not None or is_file(root / clip):
             try:
                 _watch(source, clip, rows, at_hand, whole=videos is not None)
                 continue
             except ClimbEdgeError as error:
                 at_hand.notes.append(f"{error}; its labels are compared with no video")
         named = found.pictures.get(clip, {})
-        if named and images is None:
-            images = _images(root)
         for row in [*sorted(rows), *named][: len(rows) + 1]:
-            if row in named and (path := _image(images or {}, named[row])):
+            if row in named and (path := _image(*named[row])):
                 _open(path, clip, row, row in rows, at_hand)
     return at_hand
 
@@ -80,24 +77,12 @@ def _watch(videos: VideoFolder, clip: str, rows: set[int], at_hand: AtHand, whol
     at_hand.seen[clip] = Seen(size, count if whole else None)
 
 
-def _images(root: Path) -> dict[str, list[Path]]:
-    """The images below a folder, by file name."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted(root.rglob("*")):
-        if path.suffix.lower() in IMAGES:
-            found.setdefault(path.name, []).append(path)
-    return found
-
-
-def _image(images: dict[str, list[Path]], name: str) -> Path | None:
-    """The image of that name; of several of one file name the one in its folder."""
-    wanted = name.replace("\\", "/").split("/")
-    named = images.get(wanted[-1], [])
-    inside = [p for p in named if list(p.parts[-len(wanted) :]) == wanted]
-    for found in (inside, named):
-        if len(found) == 1:
-            return found[0]
-    return None
+def _image(home: Path, name: str) -> Path | None:
+    """The picture of that name in the folders where tools put them; no other place is searched."""
+    above = home.parent
+    places = (home, home / "images", above, above / "images", above / "images" / "default")
+    found = (place / tail for place in places for tail in (name, name.rpartition("/")[2]))
+    return next((path for path in found if is_file(path)), None)
 
 
 def _open(path: Path, clip: str, row: int, drawn: bool, at_hand: AtHand) -> None:

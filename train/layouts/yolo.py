@@ -74,7 +74,7 @@ def read(
     for path, name in zip(labels, relative(bare), strict=True):
         with log.part():
             clip, row = naming.place(str(path), name, root.resolve().name)
-            picture = Picture(clip, row, *kind.picture(path, frame_size), path)
+            picture = Picture(clip, row, *kind.picture(path, frame_size), path, root)
             found = kind.read(picture)
             pictures.append(picture)
             persons += found
