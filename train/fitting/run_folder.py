@@ -15,6 +15,7 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import whole_file, write_json, write_text
 from climb_edge.files.npz import read_npz
+from climb_edge.files.temporaries import only_unfinished
 from climb_edge.options import options_of
 from train.config import Augmentation, Finetune, Hyperparameters
 
@@ -77,7 +78,7 @@ class Run:
             # it was refused, or stopped, before it had anything to lose
             run.split.unlink(missing_ok=True)
             run.teacher.unlink(missing_ok=True)
-        elif run.path.exists() and any(run.path.iterdir()):
+        elif run.path.exists() and not only_unfinished(run.path, "config.json"):
             raise ClimbEdgeError(
                 f"{run.path}: expected an empty folder or a run, found other files; choose another"
                 " --out"
