@@ -35,6 +35,7 @@ DAMAGED = (
     MemoryError,
 )
 
+NOT_WRITTEN = "could not be written"  # stands in every OutputError
 # What the system says where no more can be written: disk, quota, size of a file.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -55,6 +56,27 @@ class GateFailed(Exception):
     """A check that decides a verdict did not pass; the outputs are written, the exit code is 1."""
 
 
+def disk_is_full(error: Exception) -> bool:
+    """Whether it says that no more can be written, by its number or, as other people's code does,
+    in words.
+    """
+    number, words = getattr(error, "errno", None), str(error)
+    return number in FULL or any(os.strerror(full) in words for full in FULL)
+
+
+def _tell(line: str) -> None:
+    """A last line on standard error, where that can be written: the terminal may be gone, or the
+    disk that it goes to full. The exit code says it too.
+    """
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr)
+
+
+def _close_output() -> None:
+    """Standard output takes nothing any more: what is still in its buffer must not fail at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def run_command(command: Callable[[], int | None], debug: bool = False) -> int:
     """Run a command line's body and turn its errors into one line on standard error and an exit
     code.
@@ -67,38 +89,36 @@ def run_command(command: Callable[[], int | None], debug: bool = False) -> int:
             sys.stdout.flush()  # a full disk shows here, not after the exit code
             return code
     except GateFailed as failure:
-        print(f"gate failed: {failure}", file=sys.stderr)
+        _tell(f"gate failed: {failure}")
         return GATE_FAILED
     except ClimbEdgeError as error:
         if debug:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        _tell(f"error: {error}")
         return BAD_INPUT
     except ModuleNotFoundError as error:
         if debug:
             traceback.print_exc()
-        print(
+        _tell(
             f"error: {error.name} is not installed; training and conversion need: pip install"
-            " climb-edge[train]",
-            file=sys.stderr,
+            " climb-edge[train]"
         )
         return BAD_INPUT
     except Stopped as stop:
-        with contextlib.suppress(OSError):  # of a terminal that is gone
-            name = signal.Signals(stop.number).name
-            print(f"stopped by {name}: what was finished is kept", file=sys.stderr)
+        _tell(f"stopped by {signal.Signals(stop.number).name}: what was finished is kept")
         return 128 + stop.number
     except KeyboardInterrupt:
-        print("interrupted: what was finished is kept", file=sys.stderr)
+        _tell("interrupted: what was finished is kept")
         return INTERRUPTED
     except BrokenPipeError:  # `... | head` closed our output: nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return DONE
-    except OSError as error:  # of a file that is no result: a temporary one, standard output
-        if error.errno not in FULL:
+    except Exception as error:  # of a file that is no result: temporary, standard output, a log
+        if not disk_is_full(error):
             raise
         if debug:
             traceback.print_exc()
-        place = error.filename or "a temporary file or standard output"
-        print(f"error: {place}: {error.strerror}; free some space", file=sys.stderr)
+        words = " ".join(str(error).split())
+        _tell(f"error: a file {NOT_WRITTEN}: {words}; free some space")
+        _close_output()
         return BAD_INPUT

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from climb_edge.errors import FULL, ClimbEdgeError, OutputError
+from climb_edge.errors import FULL, NOT_WRITTEN, ClimbEdgeError, OutputError
 from climb_edge.files.temporaries import prefix, sweep
 
 _ELSEWHERE = "choose another place (--out; of the cache: CLIMB_EDGE_CACHE)"
@@ -93,7 +93,7 @@ def _write_error(path: Path, error: OSError) -> OutputError:
     else:
         found, remedy = error.strerror or str(error), "see the reason given"
     return OutputError(
-        f"{path}: could not be written: {found}; what was there before is unchanged; {remedy}"
+        f"{path}: {NOT_WRITTEN}: {found}; what was there before is unchanged; {remedy}"
     )
 
 

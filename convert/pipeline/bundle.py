@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from climb_edge import __version__
-from climb_edge.errors import DAMAGED, ClimbEdgeError, OutputError
+from climb_edge.errors import DAMAGED, NOT_WRITTEN, ClimbEdgeError, OutputError
 from climb_edge.estimators.blazepose import VARIANTS
 from climb_edge.files.assets import locate, sha256_of
 from climb_edge.files.atomic import existing_file, write_json, write_text
@@ -65,7 +65,7 @@ def bundle(
             _put(new, place)
     except OSError as error:
         raise OutputError(
-            f"{to}: could not be written ({error}); what was there before is unchanged; free some"
+            f"{to}: {NOT_WRITTEN} ({error}); what was there before is unchanged; free some"
             " space or choose another folder"
         ) from error
     return Path(to)

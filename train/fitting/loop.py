@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import threading
 from functools import partial
 from importlib.util import find_spec
 
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.clips import ClipSet
+from climb_edge.stopping import SIGNALS, Stopped, handled
 from train.backend import keras
 from train.config import Hyperparameters
 from train.data.inputs import Points, given_to, inputs_named
@@ -124,9 +124,9 @@ def fit(
         more.append(lesson)
     steps = recipe.steps_per_epoch or max(len(split.train) // recipe.batch, 1)
     trained.begin(model, recipe, steps)
-    with _ctrl_c() as stop:
+    with _stops() as stops:
         judge = Judge(source, recipe, definition, model)
-        progress = Progress(model, trained, judge, split, run, recipe, stop)
+        progress = Progress(model, trained, judge, split, run, recipe, stops)
         if progress.finished:
             return
         data = dataset(source, names, split.train, recipe.batch, recipe.seed, progress.epoch, steps)
@@ -198,24 +198,23 @@ def callbacks(run: Run) -> list:
 
 
 @contextlib.contextmanager
-def _ctrl_c():
-    """Yield an event that Ctrl-C sets, for training to end after its batch; a second Ctrl-C ends it
-    at once.
+def _stops():
+    """Yield a list that Ctrl-C, SIGTERM and SIGHUP put what is to be raised in, for training to end
+    after its batch; a second Ctrl-C ends it at once.
 
     Raised where it comes, a KeyboardInterrupt gets lost when that is inside a callback of
     TensorFlow.
     """
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
+    stops: list[KeyboardInterrupt] = []
+    before = signal.getsignal(signal.SIGINT)
 
     def once(number, frame):
-        stop.set()
-        signal.signal(signal.SIGINT, before)
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, before)
+            stops.append(KeyboardInterrupt())
+        else:
+            stops.append(Stopped(number))
 
-    before = signal.signal(signal.SIGINT, once)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
+    heard = [n for n in (signal.SIGINT, *SIGNALS) if signal.getsignal(n) != signal.SIG_IGN]
+    with handled(heard, once):
+        yield stops

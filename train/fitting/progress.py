@@ -30,7 +30,7 @@ class Progress(keras.callbacks.Callback):
     """After every epoch: measure, keep the best, lower the rate, stop, and write it all."""
 
     def __init__(
-        self, plain, trained, judge: Judge, split: Split, run: Run, recipe: Hyperparameters, stop
+        self, plain, trained, judge: Judge, split: Split, run: Run, recipe: Hyperparameters, stops
     ):
         super().__init__()
         # best weights are saved without the optimizer's
@@ -38,7 +38,7 @@ class Progress(keras.callbacks.Callback):
         self.trainable = trained.trainable_variables
         self.judge, self.run, self.recipe, self.variables = judge, run, recipe, trained.state
         self.val = split.some("val", recipe.validation_windows)
-        self.bar, self.stop = None, stop
+        self.bar, self.stops = None, stops
         saved = run.load_state([tuple(v.shape) for v in self.variables])
         if saved:
             self.state, values = saved
@@ -68,8 +68,8 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, step, logs=None):
         self.bar.update()
-        if self.stop.is_set():
-            raise KeyboardInterrupt
+        if self.stops:
+            raise self.stops[0]
 
     def on_epoch_end(self, epoch, logs=None):
         loss = float(logs["loss"])

@@ -222,9 +222,20 @@ def _with_new_names(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, **parts}
 
 
+class _Weights(io.BytesIO):
+    """Weights as Keras writes them, in memory: HDF5 on a full disk brings the process down when it
+    ends.
+    """
+
+    def __str__(self) -> str:
+        return "in memory.weights.h5"  # Keras looks at how it ends
+
+
 def _save(model, path: Path) -> None:
+    content = _Weights()
+    model.save_weights(content)
     with whole_file(path) as temporary:
-        model.save_weights(temporary)
+        temporary.write_bytes(content.getbuffer())
 
 
 def load_weights(model, path: Path) -> None:
