@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from tqdm import tqdm
+
 from climb_edge.errors import ClimbEdgeError, OutputError
 from climb_edge.stopping import Stopped, follow, heeded
 
@@ -99,14 +101,14 @@ def each(do: Callable[[Any], Any], tasks: Iterable, jobs: int) -> Iterator[tuple
                 try:
                     result = connection.recv()
                 except (EOFError, ConnectionResetError):
-                    died = worker.end()
+                    died = f"{task}: the process that worked on it ended by {worker.end()}"
                     if tries:
+                        tqdm.write(f"note: {died}; it is tried once more", file=sys.stderr)
                         waiting.append((task, tries))
                         continue
                     result = ClimbEdgeError(
-                        f"{task}: the process that worked on it ended by {died}, {TRIES} times; is"
-                        " there memory for so many --jobs? Give the command again, or leave this"
-                        " one out"
+                        f"{died}, {TRIES} times; is there memory for so many --jobs? Give the"
+                        " command again, or leave this one out"
                     )
                 else:
                     free.append(worker)
