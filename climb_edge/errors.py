@@ -73,8 +73,11 @@ def _tell(line: str) -> None:
 
 
 def _close_output() -> None:
-    """Standard output takes nothing any more: what is still in its buffer must not fail at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Where standard output takes nothing any more, what is in its buffer must not fail at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run_command(command: Callable[[], int | None], debug: bool = False) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from climb_edge.options import Config, again, option
+from climb_edge.options import Config, again, check_writable, option
 from convert.quantization.recipes import DEFAULT, RECIPES
 from train.models.registry import FORMS
 
@@ -49,6 +49,9 @@ class Convert(Checking, Config):
     bundle: Path | None = option(
         "also write what an app needs: files, weights, calls", None, metavar="DIR", writes="folder"
     )
+
+    def check(self) -> None:
+        check_writable("--out", self.out / "models", "folder")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,9 +30,10 @@ def prefix() -> str:
 def sweep(folder: Path) -> None:
     """Remove what processes that are gone have left in `folder` under a temporary name.
 
-    Another machine's processes cannot be seen: theirs goes after a week, as everybody's.
+    Another machine's processes cannot be seen: what is theirs goes after a week.
     """
-    with os.scandir(folder) as entries:
+    left = []
+    with contextlib.suppress(PermissionError), os.scandir(folder) as entries:
         left = [e for e in entries if (found := _NAME.match(e.name)) and _abandoned(e, found)]
     for entry in left:
         with contextlib.suppress(FileNotFoundError, PermissionError):  # swept already; another's
@@ -43,8 +44,8 @@ def sweep(folder: Path) -> None:
 
 
 def _abandoned(entry: os.DirEntry, found: re.Match) -> bool:
-    if found["host"] == _HOST and not _alive(int(found["pid"])):
-        return True
+    if found["host"] == _HOST:
+        return not _alive(int(found["pid"]))
     try:
         return time.time() - entry.stat(follow_symlinks=False).st_mtime > _LONGEST
     except FileNotFoundError:  # finished meanwhile

@@ -22,9 +22,8 @@ from climb_edge.files.truth import Truth
 from climb_edge.media.video import video_info
 from climb_edge.pose.skeleton import K
 from train.data.workers import usable
+from train.layouts.coco import VIDEO_SUFFIXES
 
-# in any case of letters
-VIDEO_SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".3gp", ".mts"}
 REACH = 3  # frames on either side
 TRUSTED = 0.3  # confidence from which a target is called visible
 LEAST = 0.05  # confidence under which there is no target

@@ -32,7 +32,7 @@ class _Worker:
         theirs.close()  # so that its end is the end of the connection
 
     def begin(self, task: Any) -> None:
-        with contextlib.suppress(BrokenPipeError):  # it died; the answer that is awaited shows it
+        with contextlib.suppress(ConnectionError):  # it died; the answer that is awaited shows it
             self.connection.send(task)
 
     def end(self) -> str:
@@ -100,7 +100,7 @@ def each(do: Callable[[Any], Any], tasks: Iterable, jobs: int) -> Iterator[tuple
                 worker, task, tries = busy.pop(connection)
                 try:
                     result = connection.recv()
-                except (EOFError, ConnectionResetError):
+                except (EOFError, ConnectionError):
                     died = f"{task}: the process that worked on it ended by {worker.end()}"
                     if tries:
                         tqdm.write(f"note: {died}; it is tried once more", file=sys.stderr)
@@ -114,7 +114,10 @@ def each(do: Callable[[Any], Any], tasks: Iterable, jobs: int) -> Iterator[tuple
                     free.append(worker)
                 yield task, result
     finally:
-        for worker in [*free, *(worker for worker, _, _ in busy.values())]:
+        workers = [*free, *(worker for worker, _, _ in busy.values())]
+        for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
             worker.end()
 
 
@@ -127,7 +130,7 @@ def _serve(connection: Connection, do: Callable[[Any], Any]) -> None:
                 connection.send(_result(do, connection.recv()))
     except Stopped as stop:
         sys.exit(128 + stop.number)
-    except (KeyboardInterrupt, EOFError, BrokenPipeError):
+    except (KeyboardInterrupt, EOFError, ConnectionError):
         pass  # Ctrl-C, which the other side hears too; it is gone
 
 
