@@ -84,7 +84,7 @@ def test_annotate(tmp_path, videos, weights_folder):
     kill_at_random(command, tmp_path, same, KILLS, SEED)
 
 
-TINY = {"model": "conv3d", "data": ["generated"], "clips": 4, "init": "identity", "epochs": 2}
+TINY = {"model": "conv3d", "data": ["generated"], "clips": 4, "init": "identity", "epochs": 1}
 TINY |= {"steps_per_epoch": 1, "batch": 1, "validation_windows": 2, "test_windows": 2}
 
 
@@ -128,11 +128,11 @@ def test_study(tmp_path, trained):
     def command(out: Path) -> tuple:
         return "train.__main__", ["study", "--config", str(config), "--out", str(out)]
 
-    kill_at_random(command, tmp_path, same, SLOW_KILLS, SEED)
+    kill_at_random(command, tmp_path, same, SLOW_KILLS, SEED, trained, 12.0)
 
 
 def test_convert(tmp_path, trained):
-    words = ["run", str(trained), "--form", "step-newest", "--recipe", "float16", "--force"]
+    words = ["run", str(trained), "--form", "window-newest", "--recipe", "float16", "--force"]
     words += [w for check in ("gpu", "stream", "second", "speed") for w in ("--skip", check)]
     fewer = {"convert.pipeline.run:GENERATED_CLIPS": 2, "convert.pipeline.run:PER_CLIP": 1}
 
