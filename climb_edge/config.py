@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.options import Config, option
+from climb_edge.options import Config, check_writable, option
 
 PAGE = 8321  # the live page's port, where none is named
 
@@ -71,7 +71,7 @@ class Track(RuntimeOptions, Config):
         positional=True,
     )
     out: Path | None = option(
-        "where to write (else track-NAME in this folder)", None, metavar="DIR"
+        "where to write (else track-NAME in this folder)", None, metavar="DIR", writes="folder"
     )
     refiner: str = option(
         "a .tflite from `python -m convert`, the package's own (default), none (identity), or a"
@@ -112,6 +112,9 @@ class Track(RuntimeOptions, Config):
         old=("also",),
     )
 
+    def check(self) -> None:
+        check_writable("--out", self.folder, "folder")
+
     @property
     def camera(self) -> int | None:
         """The camera's number; None of a video file."""
@@ -134,7 +137,7 @@ class Plot(Config):
 
     command: ClassVar[str] = "plot"
     tracks: tuple[Path, ...] = option("track files", metavar="TRACK.jsonl", positional=True)
-    out: Path = option("where to write", metavar="PLOT.png")
+    out: Path = option("where to write", metavar="PLOT.png", writes="file")
     joint: tuple[str, ...] = option(
         "may be repeated", ("left_wrist", "right_wrist"), metavar="NAME"
     )
@@ -149,7 +152,7 @@ class Evaluate(RefinerOptions, LabelOptions, Config):
     clips: Path = option("the clip set", metavar="CLIPS.npz", positional=True)
     videos: Path = option("the videos; a clip's name is its path inside", metavar="FOLDER|ZIP")
     out: Path | None = option(
-        "also write the metrics here, a list of several", None, metavar="M.json"
+        "also write the metrics here, a list of several", None, metavar="M.json", writes="file"
     )
     box: str = option(
         "the stream's box, or the study's per-frame one", "sticky", choices=("sticky", "frame")
@@ -180,7 +183,7 @@ class Benchmark(RefinerOptions, Config):
         "a Python with mediapipe, as `make mediapipe` makes one", None, metavar="PYTHON"
     )
     out: Path | None = option(
-        "also write the figures here, and as CSV beside it", None, metavar="B.json"
+        "also write the figures here, and as CSV beside it", None, metavar="B.json", writes="file"
     )
     soak: int | None = option(
         "instead stream N frames and watch memory and speed", None, metavar="N", low=1
@@ -192,6 +195,8 @@ class Benchmark(RefinerOptions, Config):
             raise ClimbEdgeError(
                 f"--soak: expected one --refiner, found {len(self.refiner)}; soak them one by one"
             )
+        if self.out:
+            check_writable("--out", self.out.with_suffix(".csv"), "file")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import signal
 import struct
 import sys
 import tokenize
@@ -10,6 +13,8 @@ import traceback
 import zipfile
 import zlib
 from collections.abc import Callable
+
+from climb_edge.stopping import PARENT, Stopped, follow, heeded
 
 DONE, GATE_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -30,6 +35,10 @@ DAMAGED = (
     MemoryError,
 )
 
+NOT_WRITTEN = "could not be written"  # stands in every OutputError
+# What the system says where no more can be written: disk, quota, size of a file.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class ClimbEdgeError(Exception):
     """Something the user can act on: the message names the file, what was expected, what was found,
@@ -37,8 +46,38 @@ class ClimbEdgeError(Exception):
     """
 
 
+class OutputError(ClimbEdgeError):
+    """A file could not be written. Nothing is wrong with what was read, and the next file would
+    fail as well: a command that leaves out what it cannot use ends on this.
+    """
+
+
 class GateFailed(Exception):
     """A check that decides a verdict did not pass; the outputs are written, the exit code is 1."""
+
+
+def disk_is_full(error: Exception) -> bool:
+    """Whether it says that no more can be written, by its number or, as other people's code does,
+    in words.
+    """
+    number, words = getattr(error, "errno", None), str(error)
+    return number in FULL or any(os.strerror(full) in words for full in FULL)
+
+
+def _tell(line: str) -> None:
+    """A last line on standard error, where that can be written: the terminal may be gone, or the
+    disk that it goes to full. The exit code says it too.
+    """
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr)
+
+
+def _close_output() -> None:
+    """Where standard output takes nothing any more, what is in its buffer must not fail at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run_command(command: Callable[[], int | None], debug: bool = False) -> int:
@@ -46,27 +85,43 @@ def run_command(command: Callable[[], int | None], debug: bool = False) -> int:
     code.
     """
     try:
-        return command() or DONE
+        with heeded():
+            if parent := os.environ.pop(PARENT, None):
+                follow(int(parent))
+            code = command() or DONE
+            sys.stdout.flush()  # a full disk shows here, not after the exit code
+            return code
     except GateFailed as failure:
-        print(f"gate failed: {failure}", file=sys.stderr)
+        _tell(f"gate failed: {failure}")
         return GATE_FAILED
     except ClimbEdgeError as error:
         if debug:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        _tell(f"error: {error}")
         return BAD_INPUT
     except ModuleNotFoundError as error:
         if debug:
             traceback.print_exc()
-        print(
+        _tell(
             f"error: {error.name} is not installed; training and conversion need: pip install"
-            " climb-edge[train]",
-            file=sys.stderr,
+            " climb-edge[train]"
         )
         return BAD_INPUT
+    except Stopped as stop:
+        _tell(f"stopped by {signal.Signals(stop.number).name}: what was finished is kept")
+        return 128 + stop.number
     except KeyboardInterrupt:
-        print("interrupted: what was finished is kept", file=sys.stderr)
+        _tell("interrupted: what was finished is kept")
         return INTERRUPTED
     except BrokenPipeError:  # `... | head` closed our output: nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return DONE
+    except Exception as error:  # of a file that is no result: temporary, standard output, a log
+        if not disk_is_full(error):
+            raise
+        if debug:
+            traceback.print_exc()
+        words = " ".join(str(error).split())
+        _tell(f"error: a file {NOT_WRITTEN}: {words}; free some space")
+        _close_output()
+        return BAD_INPUT

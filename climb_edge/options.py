@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import sys
 import types
 import typing
@@ -32,6 +33,7 @@ class Option:
     bare: Any = None  # the value of the flag alone, where it may stand without one
     commas: bool = False  # several values in one word, between commas
     old: tuple[str, ...] = ()  # names that it had before
+    writes: str = ""  # "file" or "folder": what the command makes there
 
 
 def option(help: str, default: Any = MISSING, **more: Any) -> Any:
@@ -150,6 +152,8 @@ class Kind:
             raise ClimbEdgeError(f"{told}: expected {low:g} to {high:g}")
         if low is not None and value < low:
             raise ClimbEdgeError(f"{told}: expected at least {low:g}")
+        if self.option.writes:
+            check_writable(label, value, self.option.writes)
         return value
 
 
@@ -160,6 +164,29 @@ _WORDS = {
     str: "one text",
     Path: "one path",
 }
+
+
+def check_writable(label: str, path: Path, what: str) -> None:
+    """Raise ClimbEdgeError, before any work, where no `what` ("file" or "folder") can be written at
+    `path`.
+    """
+    home, told = path if what == "folder" else path.parent, f"{label} {path}"
+    try:
+        if what == "file" and path.exists() and not path.is_file():
+            found = "a folder" if path.is_dir() else "a device"
+            raise ClimbEdgeError(f"{told}: expected a file, found {found}; name a file")
+        while not home.exists():
+            home = home.parent
+        if not home.is_dir():
+            raise ClimbEdgeError(
+                f"{told}: a file stands where a folder is needed: {home}; name another place"
+            )
+        if not os.access(home, os.W_OK | os.X_OK):
+            raise ClimbEdgeError(
+                f"{told}: {home} may not be written by this user; name another place"
+            )
+    except OSError as error:  # a name that is too long
+        raise ClimbEdgeError(f"{told}: {error.strerror}; name another place") from error
 
 
 def note_renamed(old: str, new: str) -> None:

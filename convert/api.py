@@ -23,13 +23,15 @@ def convert(config: Convert | None = None, **options: Any) -> dict[str, Any]:
     """
     from tqdm import tqdm
 
-    from convert.pipeline.bundle import bundle
+    from convert.pipeline.bundle import bundle, refuse_foreign
     from convert.pipeline.run import convert, open_run
     from convert.quantization.recipes import choose
     from convert.reports.build import build, write
     from train.fitting.run_folder import Run
 
     chosen = configured(Convert, config, options)
+    if chosen.bundle:
+        refuse_foreign(chosen.bundle)
     trained = [Run.open(path).config() for path in (chosen.run, *chosen.qat_run)]
     aware = [run["qat"]["scheme"] for run in trained if run.get("qat")]
     model = trained[0]["model"]

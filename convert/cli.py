@@ -17,7 +17,7 @@ _EXAMPLES = """examples:
   python -m convert models --out docs/models.md              what each model costs as a file, on CPU and GPU
 
 writes OUT/models/MODEL.FORM-EMITS.RECIPE.tflite with their contracts, and OUT/report.html, .md and .json
-exit codes: 0 every file passed, 1 a gate failed or could not be shown, 2 usage or input, 130 Ctrl-C"""
+exit codes: 0 every file passed, 1 a gate failed or could not be shown, 2 usage or input, 130 Ctrl-C, 143 SIGTERM"""
 
 PROGRAM = Program(
     "climb-edge-convert",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from climb_edge.options import Config, again, option
+from climb_edge.options import Config, again, check_writable, option
 from convert.quantization.recipes import DEFAULT, RECIPES
 from train.models.registry import FORMS
 
@@ -17,7 +17,7 @@ SKIPPABLE = ("gpu", "stream", "second", "speed")
 class Checking:
     """What every check of a file takes."""
 
-    out: Path = option("where the report goes", metavar="DIR")
+    out: Path = option("where the report goes", metavar="DIR", writes="folder")
     skip: tuple[str, ...] = option(
         "leave a check out; the verdict names it; may be repeated", (), choices=SKIPPABLE
     )
@@ -47,8 +47,11 @@ class Convert(Checking, Config):
     )
     force: bool = option("also write files that a gate refuses, marked in their contract", False)
     bundle: Path | None = option(
-        "also write what an app needs: files, weights, calls", None, metavar="DIR"
+        "also write what an app needs: files, weights, calls", None, metavar="DIR", writes="folder"
     )
+
+    def check(self) -> None:
+        check_writable("--out", self.out / "models", "folder")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,9 @@ class Matrix(Config):
 
     command: ClassVar[str] = "matrix"
     reports: tuple[Path, ...] = option("reports", metavar="REPORT.json", positional=True)
-    out: Path | None = option("write the table as Markdown", None, metavar="TABLE.md")
+    out: Path | None = option(
+        "write the table as Markdown", None, metavar="TABLE.md", writes="file"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,4 +99,6 @@ class Models(Config):
     form: tuple[str, ...] = option("may be repeated", FORMS, choices=FORMS)
     gpu: bool = option("the GPU check, which takes minutes", True)
     out: Path | None = again(Matrix, "out", None)
-    json: Path | None = option("write what was measured as JSON", None, metavar="FILE")
+    json: Path | None = option(
+        "write what was measured as JSON", None, metavar="FILE", writes="file"
+    )

@@ -24,6 +24,7 @@ FRAMEWORKS = ("tensorflow", "keras")
 # A module imports from its own folder and from floors under it. The ground floor is first.
 FLOORS = {
     "climb_edge": (
+        "stopping",
         "errors pose",
         "files options",
         "media runtime",

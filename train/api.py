@@ -64,7 +64,9 @@ def annotate(config: Annotate | None = None, **options: Any) -> ClipSet:
             bar.total = total
             bar.update(done - bar.n)
 
-        clips, skipped = annotate(chosen.videos, chosen.weights, step=step, strict=chosen.strict)
+        clips, skipped = annotate(
+            chosen.videos, chosen.weights, None, step, chosen.strict, chosen.jobs
+        )
     tell_skipped(skipped)
     if not clips.visible.any():
         raise ClimbEdgeError(

@@ -23,7 +23,7 @@ _EXAMPLES = """examples:
   python -m train models --data store --preset joint_mixer                   is reading ever the bottleneck?
 an interrupted run goes on when the same command is given again
 
-exit codes: 0 done, 1 a cell of a study failed, 2 usage or input, 130 Ctrl-C"""
+exit codes: 0 done, 1 a cell of a study failed, 2 usage or input, 130 Ctrl-C, 143 SIGTERM"""
 
 PROGRAM = Program(
     "climb-edge-train",

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from climb_edge.config import LabelOptions
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.options import Config, again, option
+from climb_edge.options import Config, again, check_writable, option
 from train.config import EstimatorOptions
 
 
@@ -17,8 +17,11 @@ class Annotate(Config):
     """Make targets for unlabelled videos with an offline teacher (pseudo ground truth)."""
 
     command: ClassVar[str] = "annotate"
-    videos: tuple[str, ...] = option("video files", metavar="VIDEO", positional=True)
-    out: Path = option("where to write", metavar="CLIPS.npz")
+    videos: tuple[str, ...] = option(
+        "video files, or folders of them", metavar="VIDEO|FOLDER", positional=True
+    )
+    out: Path = option("where to write", metavar="CLIPS.npz", writes="file")
+    jobs: int = option("videos at a time, a process each", 1, metavar="N", low=1)
     strict: bool = option("stop at the first video that cannot be used", False)
     weights: Path | None = again(EstimatorOptions, "weights", None)
 
@@ -30,7 +33,7 @@ class Extract(EstimatorOptions, Config):
     command: ClassVar[str] = "extract"
     clips: Path = option("the clip set", metavar="CLIPS.npz", positional=True)
     videos: Path = option("its videos", metavar="FOLDER|ZIP")
-    out: Path = option("where to write", metavar="STORE")
+    out: Path = option("where to write", metavar="STORE", writes="folder")
     jobs: int = option("videos at a time, a process each", 1, metavar="N", low=1)
     strict: bool = option("stop at the first video that cannot be used", False)
 
@@ -71,6 +74,7 @@ class Import(LabelOptions, Config):
     def check(self) -> None:
         if self.preview and self.preview.suffix.lower() not in (".jpg", ".jpeg"):
             raise ClimbEdgeError(f"--preview {self.preview}: expected a name that ends in .jpg")
+        check_writable("--out", self.out, "folder" if self.layout == "heatmaps" else "file")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +83,7 @@ class FitNoise(Config):
 
     command: ClassVar[str] = "fit-noise"
     store: Path = option("what the estimator saw", metavar="STORE", positional=True)
-    out: Path = option("where to write", metavar="NOISE.json")
+    out: Path = option("where to write", metavar="NOISE.json", writes="file")
     name: str | None = option("name of the noise model (else the file's)", None)
 
 
@@ -89,7 +93,7 @@ class Study(Config):
 
     command: ClassVar[str] = "study"
     config: str = option("a built-in config, or a file", metavar="NAME|FILE.toml")
-    out: Path = option("where to write", metavar="runs/NAME")
+    out: Path = option("where to write", metavar="runs/NAME", writes="folder")
     jobs: int = option("cells at a time", 1, metavar="N", low=1)
     only: str | None = option("only the cells whose name holds this", None, metavar="TEXT")
 
@@ -109,7 +113,9 @@ class Look(Config):
         (),
         metavar="RUN",
     )
-    plot: Path | None = option("draw how true the model's score is", None, metavar="FILE.png")
+    plot: Path | None = option(
+        "draw how true the model's score is", None, metavar="FILE.png", writes="file"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +124,7 @@ class Tables(Config):
 
     command: ClassVar[str] = "tables"
     runs: tuple[Path, ...] = option("runs and studies", metavar="RUN|STUDY", positional=True)
-    out: Path = option("where to write", metavar="FOLDER")
+    out: Path = option("where to write", metavar="FOLDER", writes="folder")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +132,9 @@ class Models(Config):
     """List every model and form: parameters, MACs per emitted frame, inputs, outputs, state."""
 
     command: ClassVar[str] = "models"
-    json: Path | None = option("write the list as JSON as well", None, metavar="FILE")
+    json: Path | None = option(
+        "write the list as JSON as well", None, metavar="FILE", writes="file"
+    )
     data: str | None = option(
         "measure how fast its windows are read and trained on instead",
         None,

@@ -170,7 +170,7 @@ class Training(Hyperparameters, Augmentation, EstimatorOptions, Config):
         " repeated",
         metavar="STORE|CLIPS.npz|MOTION.npz|generated",
     )
-    out: Path = option("where to write", metavar="runs/NAME")
+    out: Path = option("where to write", metavar="runs/NAME", writes="folder")
     videos: Path | None = option("videos of the clip set", None, metavar="FOLDER|ZIP")
     strict: bool = option("with --videos: stop at the first that cannot be used", False)
     group: tuple[str, ...] = option(

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from climb_edge.errors import DAMAGED, ClimbEdgeError
+from climb_edge.errors import DAMAGED, ClimbEdgeError, OutputError
 from climb_edge.estimators.base import Estimator
 from climb_edge.estimators.recording import Recording, cached_recording
 from climb_edge.files.clips import ClipSet
@@ -72,5 +72,7 @@ def seen_in(videos: VideoFolder, clip: str, estimator: Estimator) -> Recording:
     try:
         sha = hashlib.sha256(content).hexdigest()
         return cached_recording(content, sha, estimator, name=clip)
+    except OutputError:
+        raise
     except ClimbEdgeError as error:  # bytes have no name: say whose they are
         raise ClimbEdgeError(f"{videos.path}, clip {clip}: {error}") from error

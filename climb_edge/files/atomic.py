@@ -15,7 +15,10 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import FULL, NOT_WRITTEN, ClimbEdgeError, OutputError
+from climb_edge.files.temporaries import prefix, sweep
+
+_ELSEWHERE = "choose another place (--out; of the cache: CLIMB_EDGE_CACHE)"
 
 
 @contextlib.contextmanager
@@ -24,14 +27,18 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     an error.
 
     An interrupted or failed write leaves the old file (or none), never half of a new one, nor a
-    folder made for it. Raises ClimbEdgeError when the folder cannot be written or the disk is full.
+    folder made for it; what a killed process left in the folder is removed. Raises OutputError when
+    the folder cannot be written or the disk is full.
     """
     path = Path(path)
     temporary, new = None, []
     try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         new = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f".{path.name}")
+        sweep(path.parent)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix(), suffix=f".{path.name}")
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -79,20 +86,25 @@ def _finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _write_error(path: Path, error: OSError) -> ClimbEdgeError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        found, remedy = "no space is left on the device", "free some space or choose another --out"
+def _write_error(path: Path, error: OSError) -> OutputError:
+    if error.errno == errno.EFBIG:
+        found, remedy = (
+            "the file grew beyond what the file system, or this user's limit, allows",
+            f"raise the limit (ulimit -f) or {_ELSEWHERE}",
+        )
+    elif error.errno in FULL:
+        found, remedy = "no space is left on the device", f"free some space or {_ELSEWHERE}"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        found, remedy = "the folder may not be written", "choose another --out"
+        found, remedy = "the folder may not be written", _ELSEWHERE
     elif error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
         found, remedy = (
             "a file stands where a folder is needed (or the other way round)",
-            "choose another --out",
+            _ELSEWHERE,
         )
     else:
         found, remedy = error.strerror or str(error), "see the reason given"
-    return ClimbEdgeError(
-        f"{path}: could not be written: {found}; what was there before is unchanged; {remedy}"
+    return OutputError(
+        f"{path}: {NOT_WRITTEN}: {found}; what was there before is unchanged; {remedy}"
     )
 
 

@@ -20,7 +20,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +27,7 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import existing_file, write_json
+from climb_edge.files.temporaries import scratch_folder
 from climb_edge.runtime.session import Session
 from climb_edge.runtime.vulkan import VULKAN_ICD, software_vulkan, vulkan_folder
 
@@ -260,8 +260,7 @@ def _run_child(
     timeout: float,
     environment: dict[str, str],
 ) -> _Ended:
-    with tempfile.TemporaryDirectory(prefix="climb-edge-child-") as name:
-        folder = Path(name)
+    with scratch_folder("child") as folder:
         (folder / "graph.tflite").write_bytes(graph)
         for number, arrays in enumerate(runs):
             for index, array in enumerate(arrays):

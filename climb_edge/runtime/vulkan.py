@@ -9,11 +9,11 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.assets import cache_folder
+from climb_edge.files.temporaries import scratch_folder
 
 _VULKAN_PACKAGE = "chromium-common"
 # Chromium's own JSON names the library beside it, so that the folder can stand anywhere.
@@ -56,8 +56,8 @@ def fetch_software_vulkan() -> Path:
     target = vulkan_folder()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".vulkan-", dir=target.parent) as temporary:
-            whole = _unpack(_apt_download(Path(temporary)), Path(temporary, "vulkan"))
+        with scratch_folder("vulkan", target.parent) as temporary:
+            whole = _unpack(_apt_download(temporary), temporary / "vulkan")
             if not software_vulkan():  # another process may have been faster
                 shutil.rmtree(target, ignore_errors=True)
                 whole.rename(target)

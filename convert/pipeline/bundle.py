@@ -10,14 +10,14 @@ import ctypes
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from climb_edge import __version__
-from climb_edge.errors import DAMAGED, ClimbEdgeError
+from climb_edge.errors import DAMAGED, NOT_WRITTEN, ClimbEdgeError, OutputError
 from climb_edge.estimators.blazepose import VARIANTS
 from climb_edge.files.assets import locate, sha256_of
 from climb_edge.files.atomic import existing_file, write_json, write_text
+from climb_edge.files.temporaries import scratch_folder
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import MASS, SIZE
 from climb_edge.pose.skeleton import BONES, KEYPOINTS, MIRROR
@@ -56,18 +56,16 @@ def bundle(
     if estimator not in VARIANTS:
         raise ClimbEdgeError(f"estimator {estimator!r}: expected one of {', '.join(VARIANTS)}")
     place = Path(to).resolve()  # a link stays a link: what it names is replaced
-    _refuse_foreign(place)
+    refuse_foreign(place)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            prefix=f".{place.name}-", dir=place.parent, ignore_cleanup_errors=True
-        ) as folder:
-            new = Path(folder, "new")
+        with scratch_folder(place.name, place.parent) as folder:
+            new = folder / "new"
             _fill(new, [Path(m) for m in models], report, estimator, weights)
             _put(new, place)
     except OSError as error:
-        raise ClimbEdgeError(
-            f"{to}: could not be written ({error}); what was there before is unchanged; free some"
+        raise OutputError(
+            f"{to}: {NOT_WRITTEN} ({error}); what was there before is unchanged; free some"
             " space or choose another folder"
         ) from error
     return Path(to)
@@ -112,7 +110,8 @@ def _manifest(folder: Path) -> dict:
     return manifest
 
 
-def _refuse_foreign(place: Path) -> None:
+def refuse_foreign(place: Path) -> None:
+    """Raise ClimbEdgeError where a bundle at `place` would replace something else."""
     if not place.exists():
         return
     if place.is_dir():

@@ -4,7 +4,6 @@ them.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.files.temporaries import scratch_folder
 from climb_edge.pose.layout import WINDOW
 from climb_edge.refiners.tflite import TFLiteRefiner
 from climb_edge.runtime.model_file import append_contract, write_model
@@ -241,8 +241,8 @@ def _write(made: ConvertedFile, run: Conversion, path: Path, force: bool) -> Non
         return
     calibration = run.chosen[:CALIBRATION] if made.recipe.calibrated else run.chosen[:0]
     # what cannot be read back never stands in OUT
-    with tempfile.TemporaryDirectory(prefix="climb-edge-") as folder:
-        trial = Path(folder) / made.file
+    with scratch_folder("trial") as folder:
+        trial = folder / made.file
         try:
             config = run.aware[made.recipe.aware].config if made.recipe.aware else run.config
             contract = contract_of(made, config, run.source, run.estimator, calibration)

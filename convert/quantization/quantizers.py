@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError, disk_is_full
 from climb_edge.runtime.session import Session
 from convert.graphs.build import Graph, by_tensorflow
 from convert.graphs.flatbuffer import parse
@@ -71,6 +71,8 @@ class Quantization:
                     return by_tensorflow(self.plain, recipe.name, samples)
                 return bytes(convert_object_to_bytearray(parse(self._by_edge(recipe, floats))))
         except Exception as error:  # two foreign quantizers raise what they like
+            if disk_is_full(error):  # where they have temporary files
+                raise
             words = " ".join(str(error).split())[:300]
             raise ClimbEdgeError(
                 f"{recipe.name}: {by} cannot make it of {self.plain.model}: {type(error).__name__}"

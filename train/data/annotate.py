@@ -9,6 +9,7 @@ claim against truth.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from climb_edge.files.clips import ClipSet
 from climb_edge.files.truth import Truth
 from climb_edge.media.video import video_info
 from climb_edge.pose.skeleton import K
-from train.data.sources import usable
+from train.data.workers import usable
+from train.layouts.formats.image_names import VIDEO_SUFFIXES
 
 REACH = 3  # frames on either side
 TRUSTED = 0.3  # confidence from which a target is called visible
@@ -71,23 +73,20 @@ def annotate(
     threads: int | None = None,
     step: Callable[[int, int], object] = lambda done, total: None,
     strict: bool = False,
+    jobs: int = 1,
 ) -> tuple[ClipSet, list[str]]:
     """Pseudo ground truth of the first person of each video, and what was left out; a clip's name
-    is its file's name.
+    is its file's name. `jobs` videos at a time, in processes of their own.
 
-    `step(frames done, frames in all)` is called as the teacher goes on. A video that cannot be used
-    is left out, a line of the second result says why; with `strict` it is an error. Raises
-    ClimbEdgeError where no video is left.
+    A folder stands for all videos in it, each named by its path inside. `step(frames done, frames
+    in all)` is called as the teacher goes on. A video that cannot be used is left out, a line of
+    the second result says why; with `strict` it is an error. Raises ClimbEdgeError where no video
+    is left.
     """
-    from climb_edge.estimators.blazepose import BlazePose
-
-    names = [Path(v).name for v in videos]
-    if len(set(names)) != len(names):
-        raise ClimbEdgeError(
-            f"two videos have the same file name among {', '.join(names)}; rename one: clips are"
-            " named by it"
-        )
-    infos, unread = usable(videos, lambda v: video_info(existing_file(v, "a video")), strict)
+    named = _named(videos)
+    infos, unread = usable(
+        named.values(), lambda v: video_info(existing_file(v, "a video")), strict
+    )
     total, done = sum(i.frames for i in infos.values()), 0
 
     def tick() -> None:
@@ -95,12 +94,12 @@ def annotate(
         done += 1
         step(done, max(total, done))
 
-    variant = heaviest(weights)
-    teacher = BlazePose(variant, weights, threads=threads)
-    recordings, unseen = usable(
-        infos, lambda v: cached_recording(Path(v), sha256_of(v), teacher, tick), strict
-    )
-    names = [Path(v).name for v in recordings]
+    teacher = heaviest(weights), weights, threads
+    # frame by frame as long as that needs no other process
+    see = partial(_seen, teacher, step=tick) if jobs == 1 else partial(_seen, teacher)
+    seen, unseen = usable(infos, see, strict, jobs)
+    recordings = {name: seen[video] for name, video in named.items() if video in seen}
+    names = list(recordings)
     parts = [_targets(r) for r in recordings.values()]
     lengths = [len(points) for points, _ in parts]
     points, confidence = (
@@ -116,10 +115,44 @@ def annotate(
         clip=np.array(names),
         group=np.array(["annotated"] * len(names)),
         split=np.array(["train"] * len(names)),
-        source=f"pseudo ground truth: {teacher.name}, smoothed over {2 * REACH + 1} frames",
+        source=f"pseudo ground truth: {_teacher(*teacher).name},"
+        f" smoothed over {2 * REACH + 1} frames",
         truth=Truth.PSEUDO,
     )
     return clips, unread + unseen
+
+
+def _named(videos: Sequence[str | Path]) -> dict[str, Path]:
+    """The videos by the names of their clips, folders opened."""
+    found: dict[str, Path] = {}
+    for path in map(Path, videos):
+        inside = {path.name: path}
+        if path.is_dir():
+            files = (p for p in path.rglob("[!.]*") if p.suffix.lower() in VIDEO_SUFFIXES)
+            inside = {p.relative_to(path).as_posix(): p for p in sorted(files)}
+        if not inside:
+            raise ClimbEdgeError(
+                f"{path}: expected a folder with videos ({', '.join(sorted(VIDEO_SUFFIXES))}),"
+                " found none; name them, or their folder"
+            )
+        if twice := found.keys() & inside.keys():
+            raise ClimbEdgeError(
+                f"two videos have the same name, {min(twice)}; rename one: clips are named by it"
+            )
+        found |= inside
+    return found
+
+
+def _seen(teacher: tuple, video: Path, step: Callable[[], object] | None = None) -> Recording:
+    """What the teacher (variant, weights' folder, threads) sees in a video."""
+    return cached_recording(video, sha256_of(video), _teacher(*teacher), step)
+
+
+@cache
+def _teacher(variant: str, weights: str | Path | None, threads: int | None):
+    from climb_edge.estimators.blazepose import BlazePose
+
+    return BlazePose(variant, weights, threads=threads)
 
 
 def _targets(recording: Recording) -> tuple[np.ndarray, np.ndarray]:

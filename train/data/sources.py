@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from train.data.recorded import RecordedWindows
 from train.data.rendered import RenderedWindows
 from train.data.store import at_own_rates, load_store
 from train.data.windows import Window
+from train.data.workers import usable
 from train.noise.library import get
 from train.synthesis.motion import generated_clips, mocap_clips
 
@@ -61,28 +62,6 @@ def open_source(config: dict, strict: bool = False) -> Source:
     clips = select_clips(clips, np.isin(clips.clip, list(seen)))
     clips = _fitted(at_own_rates(clips, list(seen.values())), list(seen.values()), config)
     return RecordedWindows(clips, list(seen.values()), box, config["seed"], augmentation)
-
-
-def usable(videos: Iterable, use: Callable, strict: bool) -> tuple[dict, list[str]]:
-    """What `use` makes of each video, and a line for each that it refuses; with `strict` the first
-    refused is an error.
-
-    Raises ClimbEdgeError where none is left.
-    """
-    made, skipped = {}, []
-    for video in videos:
-        try:
-            made[video] = use(video)
-        except ClimbEdgeError as error:
-            if strict:
-                raise
-            skipped.append(str(error))
-    if not made:
-        every = (
-            f"none of {len(skipped)} videos could be used; the first: " if len(skipped) > 1 else ""
-        )
-        raise ClimbEdgeError(every + skipped[0])
-    return made, skipped
 
 
 def tell_skipped(lines: Sequence[str]) -> None:

@@ -12,16 +12,14 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from functools import cache
-from multiprocessing import get_context
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from climb_edge.errors import DAMAGED, ClimbEdgeError
+from climb_edge.errors import DAMAGED, ClimbEdgeError, OutputError
 from climb_edge.estimators.base import Estimator
 from climb_edge.estimators.heatmap_file import HeatmapFile
 from climb_edge.estimators.recording import Recording, record
@@ -30,8 +28,10 @@ from climb_edge.evaluation.videos import VideoFolder
 from climb_edge.files.assets import sha256_of
 from climb_edge.files.atomic import write_text
 from climb_edge.files.clips import ClipSet, load_clips, save_clips, select_clips
+from climb_edge.files.temporaries import only_unfinished
 from climb_edge.media.frame import Frame
 from climb_edge.media.video import READING
+from train.data.workers import usable
 
 VERSION = 2
 UNLIKE = 0.1  # of a rate: from there on it is told
@@ -62,26 +62,21 @@ def extract(
     be used is left out of the store and told of; with `strict` it ends the extraction. `fit`: what
     becomes of labels that do not fit their video, see `fitted`. Raises ClimbEdgeError where no
     video is left, at the first that labels do not fit, and for a store of another estimator or
-    version.
+    version; OutputError where a shard cannot be written.
     """
-    out, found, skipped = Path(out), {}, []
+    out = Path(out)
     seen: dict[str, Seen] = {}
     _claim(out, _estimator(*estimator).name)
+    one = partial(_one, videos.path, estimator, out)
     with tqdm(total=len(clips), unit="clip", desc=f"extract {estimator[0]}") as bar:
-        for name, frames in _all(clips, videos, estimator, out, max(jobs, 1)):
-            if isinstance(frames, ClimbEdgeError):
-                if strict:
-                    raise frames
-                skipped.append(str(frames))
-            else:
-                found[name] = frames
+
+        def done(name: str, frames: int | ClimbEdgeError) -> None:
+            bar.update()
+            if not isinstance(frames, ClimbEdgeError):
                 seen[name] = Seen(Recording(out / shard_name(name)).size, frames)
                 fitted(select_clips(clips, clips.clip == name), seen, fit)  # before the next one
-            bar.update()
-    if not found:
-        raise ClimbEdgeError(
-            f"{videos.path}: none of {len(clips)} videos could be used; the first: {skipped[0]}"
-        )
+
+        found, skipped = usable(clips.clip.tolist(), one, strict, jobs, done)
     kept, changed = fitted(select_clips(clips, np.isin(clips.clip, list(found))), seen, fit)
     tell(changed)
     kept = at_own_rates(kept, [Recording(out / shard_name(str(name))) for name in kept.clip])
@@ -89,26 +84,14 @@ def extract(
     return Extracted(len(kept), sum(found.values()), tuple(skipped))
 
 
-def _all(clips: ClipSet, videos: VideoFolder, estimator: tuple, out: Path, jobs: int):
-    """Yield (clip's name, frames of its video or the error that it ended in) as they come."""
-    names = [str(name) for name in clips.clip]
-    if jobs == 1:
-        yield from ((name, _one(videos.path, name, estimator, out)) for name in names)
-        return
-    with ProcessPoolExecutor(min(jobs, len(names)), get_context("spawn")) as pool:
-        work = {pool.submit(_one, videos.path, name, estimator, out): name for name in names}
-        try:
-            yield from ((work[done], done.result()) for done in as_completed(work))
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _one(videos: Path, name: str, estimator: tuple, out: Path) -> int | ClimbEdgeError:
+def _one(videos: Path, estimator: tuple, out: Path, name: str) -> int:
     try:
         content = _videos(videos).read(name)
         return shard(content, _estimator(*estimator), out / shard_name(name), name)
+    except OutputError:
+        raise
     except ClimbEdgeError as error:
-        return ClimbEdgeError(str(error) if name in str(error) else f"{name}: {error}")
+        raise ClimbEdgeError(str(error) if name in str(error) else f"{name}: {error}") from error
 
 
 _videos = cache(VideoFolder)  # opened once in each process
@@ -201,7 +184,7 @@ def _claim(out: Path, estimator: str) -> None:
             raise ClimbEdgeError(
                 f"{out}: this store holds {found}, asked for {about}; choose another --out"
             )
-    elif out.exists() and any(out.iterdir()):
+    elif out.exists() and not only_unfinished(out, "store.json"):
         raise ClimbEdgeError(
             f"{out}: expected an empty folder or a store, found other files; choose another --out"
         )

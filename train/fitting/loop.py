@@ -20,7 +20,7 @@ from train.data.sources import Source, batch
 from train.data.splits import Split
 from train.fitting.callbacks import Lesson, Settle, calibration
 from train.fitting.losses import LOSSES, displaced, masked, target_of, taught
-from train.fitting.progress import Bar, CtrlC, Progress
+from train.fitting.progress import Bar, Progress, Stops
 from train.fitting.run_folder import Run
 from train.fitting.scoring import Judge
 from train.layers.aware import aware
@@ -80,7 +80,7 @@ def fit(
     distil: int = 0,
     kind: type[Trained] = Trained,
 ) -> None:
-    """Train until the hyper's end, writing the run after every epoch. A run that was interrupted
+    """Train until the last epoch, writing the run after every epoch. A run that was interrupted
     goes on.
 
     The state before any training counts as a candidate for the best epoch; of a quantization-aware
@@ -108,7 +108,7 @@ def fit(
         more.append(lesson)
     steps = hyper.steps_per_epoch or max(len(split.train) // hyper.batch, 1)
     trained.begin(model, hyper, steps)
-    with CtrlC() as ctrl_c:
+    with Stops() as stops:
         judge = Judge(source, hyper, definition, model)
         progress = Progress(model, trained, judge, split, run, hyper)
         if progress.finished:
@@ -123,7 +123,7 @@ def fit(
                 steps_per_epoch=steps,
                 verbose=0,
                 shuffle=False,
-                callbacks=[progress, Bar(bar), ctrl_c, *more],
+                callbacks=[progress, Bar(bar), stops, *more],
             )
 
 
@@ -134,7 +134,7 @@ def with_truth(clips: ClipSet) -> np.ndarray:
 
 
 def optimizer(hyper: Hyperparameters, steps: int):
-    """Adam with what the hyper adds to it, for epochs of `steps` batches."""
+    """Adam as the hyperparameters ask, for epochs of `steps` batches."""
     rate, total = hyper.learning_rate, max(hyper.epochs * steps, 2)
     if hyper.schedule == "one-cycle":
         rise = max(total // 10, 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import threading
 import time
 
 import numpy as np
@@ -12,6 +11,7 @@ from tqdm import tqdm
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.evaluation.pck import ALPHAS
+from climb_edge.stopping import SIGNALS, Stopped, handled
 from train.backend import keras
 from train.config import Hyperparameters
 from train.data.splits import Split
@@ -129,29 +129,34 @@ class Bar(keras.callbacks.Callback):
         self.bar.set_postfix_str(f"epoch {epoch + 1} {losses} PCK {pck}")
 
 
-class CtrlC(keras.callbacks.Callback):
-    """Within its block Ctrl-C ends training after its batch; a second one ends it at once.
+class Stops(keras.callbacks.Callback):
+    """Within its block Ctrl-C, SIGTERM and SIGHUP end training after its batch; a second Ctrl-C
+    ends it at once.
 
     Raised where it comes, a KeyboardInterrupt gets lost when that is inside a callback of
     TensorFlow.
     """
 
-    _before = None
-    _came = False
+    def __init__(self):
+        super().__init__()
+        self._stop: KeyboardInterrupt | None = None
+        self._before = signal.getsignal(signal.SIGINT)
+        asked = (signal.SIGINT, *SIGNALS)
+        heard = [number for number in asked if signal.getsignal(number) != signal.SIG_IGN]
+        self._block = handled(heard, self._once)
 
-    def __enter__(self) -> CtrlC:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._once)
+    def __enter__(self) -> Stops:
+        self._block.__enter__()
         return self
 
     def __exit__(self, *error) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        self._block.__exit__(*error)
 
     def _once(self, number, frame) -> None:
-        self._came = True
-        signal.signal(signal.SIGINT, self._before)
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, self._before)
+        self._stop = KeyboardInterrupt() if number == signal.SIGINT else Stopped(number)
 
     def on_train_batch_end(self, step, logs=None):
-        if self._came:
-            raise KeyboardInterrupt
+        if self._stop:
+            raise self._stop

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.evaluation.pck import ALPHAS
 from climb_edge.files.atomic import whole_file, write_csv, write_json, write_text
 from climb_edge.files.npz import read_npz
+from climb_edge.files.temporaries import only_unfinished
 from climb_edge.options import options_of
 from train.config import Augmentation, Finetune, Hyperparameters
 
@@ -60,7 +62,7 @@ class Run:
             # it was refused, or stopped, before it had anything to lose
             run.split.unlink(missing_ok=True)
             run.teacher.unlink(missing_ok=True)
-        elif run.path.exists() and any(run.path.iterdir()):
+        elif run.path.exists() and not only_unfinished(run.path, "config.json"):
             raise ClimbEdgeError(
                 f"{run.path}: expected an empty folder or a run, found other files; choose another"
                 " --out"
@@ -182,9 +184,20 @@ def _with_new_names(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, **parts}
 
 
+class _Weights(io.BytesIO):
+    """Weights as Keras writes them, in memory: HDF5 on a full disk brings the process down when it
+    ends.
+    """
+
+    def __str__(self) -> str:
+        return "in memory.weights.h5"  # Keras looks at how it ends
+
+
 def _save(model, path: Path) -> None:
+    content = _Weights()
+    model.save_weights(content)
     with whole_file(path) as temporary:
-        model.save_weights(temporary)
+        temporary.write_bytes(content.getbuffer())
 
 
 def load_weights(model, path: Path) -> None:

@@ -15,16 +15,19 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO
 
 from tqdm import tqdm
 
 from climb_edge.command_line import as_arguments
-from climb_edge.errors import ClimbEdgeError, GateFailed
+from climb_edge.errors import NOT_WRITTEN, ClimbEdgeError, GateFailed, OutputError
 from climb_edge.files.atomic import write_json
+from climb_edge.stopping import PARENT
 from train.config import Finetune, Pretrain
 from train.configs import load_config
 from train.studies.cells import PHASES, SCHEMA
@@ -58,7 +61,8 @@ def study(name: str, out: Path, jobs: int = 1, only: str | None = None) -> list[
     """Run, or go on with, the study that the config `name` describes, in the folder `out`; returns
     its cells.
 
-    Raises ClimbEdgeError for a config that says something else, and GateFailed where a cell failed.
+    Raises ClimbEdgeError for a config that says something else, OutputError where a cell could not
+    write, and GateFailed where a cell failed.
     """
     config = _checked(name, load_config(name))
     cells = _cells(name, config)
@@ -74,13 +78,17 @@ def study(name: str, out: Path, jobs: int = 1, only: str | None = None) -> list[
         ThreadPoolExecutor(max(jobs, 1)) as pool,
         tqdm(total=len(wanted), unit="cell", desc="study") as bar,
     ):
-        work = {pool.submit(_run, cell, config, out): cell for cell in wanted}
+        processes = _Processes()
+        work = {pool.submit(_run, cell, config, out, processes): cell for cell in wanted}
         try:
             for done in as_completed(work):
                 done.result()
                 write_json(out / "study.json", about | {"cells": [asdict(c) for c in cells]})
                 bar.set_postfix_str(f"{work[done].name} {work[done].state}")
                 bar.update()
+        except BaseException:
+            processes.end()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
     for line in _filters(cells, out):
@@ -156,7 +164,37 @@ def _look(cell: Cell, out: Path) -> None:
         cell.state, cell.reason = "done", None
 
 
-def _run(cell: Cell, config: dict, out: Path) -> None:
+class _Processes:
+    """The processes of the cells that run now; they end together."""
+
+    def __init__(self) -> None:
+        self._lock, self._running, self._ending = threading.Lock(), set(), False
+
+    def run(self, command: list[str], log: IO[str]) -> int:
+        """The exit code of `command`, which also ends when this process does."""
+        environment = os.environ | {PARENT: str(os.getpid())}
+        with self._lock:
+            if self._ending:
+                raise KeyboardInterrupt
+            process = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
+            self._running.add(process)
+        try:
+            return process.wait()
+        finally:
+            with self._lock:
+                self._running.remove(process)
+
+    def end(self) -> None:
+        """Tell all to end; each keeps what it has finished. None begins any more."""
+        with self._lock:
+            self._ending = True
+            for process in self._running:
+                process.terminate()
+
+
+def _run(cell: Cell, config: dict, out: Path, processes: _Processes) -> None:
     """Every phase of a cell that is not done, in order."""
     for phase in cell.phases:
         folder = out / cell.name / phase
@@ -166,11 +204,13 @@ def _run(cell: Cell, config: dict, out: Path) -> None:
         command = [sys.executable, "-P", "-m", "train", *arguments(cell, phase, config, out)]
         log = folder.with_suffix(".log")
         with open(log, "w", encoding="utf-8") as stream:
-            done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
-        if done.returncode == 130:
+            code = processes.run(command, stream)
+        if code == 130:
             raise KeyboardInterrupt
-        if done.returncode:
-            cell.state, cell.reason = "failed", _last_line(log, done.returncode)
+        if code:
+            cell.state, cell.reason = "failed", _last_line(log, code)
+            if NOT_WRITTEN in cell.reason:  # the next cell could not write either
+                raise OutputError(f"{cell.name}: {cell.reason}")
             return
     cell.state, cell.reason = "done", None
 
@@ -216,5 +256,7 @@ def _filters(cells: list[Cell], out: Path) -> Iterator[str]:
                 continue
             try:
                 write_json(folder / "metrics.json", filter_run(out / cell.name / phase))
+            except OutputError:
+                raise
             except ClimbEdgeError as error:
                 yield f"filters.{setup}.{seed} {phase}: {error}"
