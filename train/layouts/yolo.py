@@ -192,7 +192,7 @@ class _Labels:
     def _mapping(self, kind: int) -> Mapping:
         """Which keypoints those of class `kind` are."""
         if kind not in self.mappings:
-            named = self.about.get("kpt_names")
+            named = self.about.get("kpt_names", self.about.get("node_names"))  # SLEAP's word
             named = named.get(str(kind)) if isinstance(named, dict) else named
             given = [str(n) for n in named] if isinstance(named, list) else None
             if given and len(given) != self.shape[0]:

@@ -108,6 +108,18 @@ def test_lines_that_are_no_labels_are_named(tmp_path, text, says):
     assert "y_0.txt: line 1" in got.skipped[0] and says in got.skipped[0]
 
 
+def test_sleaps_names_and_its_splits_that_count_anew(tmp_path):
+    more = "node_names:\n- RWrist\n- LFoot\n"
+    labels = {"train/0000000": yolo_line(POINTS[0, :2], [2, 2])}
+    write_yolo(tmp_path, labels, (2, 3), more=more)
+    clips = read("yolo", tmp_path, strict=True).clips
+    at = [INDEX["right_wrist"], INDEX["left_ankle"]]
+    np.testing.assert_allclose(clips.keypoints[0, at], POINTS[0, :2] * SIZE, rtol=1e-5)
+    write_yolo(tmp_path, {"val/0000000": yolo_line(POINTS[1, :2], [2, 2])}, (2, 3), more=more)
+    with pytest.raises(ClimbEdgeError, match=r"train/0000000\.png .*val/0000000\.png"):
+        read("yolo", tmp_path)
+
+
 def test_boxes_alone_are_no_pose_labels(tmp_path):
     write_yolo(tmp_path, {"x_0": "0 0.5 0.5 0.1 0.1\n"})
     with pytest.raises(ClimbEdgeError, match="none of 1 labels has keypoints"):
