@@ -4,6 +4,7 @@ before it is checked.
 
 from __future__ import annotations
 
+import io
 import math
 import zipfile
 from pathlib import Path
@@ -12,21 +13,31 @@ from typing import IO
 import numpy as np
 
 from climb_edge.errors import DAMAGED, ClimbEdgeError
+from climb_edge.files.archive import open_member
 from climb_edge.files.atomic import existing_file
 
-MAX_BYTES = 8 << 30  # all arrays of one file together, unpacked
+# Bytes of all arrays of one file together, unpacked.
+MAX_BYTES = 1 << 30  # five million frames of keypoints
+MAX_MAPS = 8 << 30  # of heatmaps: 27,000 frames
 
 
-def read_npz(path: str | Path, names: dict[str, str], what: str) -> dict[str, np.ndarray]:
-    """Read the arrays `names` (name -> allowed dtype kinds, as in "fiu") of an .npz file.
+def read_npz(
+    path: str | Path,
+    names: dict[str, str],
+    what: str,
+    most: int = MAX_BYTES,
+    content: bytes | None = None,
+) -> dict[str, np.ndarray]:
+    """Read the arrays `names` (name -> allowed dtype kinds, as in "fiu") of an .npz file, or of its
+    `content` where that lies inside the file `path`.
 
-    A name ending in "?" may be missing. Headers are read and checked before anything is unpacked.
-    Raises ClimbEdgeError for a file that is no .npz, truncated, corrupt, pickled, lacks an array or
-    claims too much.
+    A name ending in "?" may be missing. Headers are read and checked before anything is unpacked;
+    the arrays take `most` bytes together. Raises ClimbEdgeError for a file that is no .npz,
+    truncated, corrupt, pickled, lacks an array or claims too much.
     """
     path = existing_file(path, what)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(path if content is None else io.BytesIO(content)) as archive:
             members = {
                 i.filename.removesuffix(".npy"): i
                 for i in archive.infolist()
@@ -42,14 +53,14 @@ def read_npz(path: str | Path, names: dict[str, str], what: str) -> dict[str, np
                     f"{path}: expected {what} with arrays {', '.join(wanted)}; {', '.join(missing)}"
                     " missing"
                 )
-            claimed = sum(
-                _check_header(archive, members[n], path, n, kinds) for n, kinds in wanted.items()
-            )
-            if claimed > MAX_BYTES:
+            claimed = sum(members[n].file_size for n in wanted)
+            if claimed > most:
                 raise ClimbEdgeError(
-                    f"{path}: claims {claimed / 1e9:.1f} GB of arrays, at most"
-                    f" {MAX_BYTES / 1e9:.1f} GB are read; split it into several files"
+                    f"{path}: claims {claimed / 1e9:.3g} GB of arrays, at most"
+                    f" {most / 1e9:.3g} GB are read; split it into several files"
                 )
+            for n, kinds in wanted.items():
+                _check_header(archive, members[n], path, n, kinds)
             return {n: _read(archive, members[n]) for n in wanted}
     except DAMAGED as error:
         raise ClimbEdgeError(
@@ -71,8 +82,8 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
 
 def _check_header(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, name: str, kinds: str
-) -> int:
-    with archive.open(member) as stream:
+) -> None:
+    with open_member(archive, member, member.file_size) as stream:
         shape, dtype = _header(stream)
     if dtype.hasobject:
         raise ClimbEdgeError(
@@ -84,17 +95,20 @@ def _check_header(
             f"{path}: array {name} expected of kind {kinds!r}, found {dtype}; save it with that"
             " type"
         )
+    if dtype.names or dtype.subdtype:
+        raise ClimbEdgeError(
+            f"{path}: array {name} holds records ({str(dtype)[:60]}); save plain numbers or text"
+        )
     size = math.prod(shape) * dtype.itemsize
     if size > member.file_size:
         raise ClimbEdgeError(
             f"{path}: array {name} claims shape {shape} = {size / 1e9:.3g} GB, but only"
             f" {member.file_size} bytes are there; make the file again"
         )
-    return size
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    with archive.open(member) as stream:
+    with open_member(archive, member, member.file_size) as stream:
         return np.lib.format.read_array(stream, allow_pickle=False)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.files.atomic import existing_file
+from climb_edge.files.json_file import read_json
 from climb_edge.files.truth import Truth
 
 SCHEMA = "climb-edge/report/2"
@@ -88,12 +87,8 @@ PARITY: dict = {
 
 def read_report(path: str | Path) -> dict:
     """A report.json. Raises ClimbEdgeError when it is none."""
-    path = existing_file(path, "a report.json of `python -m convert`")
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ClimbEdgeError(f"{path}: damaged ({error}); convert the run again") from error
-    if not isinstance(report, dict) or report.get("schema") != SCHEMA:
+    report = read_json(path, "a report.json of `python -m convert`", "convert the run again")
+    if report.get("schema") != SCHEMA:
         raise ClimbEdgeError(f"{path}: expected a report of schema {SCHEMA}; convert the run again")
     if wrong := _unlike(report, SHAPE, "report"):
         raise ClimbEdgeError(f"{path}: damaged ({wrong}); convert the run again")

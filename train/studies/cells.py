@@ -5,13 +5,13 @@ of tables.
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.files.json_file import read_json
 from train.fitting.run_folder import COLUMNS, Run
 from train.studies.published import SETUPS
 from train.studies.saved_figures import DAMAGED_METRICS, PARTS, metrics_in, read_metrics_json
@@ -207,7 +207,7 @@ def _single(path: Path) -> Cell:
     try:
         file = next(f for f in (path / "config.json", path / "metrics.json") if f.is_file())
         about = (
-            json.loads(file.read_text(encoding="utf-8"))
+            read_json(file, "the config of a run", "train again")
             if file.name == "config.json"
             else metrics_in(file)
         )
