@@ -22,6 +22,7 @@ from climb_edge.refiners.base import (
 from climb_edge.runtime.backend import open_session
 from climb_edge.runtime.golden import check_graph
 from climb_edge.runtime.model_file import read_model
+from climb_edge.runtime.proof import prove
 
 
 class TFLiteRefiner:
@@ -48,6 +49,8 @@ class TFLiteRefiner:
                 stacklevel=2,
             )
         self.name = Path(path).name
+        if Path(path).resolve() != default_path().resolve():
+            prove(path, graph, self.contract)
         self._session = session = open_session(graph, golden, device, threads, path)
         self.runtime, self.backend, self.reason = session.runtime, session.backend, session.reason
         error = check_graph(path, session, self.contract)

@@ -207,7 +207,7 @@ def _single(path: Path) -> Cell:
     try:
         file = next(f for f in (path / "config.json", path / "metrics.json") if f.is_file())
         about = (
-            read_json(file, "the config of a run", "train again")
+            read_json(file, "what a run is, its model, seed and command", "train again")
             if file.name == "config.json"
             else metrics_in(file)
         )

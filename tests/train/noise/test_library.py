@@ -72,7 +72,7 @@ def spoilt(change):
         ),
         (
             spoilt(lambda d: d["figures"].update(peak_memory=10**400)),
-            "peak_memory that is not one within",
+            "beyond 64 bits",
         ),
     ],
 )
