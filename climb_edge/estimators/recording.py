@@ -159,12 +159,13 @@ class Recording:
     def _contradiction(self, maps: set[str]) -> str | None:
         """What of the table does not fit the rest."""
         inside = (self.frame >= 0) & (self.frame < len(self.times))
-        numbers = (self.times, self.affine, self.keypoints, self.score, *self.boxes.values())
+        seen = (self.keypoints, self.score, *self.boxes.values())  # NaN: not known
         if maps != {f"maps/{row:06d}" for row in range(len(self.frame))}:
             return f"{len(maps)} maps of {len(self.frame)} observations"
         if not inside.all() or (np.diff(self.frame) < 0).any():
             return f"its observations are not in the order of its {len(self.times)} frames"
-        if not all(np.isfinite(values).all() for values in numbers):
+        finite = np.isfinite(self.times).all() and np.isfinite(self.affine).all()
+        if not finite or any(np.isinf(values).any() for values in seen):
             return "its table holds values that are not finite"
         if self._grid[2] != K or min(self._grid) < 0 or max(self._grid) > MAX_GRID:
             return f"its maps are of {self._grid}"

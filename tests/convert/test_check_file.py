@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from climb_edge.errors import ClimbEdgeError
+from convert import check_file
 from convert.__main__ import main
 from convert.check_file import examine
 from convert.graphs.lint import read_ops
@@ -87,9 +88,7 @@ def test_a_name_that_is_no_text_and_commands_a_terminal_is_shown_harmless(looked
     )
     checks, _, _ = looked(renamed(graph, b"\xff\x1b[2J<script>"))
     assert "tensor ��[2J<script> has 5 dimensions" in " ".join(checks["lint"]["reasons"])
-    assert (
-        "read_ops" and main(["check", str(tmp_path / "theirs.tflite"), "--out", str(tmp_path)]) == 1
-    )
+    assert main(["check", str(tmp_path / "theirs.tflite"), "--out", str(tmp_path)]) == 1
     assert "<script>" not in (tmp_path / "report.html").read_text()
 
 
@@ -105,15 +104,14 @@ def test_an_archive_gets_a_row_for_each_model(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["text", "empty", "bomb"])
-def test_what_is_neither_file_nor_archive_is_refused(tmp_path, content):
+def test_what_is_neither_file_nor_archive_is_refused(tmp_path, monkeypatch, content):
     path = tmp_path / "x.task"
     if content == "text":
         path.write_text("no model")
     else:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            with archive.open("a.tflite" if content == "bomb" else "a.txt", "w") as member:
-                for _ in range(600 if content == "bomb" else 1):
-                    member.write(bytes(1 << 20))
+        monkeypatch.setattr(check_file, "MAX_FILE", 1 << 20)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a.tflite" if content == "bomb" else "a.txt", bytes(2 << 20))
     with pytest.raises(ClimbEdgeError, match=r"x\.task: expected"):
         examine(path, QUICK)
 
