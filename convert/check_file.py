@@ -4,25 +4,20 @@ without its training run.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
-from climb_edge.errors import DAMAGED, ClimbEdgeError
-from climb_edge.files.archive import read_member
-from climb_edge.files.atomic import existing_file
+from climb_edge.errors import ClimbEdgeError
 from climb_edge.refiners.tflite import TFLiteRefiner
 from climb_edge.runtime.model_file import ENTRY
 from convert.checks.foreign import running
 from convert.checks.graph_checks import lint
 from convert.checks.verdict import Check, worst_of
+from convert.graphs.archive import read_models
 from convert.graphs.entries import read_entries
-from convert.graphs.flatbuffer import label
 from convert.graphs.lint import read_ops
 from convert.reports.build import file_row, skipped
 from convert.reports.schema import SCHEMA
 
-MAX_FILE = 512 << 20  # bytes, of a file and of all in an archive
-MAX_MODELS = 16  # of an archive
 MAX_BREACHES = 50  # that a report lists
 CANNOT = (
     (
@@ -43,13 +38,9 @@ def examine(path: str | Path, skip: tuple[str, ...] = ()) -> dict:
 
     Raises ClimbEdgeError for a file that is neither.
     """
-    path = existing_file(path, "a .tflite file")
-    if path.stat().st_size > MAX_FILE:
-        raise ClimbEdgeError(
-            f"{path}: {path.stat().st_size} bytes, at most {MAX_FILE} are looked at; pass a refiner"
-        )
+    path = Path(path)
     files, cannot = [], list(CANNOT)
-    for name, content in _models(path):
+    for name, content in read_models(path):
         checks, said = _checks(path, name, content, skip)
         files.append(file_row(name, checks, content))
         cannot += said
@@ -66,34 +57,6 @@ def examine(path: str | Path, skip: tuple[str, ...] = ()) -> dict:
         "histogram_edges": [],
         "files": files,
     }
-
-
-def _models(path: Path) -> list[tuple[str, bytes]]:
-    """(name, content) of the file, or of every .tflite file in it where it is an archive."""
-    content = path.read_bytes()
-    if content[4:8] == b"TFL3":
-        return [(path.name, content)]
-    found = []
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [i for i in archive.infolist() if i.filename.endswith(".tflite")]
-            left = MAX_FILE
-            for member in members[:MAX_MODELS]:
-                model = read_member(archive, member, left)
-                left -= len(model)
-                if model[4:8] == b"TFL3":
-                    found.append((f"{path.name}/{label(member.filename)}", model))
-    except DAMAGED as error:
-        raise ClimbEdgeError(
-            f"{path}: expected a TFLite file, or an archive of some, found another kind of file"
-            f" ({error}); pass a .tflite"
-        ) from error
-    if not found or len(members) > MAX_MODELS:
-        raise ClimbEdgeError(
-            f"{path}: expected an archive of 1 to {MAX_MODELS} .tflite files, found {len(members)};"
-            " unpack it and pass one"
-        )
-    return found
 
 
 def _checks(

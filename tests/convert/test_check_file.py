@@ -8,9 +8,9 @@ import zipfile
 import pytest
 
 from climb_edge.errors import ClimbEdgeError
-from convert import check_file
 from convert.__main__ import main
 from convert.check_file import examine
+from convert.graphs import archive
 from convert.graphs.lint import read_ops
 from support.foreign import deadly_graph, renamed, sparse_graph, two_signatures, typed_graph
 from support.graphs import graph_of
@@ -94,10 +94,10 @@ def test_a_name_that_is_no_text_and_commands_a_terminal_is_shown_harmless(looked
 
 def test_an_archive_gets_a_row_for_each_model(tmp_path):
     path = tmp_path / "pose.task"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("one.tflite", typed_graph("INT8"))
-        archive.writestr("two.tflite", two_signatures())
-        archive.writestr("readme.txt", "x")
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("one.tflite", typed_graph("INT8"))
+        made.writestr("two.tflite", two_signatures())
+        made.writestr("readme.txt", "x")
     report = examine(path, QUICK)
     assert [f["file"] for f in report["files"]] == ["pose.task/one.tflite", "pose.task/two.tflite"]
     assert [f["verdict"] for f in report["files"]] == ["pass", "fail"]
@@ -109,9 +109,9 @@ def test_what_is_neither_file_nor_archive_is_refused(tmp_path, monkeypatch, cont
     if content == "text":
         path.write_text("no model")
     else:
-        monkeypatch.setattr(check_file, "MAX_FILE", 1 << 20)
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("a.tflite" if content == "bomb" else "a.txt", bytes(2 << 20))
+        monkeypatch.setattr(archive, "MAX_FILE", 1 << 20)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+            made.writestr("a.tflite" if content == "bomb" else "a.txt", bytes(2 << 20))
     with pytest.raises(ClimbEdgeError, match=r"x\.task: expected"):
         examine(path, QUICK)
 

@@ -175,6 +175,9 @@ def _listed(path: Path) -> Iterator[Cell]:
             (str(c["model"]), str(c["setup"]), int(c["seed"]), [str(p) for p in c["phases"]], c)
             for c in about["cells"]
         ]
+        for model, setup, seed, *_ in listed:  # they name the folder that a cell lies in
+            if len(folder := f"{model}.{setup}.{seed}") > 200 or {"/", "\0"} & set(folder):
+                raise ValueError(f"{folder[:80]!r} names no folder")
     except DAMAGED_METRICS as error:
         raise ClimbEdgeError(
             f"{file}: expected cells with model, setup, seed and phases, found others ({error});"
