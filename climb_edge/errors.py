@@ -44,6 +44,15 @@ class GateFailed(Exception):
     """A check that decides a verdict did not pass; the outputs are written, the exit code is 1."""
 
 
+def printable(text: str) -> str:
+    """Text from elsewhere as a terminal may show it: what commands a terminal, or is no letter of
+    any encoding, is written out.
+    """
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
 def run_command(command: Callable[[], int | None], debug: bool = False) -> int:
     """Run a command line's body and turn its errors into one line on standard error and an exit
     code.
@@ -51,12 +60,12 @@ def run_command(command: Callable[[], int | None], debug: bool = False) -> int:
     try:
         return command() or DONE
     except GateFailed as failure:
-        print(f"gate failed: {failure}", file=sys.stderr)
+        print(f"gate failed: {printable(str(failure))}", file=sys.stderr)
         return GATE_FAILED
     except ClimbEdgeError as error:
         if debug:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except ModuleNotFoundError as error:
         if debug:
