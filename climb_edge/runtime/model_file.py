@@ -56,9 +56,9 @@ def read_model(path: str | Path) -> tuple[bytes, Contract]:
         )
     content = path.read_bytes()
     if content[4:8] != b"TFL3":
+        found = "an archive of files" if content[:4] == b"PK\x03\x04" else "another kind of file"
         raise ClimbEdgeError(
-            f"{path}: expected a TFLite file, found another kind of file; pass what `python -m"
-            " convert` wrote"
+            f"{path}: expected a TFLite file, found {found}; pass what `python -m convert` wrote"
         )
     again = "convert the run again, or copy the file again"
     try:
@@ -69,7 +69,7 @@ def read_model(path: str | Path) -> tuple[bytes, Contract]:
     except (zipfile.BadZipFile, KeyError) as error:
         raise ClimbEdgeError(
             f"{path}: holds no readable contract ({error}): it is truncated or was not made by"
-            f" `python -m convert`; {again}"
+            f" `python -m convert`; {again}; `python -m convert check` looks at files of others"
         ) from error
     except DAMAGED as error:
         raise ClimbEdgeError(f"{path}: its contract is damaged ({error}); {again}") from error

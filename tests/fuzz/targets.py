@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -117,9 +118,13 @@ def _write(path: Path, content: bytes | str) -> Path:
     return path
 
 
+@cache
+def _shipped() -> bytes:
+    return read_model(default_path())[0]
+
+
 def _contract(path: Path) -> None:
-    graph, _ = read_model(default_path())
-    inside = io.BytesIO(graph)
+    inside = io.BytesIO(_shipped())
     with zipfile.ZipFile(inside, "a") as archive:
         archive.writestr(ENTRY, path.read_bytes())
     _, contract = read_model(_write(path.with_name("r.tflite"), inside.getvalue()))

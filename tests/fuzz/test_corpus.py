@@ -3,6 +3,7 @@ in one way. `python tests/fuzz/run.py` looks further.
 """
 
 import random
+import tracemalloc
 from contextlib import suppress
 
 import pytest
@@ -11,6 +12,7 @@ from climb_edge.errors import ClimbEdgeError
 from fuzz.targets import TARGETS, Target, without_crc
 
 DAMAGED = 40  # inputs of each reader
+MOST_MEMORY = 100 << 20  # bytes, for a file of the corpus: all are of a few kilobytes
 
 targets = pytest.mark.parametrize("target", TARGETS.values(), ids=lambda target: target.name)
 
@@ -39,8 +41,13 @@ def test_what_is_damaged_is_read_or_refused(target: Target, tmp_path):
 )
 def test_what_once_got_through_is_read_or_refused(target: Target, path, tmp_path):
     target.seeds(tmp_path)
-    with without_crc():
-        _expect_harmless(target, tmp_path, path.read_bytes())
+    tracemalloc.start()
+    try:
+        with without_crc():
+            _expect_harmless(target, tmp_path, path.read_bytes())
+        assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
+    finally:
+        tracemalloc.stop()
 
 
 def _expect_harmless(target: Target, folder, content: bytes) -> None:
