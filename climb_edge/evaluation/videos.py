@@ -13,7 +13,7 @@ from climb_edge.estimators.recording import Recording, cached_recording
 from climb_edge.files.archive import read_member
 from climb_edge.files.clips import ClipSet
 
-MAX_VIDEO = 4 << 30  # bytes; a video is read whole
+MAX_VIDEO = 8 << 30  # bytes; a video is read whole
 
 
 class VideoFolder:

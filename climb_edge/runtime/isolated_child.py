@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+MOST_OUTPUT = 1 << 30  # bytes of a run: who started this process reads them all
+
 
 def run(folder: Path) -> None:
     """Do the job in `folder`, and keep result.json there at what is true so far: the next line may
@@ -43,6 +45,8 @@ def run(folder: Path) -> None:
             start = time.perf_counter()
             given = graph.run(arrays)
             seconds.append(time.perf_counter() - start)
+            if (size := sum(array.nbytes for array in given)) > MOST_OUTPUT:
+                raise ValueError(f"{size} bytes of output, at most {MOST_OUTPUT} are taken")
             for i, array in enumerate(given):
                 np.save(folder / f"out{number}.{i}.npy", array)
         memory = (peak_memory() - before) / 1e6

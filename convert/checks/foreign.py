@@ -84,7 +84,7 @@ def _cpu(ran: list[tuple[Entry, CpuResult]]) -> Check:
 
 
 def _gpu(path: Path, content: bytes, entry: Entry, outputs: list[np.ndarray]) -> Check:
-    if any(a.dtype not in (np.float32, np.int8) for a in (*entry.values, *outputs)):
+    if any(a.dtype not in (np.float32, np.int8) or not a.size for a in (*entry.values, *outputs)):
         kinds = ", ".join(sorted({str(a.dtype) for a in (*entry.values, *outputs)}))
         return Check(
             "gpu",
@@ -100,7 +100,14 @@ def _session(path: Path, content: bytes, entry: Entry, threads: int = 1):
     """A session on the first subgraph, and an entry's values in the order of its inputs."""
     session = Session(content, threads, source=path)
     given = dict(zip(entry.tensors, entry.values, strict=True))
+    if given.keys() != {detail["index"] for detail in session.inputs}:
+        raise ClimbEdgeError("its first subgraph takes other inputs than its signature names")
     return session, [given[detail["index"]] for detail in session.inputs]
+
+
+def _compared(array: np.ndarray) -> bool:
+    """Whether an output holds numbers."""
+    return array.dtype.kind != "S" and array.size > 0
 
 
 def _second(path: Path, content: bytes, entry: Entry, outputs: list[np.ndarray]) -> Check:
@@ -109,12 +116,10 @@ def _second(path: Path, content: bytes, entry: Entry, outputs: list[np.ndarray])
     if found.status != "ran":
         verdict = "skipped" if found.status == "skipped" else "fail"
         return Check("second", verdict, [f"{found.status}: {found.reason}"], figures)
-    numbers = [
-        (a, b)
-        for a, b in zip(found.outputs[0], outputs, strict=True)
-        if a.dtype.kind != "S" and a.size
-    ]
-    apart = max((share_apart(a, b) for a, b in numbers), default=0.0)
+    if [a.shape for a in found.outputs[0]] != [a.shape for a in outputs]:
+        return Check("second", "fail", [f"{found.runtime} gives other shapes"], figures)
+    numbers = [pair for pair in zip(found.outputs[0], outputs, strict=True) if _compared(pair[0])]
+    apart = float(np.max([share_apart(a, b) for a, b in numbers], initial=0.0))
     bar = max(recipe.golden_tolerance for recipe in RECIPES.values())
     said = f"{found.runtime} is {apart:.2g} of the scale away, at most {bar:g}"
     met = apart <= bar

@@ -12,7 +12,7 @@ from climb_edge.errors import ClimbEdgeError
 from convert.graphs.flatbuffer import label, parse, places
 
 MAX_ENTRIES = 16  # signatures of one graph that are run
-MAX_VALUES = 64 << 20  # of one input
+MAX_VALUES = 16 << 20  # of all inputs together
 WORD = b"climb"  # for inputs that take text
 _KINDS = {
     **{name.upper(): np.dtype(name) for name in ("float16", "float32", "float64", "bool")},
@@ -73,21 +73,22 @@ def _read_entries(model) -> tuple[list[Entry], list[str]]:
     ]
     if not signatures and len(model.subgraphs) > 1:
         said.append(f"{len(model.subgraphs) - 1} subgraphs that no signature names")
-    rng = np.random.default_rng(0)
+    rng, left = np.random.default_rng(0), MAX_VALUES
     for entry in entries:
         tensors = model.subgraphs[entry.subgraph].tensors
         for name, number in zip(entry.names, entry.tensors, strict=True):
-            _feed(entry, name, tensors[number], rng)
+            _feed(entry, name, tensors[number], rng, left)
+        left -= sum(values.size for values in entry.values)
     return entries, said
 
 
-def _feed(entry: Entry, name: str, tensor, rng: np.random.Generator) -> None:
+def _feed(entry: Entry, name: str, tensor, rng: np.random.Generator, most: int) -> None:
     """Add values for one input, and what there is to say of them."""
     kind, shape = type_to_name(tensor.type), places(tensor.shape)
     open_ends = places(tensor.shapeSignature)
     if any(size < 0 for size in open_ends):
         entry.guessed.append(f"{name}: its open sizes {open_ends} are taken as {shape}")
-    if min(shape, default=1) < 1 or math.prod(shape) > MAX_VALUES:
+    if min(shape, default=1) < 1 or math.prod(shape) > most - sum(v.size for v in entry.values):
         entry.cannot.append(
             f"{name}: no input of shape {shape} is made, at most {MAX_VALUES} values"
         )

@@ -121,3 +121,11 @@ def test_ours_is_run_by_gpu_second_runtime_and_speed_as_before(looked, tmp_path)
     report = examine(path, ("gpu", "second"))
     checks = {c["name"]: c["verdict"] for c in report["files"][0]["checks"]}
     assert checks["contract"] == checks["speed"] == checks["cpu"] == "pass"
+
+
+def test_an_input_without_end_is_not_made(looked):
+    """A few hundred bytes of a file may ask for terabytes."""
+    checks, _, file = looked(typed_graph("FLOAT32", (1, 100_000, 100_000, 4)))
+    assert file["verdict"] == "fail" and checks["load"]["verdict"] == "fail", file["reasons"]
+    checks, _, _ = looked(typed_graph("INT8", (1, 6000, 6000)))
+    assert checks["cpu"]["verdict"] == "not shown" and "no input" in checks["cpu"]["reasons"][0]
