@@ -208,8 +208,14 @@ def _preset(path: Path) -> None:
         command.of({"data": ["x"], "out": "y", "preset": str(path)})
 
 
+def _grids(_: Path) -> list[Path]:
+    import train.studies.grid  # noqa: F401 (late, it brings TensorFlow; before the clock runs)
+
+    return _configs("quick", "penn")(_)
+
+
 def _grid(path: Path) -> None:
-    from train.studies.grid import _cells, _checked  # late: it brings TensorFlow
+    from train.studies.grid import _cells, _checked
 
     _cells(str(path), _checked(str(path), load_config(str(path))))
 
@@ -313,7 +319,7 @@ TARGETS = {
         Target(
             "grid",
             "g.toml",
-            _configs("quick", "penn"),
+            _grids,
             _grid,
         ),
         Target("metrics", "metrics.json", lambda _: [OLD_RUN / "metrics.json"], metrics_in),
