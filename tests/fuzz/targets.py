@@ -208,10 +208,10 @@ def _preset(path: Path) -> None:
         command.of({"data": ["x"], "out": "y", "preset": str(path)})
 
 
-def _grids(_: Path) -> list[Path]:
+def _grids(folder: Path) -> list[Path]:
     import train.studies.grid  # noqa: F401 (late, it brings TensorFlow; before the clock runs)
 
-    return _configs("quick", "penn")(_)
+    return _configs("quick", "penn")(folder)
 
 
 def _grid(path: Path) -> None:
