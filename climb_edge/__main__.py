@@ -67,11 +67,11 @@ def _benchmark(options: Benchmark) -> None:
 
 
 def _inspect(options: Inspect) -> None:
+    from climb_edge.refiners.tflite import read_proved
     from climb_edge.runtime.golden import check_graph
-    from climb_edge.runtime.model_file import read_model
     from climb_edge.runtime.session import Session
 
-    graph, contract = read_model(options.model)
+    graph, contract = read_proved(options.model)
     error = check_graph(options.model, Session(graph, 1, source=options.model), contract)
     shown = contract.to_json()
     del shown["golden"]["samples"]

@@ -26,9 +26,12 @@ DAMAGED = (
     tokenize.TokenError,
     SyntaxError,
     EOFError,
-    KeyError,
+    LookupError,
+    AttributeError,
     TypeError,
     ValueError,
+    ArithmeticError,
+    AssertionError,
     OSError,
     NotImplementedError,
     RuntimeError,
@@ -64,12 +67,21 @@ def disk_is_full(error: Exception) -> bool:
     return number in FULL or any(os.strerror(full) in words for full in FULL)
 
 
+def printable(text: str) -> str:
+    """Text from elsewhere as a terminal may show it: what commands a terminal, or is no letter of
+    any encoding, is written out.
+    """
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
 def _tell(line: str) -> None:
     """A last line on standard error, where that can be written: the terminal may be gone, or the
     disk that it goes to full. The exit code says it too.
     """
     with contextlib.suppress(OSError):
-        print(line, file=sys.stderr)
+        print(printable(line), file=sys.stderr)
 
 
 def _close_output() -> None:

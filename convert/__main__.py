@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from climb_edge.command_line import run
-from climb_edge.errors import ClimbEdgeError, GateFailed
+from climb_edge.errors import ClimbEdgeError, GateFailed, printable
 from climb_edge.files.atomic import write_json, write_text
 from convert import api
 from convert.cli import PROGRAM
@@ -36,7 +36,7 @@ def _check(options: Check) -> None:
 def _print(report: dict[str, Any], out: Path) -> None:
     from convert.reports.build import tables
 
-    print(tables(report))
+    print(printable(tables(report)))
     print(f"{out}/report.html")
 
 
@@ -52,7 +52,7 @@ def _diff(options: Diff) -> None:
     from convert.reports.schema import read_report
 
     changes = compare(read_report(options.before), read_report(options.after))
-    print(lines(changes))
+    print(printable(lines(changes)))
     if worse := [c for c in changes if c.worse]:
         raise GateFailed("; ".join(f"{c.file}: {c.what}" for c in worse))
 
@@ -62,7 +62,7 @@ def _matrix(options: Matrix) -> None:
     from convert.reports.schema import read_report
 
     text = markdown([read_report(path) for path in options.reports])
-    print(text)
+    print(printable(text))
     if options.out:
         write_text(options.out, text + "\n")
 
@@ -71,7 +71,7 @@ def _show(options: Show) -> None:
     from convert.reports.build import tables
     from convert.reports.schema import read_report
 
-    print(tables(read_report(options.out / "report.json")))
+    print(printable(tables(read_report(options.out / "report.json"))))
     for path in sorted(
         p
         for pattern in ("*.mp4", "*.jsonl", "report.html", "models/*", "run")

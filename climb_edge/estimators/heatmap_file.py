@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from climb_edge.estimators.base import Observation
-from climb_edge.files.npz import expect_shape, read_npz
+from climb_edge.files.npz import MAX_MAPS, expect_shape, read_npz
 from climb_edge.media.frame import Frame
 from climb_edge.pose.boxes import box_affine
 from climb_edge.pose.render import SIZE
@@ -25,7 +25,7 @@ class HeatmapFile:
 
     def __init__(self, path: str | Path):
         arrays = read_npz(
-            path, {"bboxes": "fiu", "heatmaps": "f"}, "heatmaps of an estimator (.npz)"
+            path, {"bboxes": "fiu", "heatmaps": "f"}, "heatmaps of an estimator (.npz)", MAX_MAPS
         )
         expect_shape(path, "heatmaps", arrays["heatmaps"], ("N", K, SIZE, SIZE))
         expect_shape(path, "bboxes", arrays["bboxes"], (len(arrays["heatmaps"]), 4))

@@ -22,8 +22,11 @@ import numpy as np
 
 from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.estimators.base import Estimator, Observation
+from climb_edge.files.archive import read_member
 from climb_edge.files.assets import cache_folder
 from climb_edge.files.atomic import existing_file, whole_file
+from climb_edge.files.json_file import parse_json
+from climb_edge.files.npz import expect_shape, read_npz
 from climb_edge.media.clock import rate_of
 from climb_edge.media.frame import NO_PICTURE, Frame
 from climb_edge.media.video import READING, read_video
@@ -33,6 +36,17 @@ from climb_edge.pose.skeleton import K
 VERSION = 3
 # uint16: 256 levels were measured to move sub-pixel decoding by whole cells through ties
 LEVELS = 65535
+# What a file may hold, so that reading it takes a bounded amount of memory.
+MAX_FRAMES = 10_000_000  # 92 hours at 30 frames a second
+MAX_ROW = 1 << 10  # bytes of the table an observation
+MAX_ABOUT = 1 << 20  # bytes
+MAX_GRID = 1024  # cells on a side of a map
+# Arrays of the table and their kinds of numbers.
+_TABLE = {
+    **dict.fromkeys(("times", "score", "affine", "keypoints"), "f"),
+    **{f"box_{name}": "f" for name in RULES},
+    **dict.fromkeys(("frame", "person", "grid", "size"), "i"),
+}
 
 
 def record(
@@ -112,33 +126,54 @@ class Recording:
     """
 
     def __init__(self, path: str | Path):
+        """Raises ClimbEdgeError for a file that is damaged, of another version, or contradicts
+        itself.
+        """
         self.path = existing_file(path, "a recording of an estimator")
         try:
             with zipfile.ZipFile(self.path) as archive:
-                self.about = json.loads(archive.read("about.json"))
-                table = np.load(io.BytesIO(archive.read("table.npz")), allow_pickle=False)
-                self.times, self.frame, self.person = (
-                    table["times"],
-                    table["frame"],
-                    table["person"],
+                self.about = parse_json(read_member(archive, "about.json", MAX_ABOUT))
+                maps = {name for name in archive.namelist() if name.startswith("maps/")}
+                most = MAX_FRAMES * 8 + len(maps) * MAX_ROW
+                table = read_npz(
+                    self.path, _TABLE, "a recording", most, read_member(archive, "table.npz", most)
                 )
-                self.score, self.affine, self.keypoints = (
-                    table["score"],
-                    table["affine"],
-                    table["keypoints"],
-                )
-                self.boxes = {name: table[f"box_{name}"] for name in RULES}  # (N, 4) each
-                self._grid, self.size = tuple(table["grid"].tolist()), tuple(table["size"].tolist())
         except DAMAGED as error:
             raise self._damaged(error) from error
+        if not isinstance(self.about, dict) or not isinstance(self.about.get("estimator"), str):
+            raise self._damaged("about.json names no estimator")
         if self.about.get("version") != VERSION:
             raise ClimbEdgeError(
-                f"{self.path}: recorded as version {self.about.get('version')}, this code reads"
-                f" {VERSION}; record it again"
+                f"{self.path}: recorded as version {str(self.about.get('version'))[:20]}, this code"
+                f" reads {VERSION}; record it again"
             )
-        self.name = self.about["estimator"]
+        for name, shape in _shapes(len(np.atleast_1d(table["frame"]))).items():
+            expect_shape(self.path, name, table[name], shape)
+        self.name, self.times, self.frame = self.about["estimator"], table["times"], table["frame"]
+        self.person, self.score, self.affine, self.keypoints = (
+            table[name] for name in ("person", "score", "affine", "keypoints")
+        )
+        self.boxes = {name: table[f"box_{name}"] for name in RULES}  # (N, 4) each
+        self._grid, self.size = tuple(table["grid"].tolist()), tuple(table["size"].tolist())
+        if contradiction := self._contradiction(maps):
+            raise self._damaged(contradiction)
         self._first = np.searchsorted(self.frame, np.arange(len(self.times) + 1))
         self._archive: zipfile.ZipFile | None = None
+
+    def _contradiction(self, maps: set[str]) -> str | None:
+        """What of the table does not fit the rest."""
+        inside = (self.frame >= 0) & (self.frame < len(self.times))
+        seen = (self.keypoints, self.score, *self.boxes.values())  # NaN: not known
+        if maps != {f"maps/{row:06d}" for row in range(len(self.frame))}:
+            return f"{len(maps)} maps of {len(self.frame)} observations"
+        if not inside.all() or (np.diff(self.frame) < 0).any():
+            return f"its observations are not in the order of its {len(self.times)} frames"
+        finite = np.isfinite(self.times).all() and np.isfinite(self.affine).all()
+        if not finite or any(np.isinf(values).any() for values in seen):
+            return "its table holds values that are not finite"
+        if self._grid[2] != K or min(self._grid) < 0 or max(self._grid) > MAX_GRID:
+            return f"its maps are of {self._grid}"
+        return None
 
     def __len__(self) -> int:
         return len(self.times)
@@ -162,7 +197,10 @@ class Recording:
         if self._archive is None:
             self._archive = zipfile.ZipFile(self.path)
         try:
-            native = _unpacked(self._archive.read(f"maps/{row:06d}"), self._grid)
+            most = 4 + 3 * math.prod(self._grid)  # deflated noise is larger than what it was
+            native = _unpacked(
+                read_member(self._archive, f"maps/{row:06d}", most + MAX_ABOUT), self._grid
+            )
         except DAMAGED as error:
             raise self._damaged(error) from error
         keypoints = self.keypoints[row]  # decoded before the map was stored: not decoded again
@@ -193,11 +231,24 @@ class Recording:
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_archive": None}
 
-    def _damaged(self, error: Exception) -> ClimbEdgeError:
+    def _damaged(self, error: Exception | str) -> ClimbEdgeError:
         return ClimbEdgeError(
             f"{self.path}: this recording is truncated or corrupt ({error}); delete it and it is"
             " made again"
         )
+
+
+def _shapes(count: int) -> dict[str, tuple[int | str, ...]]:
+    """The shapes of a table of `count` observations."""
+    return {
+        "times": ("T",),
+        **dict.fromkeys(("frame", "person", "score"), (count,)),
+        "affine": (count, 2, 3),
+        "keypoints": (count, K, 3),
+        **{f"box_{name}": (count, 4) for name in RULES},
+        "grid": (3,),
+        "size": (2,),
+    }
 
 
 def _packed(native: np.ndarray) -> bytes:

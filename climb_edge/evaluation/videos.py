@@ -10,7 +10,10 @@ from pathlib import Path
 from climb_edge.errors import DAMAGED, ClimbEdgeError, OutputError
 from climb_edge.estimators.base import Estimator
 from climb_edge.estimators.recording import Recording, cached_recording
+from climb_edge.files.archive import read_member
 from climb_edge.files.clips import ClipSet
+
+MAX_VIDEO = 8 << 30  # bytes; a video is read whole
 
 
 class VideoFolder:
@@ -27,7 +30,7 @@ class VideoFolder:
             )
         try:
             self._archive = zipfile.ZipFile(self.path)
-        except (zipfile.BadZipFile, OSError) as error:
+        except DAMAGED as error:
             raise ClimbEdgeError(
                 f"{path}: expected a ZIP of videos, found a file that is none or is truncated"
                 f" ({error})"
@@ -37,13 +40,17 @@ class VideoFolder:
         """The bytes of one clip's video."""
         try:
             if self._archive is not None:
-                return self._archive.read(clip)
+                return read_member(self._archive, clip, MAX_VIDEO)
             path = (self.path / clip).resolve()
             if not path.is_relative_to(self.path.resolve()):
                 raise ClimbEdgeError(
                     f"{clip}: this clip's name leads out of {self.path}; a clip is named by its"
                     " path inside the folder"
                 )
+            if not path.is_file():
+                raise ValueError("no such file")
+            if path.stat().st_size > MAX_VIDEO:
+                raise ValueError(f"it is larger than {MAX_VIDEO >> 30} GiB")
             return path.read_bytes()
         except DAMAGED as error:
             raise ClimbEdgeError(

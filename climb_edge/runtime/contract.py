@@ -19,6 +19,7 @@ from climb_edge.pose.layout import EMITS, WINDOW, input_shapes, output_shape
 from climb_edge.pose.render import MASS
 from climb_edge.pose.skeleton import KEYPOINTS, K
 from climb_edge.runtime.contract_sections import (
+    MAX_STATE,
     Box,
     Calibration,
     Checks,
@@ -175,6 +176,7 @@ class _Reader:
                 found is not None
                 and len(found) <= MAX_TENSORS
                 and all(tensor.fits for tensor in found)
+                and sum(math.prod(tensor.shape) for tensor in found) <= MAX_STATE
                 and bool(found) <= (form == "step")
             ),
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from climb_edge.pose.boxes import BoxRule
 
 GOLDEN_STEPS = 8
-MAX_STATE = 16 << 20  # values in one tensor of the state
+MAX_STATE = 16 << 20  # values in all tensors of the state
 
 
 @dataclass(frozen=True)

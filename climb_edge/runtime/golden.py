@@ -55,12 +55,17 @@ def golden_peaks(count: int = GOLDEN_STEPS + WINDOW - 1) -> np.ndarray:
 
 
 def golden_runs(session: Session) -> tuple[list[list[np.ndarray]], bool]:
-    """Inputs of the golden runs, and whether each later one is handed the state of the one before.
+    """`golden_inputs` of a loaded graph."""
+    return golden_inputs([d["shape"].tolist() for d in session.inputs])
+
+
+def golden_inputs(shapes: list[list[int]]) -> tuple[list[list[np.ndarray]], bool]:
+    """Inputs of the golden runs of a graph whose inputs have these shapes, and whether each later
+    one is handed the state of the one before.
 
     A window graph sees frames s .. s + 4 at step s; a step graph sees frame s, and its state begins
     with zeros.
     """
-    shapes = [d["shape"].tolist() for d in session.inputs]
     frames, peaks = golden_frames(), golden_peaks() if asks_for_peaks(shapes) else None
     stepping = shapes[0][-1] != WINDOW * K
     seen = [s if stepping else slice(s, s + WINDOW) for s in range(GOLDEN_STEPS)]

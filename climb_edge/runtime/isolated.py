@@ -28,10 +28,11 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import existing_file, write_json
 from climb_edge.files.temporaries import scratch_folder
-from climb_edge.runtime.session import Session
+from climb_edge.runtime.session import RUNTIMES, choose_runtime
 from climb_edge.runtime.vulkan import VULKAN_ICD, software_vulkan, vulkan_folder
 
 SECOND, SECOND_PYTHON = "tflite-runtime", "CLIMB_EDGE_SECOND_PYTHON"
+MAX_MEMORY = 8 << 30  # bytes of address space that a graph may take on the CPU
 _CHILD = Path(__file__).with_name("isolated_child.py")
 _HOME = _CHILD.parents[2] / ".venv-second"
 _REMEDY = "run `make second-runtime` with Python 3.11"
@@ -97,6 +98,7 @@ def run_on_cpu(
     second: bool = False,
     threads: int = 1,
     timeout: float = 120,
+    entry: tuple[str | None, list[str]] | None = None,
 ) -> CpuResult:
     """Load a .tflite `graph` in a child process and run it once per entry of `runs`; `second`:
     under tflite-runtime.
@@ -105,14 +107,17 @@ def run_on_cpu(
     shape; an integer input's values are quantized by its scale and zero point. With `chained` every
     entry after the first holds only the first input; the others are the run before's outputs from
     the second on (a step graph's state). `timeout` is in seconds, for everything. No run is needed
-    to learn whether the graph loads.
+    to learn whether the graph loads. With `entry`, a signature's name (None: there is none) and
+    those of its inputs, arrays have their tensor's own type, going in and coming out.
     """
     if second and (reason := why_not_second()):
         return CpuResult("skipped", reason)
     # -I: the second interpreter takes no modules of the first, which PYTHONPATH may name
     python = [str(second_python()), "-I"] if second else [sys.executable, "-P"]
-    job = {"device": "cpu", "runtime": SECOND if second else Session.name, "threads": threads}
-    ended = _run_child(graph, runs, job | {"chained": chained}, python, timeout, dict(os.environ))
+    runtime = SECOND if second else RUNTIMES[choose_runtime()]
+    job = {"device": "cpu", "runtime": runtime, "threads": threads, "memory": MAX_MEMORY}
+    job |= {"chained": chained, "entry": entry}
+    ended = _run_child(graph, runs, job, python, timeout, dict(os.environ))
     # an interpreter without the runtime says nothing of the graph
     if second and ended.code and ended.code > 0 and ended.stage == "starting":
         reason = f"{second_python()} does not run {SECOND} ({ended.last_words}); {_REMEDY}"

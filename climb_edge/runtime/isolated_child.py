@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+MOST_OUTPUT = 1 << 30  # bytes of a run: who started this process reads them all
+
 
 def run(folder: Path) -> None:
     """Do the job in `folder`, and keep result.json there at what is true so far: the next line may
@@ -36,12 +38,15 @@ def run(folder: Path) -> None:
             tell(stage=f"run {number}")
             arrays = [np.load(folder / f"in{number}.{i}.npy") for i in range(count)]
             arrays += given[1:] if job["chained"] else []
-            if (got := [(a.shape, a.dtype.name) for a in arrays]) != graph.expected:
+            got = [(a.shape, a.dtype.name) for a in arrays]
+            if graph.expected is not None and got != graph.expected:
                 tell(unfit=True)
                 raise ValueError(f"expected inputs {graph.expected}, found {got}")
             start = time.perf_counter()
             given = graph.run(arrays)
             seconds.append(time.perf_counter() - start)
+            if (size := sum(array.nbytes for array in given)) > MOST_OUTPUT:
+                raise ValueError(f"{size} bytes of output, at most {MOST_OUTPUT} are taken")
             for i, array in enumerate(given):
                 np.save(folder / f"out{number}.{i}.npy", array)
         memory = (peak_memory() - before) / 1e6
@@ -50,13 +55,15 @@ def run(folder: Path) -> None:
         tell(refused=" ".join(str(error).split()))
 
 
-def _on_cpu(path: Path, job: dict, tell: Callable) -> tuple["Cpu", int]:
+def _on_cpu(path: Path, job: dict, tell: Callable) -> tuple["Cpu | Foreign", int]:
     """(the loaded graph, peak memory before it was loaded)."""
     module = job["runtime"].replace("-", "_") + ".interpreter"
     interpreter = importlib.import_module(module).Interpreter
     tell(stage="loading", runtime=f"{job['runtime']} {version(job['runtime'])}")
+    _limit_memory(job["memory"])
     before, start = peak_memory(), time.perf_counter()
-    graph = Cpu(interpreter(model_content=path.read_bytes(), num_threads=job["threads"]))
+    loaded = interpreter(model_content=path.read_bytes(), num_threads=job["threads"])
+    graph = Foreign(loaded, *job["entry"]) if job["entry"] else Cpu(loaded)
     tell(load_ms=1e3 * (time.perf_counter() - start))
     return graph, before
 
@@ -99,6 +106,31 @@ class Cpu:
             self._interpreter.set_tensor(detail["index"], stored(array, detail))
         self._interpreter.invoke()
         return [real(self._interpreter.get_tensor(d["index"]), d) for d in self._outputs]
+
+
+class Foreign:
+    """A graph of which only the file tells what it takes: signature `key` of it, or where that is
+    None its first subgraph, with arrays of the tensors' own types, one for each of `names`.
+    """
+
+    expected = None
+
+    def __init__(self, interpreter, key: str | None, names: list[str]):
+        self._interpreter, self._key, self._names = interpreter, key, names
+        interpreter.allocate_tensors()
+
+    def run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """One array per output, text as bytes."""
+        if self._key is not None:
+            runner = self._interpreter.get_signature_runner(self._key)
+            given = runner(**dict(zip(self._names, arrays, strict=True))).values()
+        else:
+            for detail, array in zip(self._interpreter.get_input_details(), arrays, strict=True):
+                self._interpreter.set_tensor(detail["index"], array)
+            self._interpreter.invoke()
+            leaving = self._interpreter.get_output_details()
+            given = [self._interpreter.get_tensor(detail["index"]) for detail in leaving]
+        return [a.astype(bytes) if a.dtype.kind == "O" else a for a in map(np.asarray, given)]
 
 
 class Gpu:
@@ -175,6 +207,15 @@ def real(array: np.ndarray, detail: dict) -> np.ndarray:
     return (
         np.float32(scale) * (array.astype(np.float32) - zero) if scale else array.astype(np.float32)
     )
+
+
+def _limit_memory(most: int) -> None:
+    """Let this process take `most` bytes of addresses: a graph that asks for more fails alone."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def peak_memory() -> int:

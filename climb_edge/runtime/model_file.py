@@ -15,12 +15,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from climb_edge.errors import DAMAGED, ClimbEdgeError
+from climb_edge.files.archive import read_member
 from climb_edge.files.atomic import existing_file, whole_file
+from climb_edge.files.json_file import parse_json
 from climb_edge.runtime.contract import Contract
 
 ENTRY = "contract.json"
 # bytes; the largest refiner file is far smaller, and a hostile one is not read into memory
 MAX_FILE = 256 << 20
+MAX_CONTRACT = 4 << 20  # bytes; one has about 10,000
 
 
 def append_contract(graph: bytes, contract: Contract) -> bytes:
@@ -53,25 +56,20 @@ def read_model(path: str | Path) -> tuple[bytes, Contract]:
         )
     content = path.read_bytes()
     if content[4:8] != b"TFL3":
+        found = "an archive of files" if content[:4] == b"PK\x03\x04" else "another kind of file"
         raise ClimbEdgeError(
-            f"{path}: expected a TFLite file, found another kind of file; pass what `python -m"
-            " convert` wrote"
+            f"{path}: expected a TFLite file, found {found}; pass what `python -m convert` wrote"
         )
     again = "convert the run again, or copy the file again"
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entry = archive.getinfo(ENTRY)
-            if entry.file_size > len(content):
-                raise ClimbEdgeError(
-                    f"{path}: its contract claims {entry.file_size} bytes, more than the file"
-                    f" holds; {again}"
-                )
-            loaded = json.loads(archive.read(entry))
+            loaded = parse_json(read_member(archive, entry, MAX_CONTRACT))
             graph = content[: entry.header_offset]
     except (zipfile.BadZipFile, KeyError) as error:
         raise ClimbEdgeError(
             f"{path}: holds no readable contract ({error}): it is truncated or was not made by"
-            f" `python -m convert`; {again}"
+            f" `python -m convert`; {again}; `python -m convert check` looks at files of others"
         ) from error
     except DAMAGED as error:
         raise ClimbEdgeError(f"{path}: its contract is damaged ({error}); {again}") from error

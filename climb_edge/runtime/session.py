@@ -71,10 +71,8 @@ class Session:
     session, whose runs then wait for each other; several sessions may run at once.
 
     Checked before a runtime sees a graph: the file identifier here, and in `model_file.read_model`
-    the size and the SHA-256 of a refiner's file. The rest is the runtime's: ai-edge-litert verifies
-    the flatbuffer and raises; tflite-runtime 2.14 does not and may die on a damaged one, so give it
-    no bare graph from elsewhere. A verifier in Python would have to know the schema of every table;
-    a few bounds alone would promise more than they hold.
+    the size and the SHA-256 of a refiner's file. A graph can still make a runtime kill the process:
+    give it none from elsewhere that `runtime.proof` has not run in a child process.
     """
 
     name = RUNTIMES["litert"]  # the package that convert/ measures with
@@ -111,16 +109,16 @@ class Session:
                     experimental_preserve_all_tensors=keep,
                 )
             self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+            self.inputs = self._interpreter.get_input_details()
+            self.outputs = self._interpreter.get_output_details()
+            self.backend, self.reason = _cpu_backend(self._interpreter, threads), "default"
+        except (ValueError, RuntimeError, MemoryError) as error:
             raise ClimbEdgeError(
                 f"{label}: the TFLite runtime refuses this graph ({error}); convert it again"
             ) from error
         # threads may share a session, its tensors only one after the other
         self._running = threading.Lock()
-        self.inputs = self._interpreter.get_input_details()
-        self.outputs = self._interpreter.get_output_details()
         self.runtime, self._gpu = Session.version(runtime), None
-        self.backend, self.reason = _cpu_backend(self._interpreter, threads), "default"
 
     def delegate(self, gpu, backend: str) -> None:
         """From now on `gpu` computes (see backend.open_session); what the CPU held is let go."""

@@ -15,6 +15,7 @@ from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.assets import cache_folder
 from climb_edge.files.temporaries import scratch_folder
 
+MAX_MEMBER = 256 << 20  # bytes of a file of the package
 _VULKAN_PACKAGE = "chromium-common"
 # Chromium's own JSON names the library beside it, so that the folder can stand anywhere.
 VULKAN_ICD = "vk_swiftshader_icd.json"
@@ -100,10 +101,12 @@ def _unpack(package: Path, folder: Path) -> Path:
                     name = Path(member.name).name
                     content = archive.extractfile(member) if member.isfile() else None
                     if name in left and content is not None:
+                        if member.size > MAX_MEMBER:
+                            raise tarfile.TarError(f"{name} claims {member.size} bytes")
                         with open(folder / name, "wb") as file:
                             shutil.copyfileobj(content, file)
                         left.remove(name)
-        except tarfile.TarError as error:
+        except (tarfile.TarError, EOFError, ValueError) as error:
             raise ClimbEdgeError(
                 f"software Vulkan: {package.name} is damaged ({error}); {_NO_VULKAN}"
             ) from error

@@ -11,8 +11,10 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.pose.motion import acceleration, lag_ms
-from climb_edge.pose.skeleton import INDEX, K
+from climb_edge.pose.skeleton import INDEX
 from climb_edge.streaming.result import Result
+
+MAX_FRAMES = 1_000_000  # 9 hours at 30 frames a second: at most 400 MB of coordinates
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,18 @@ def curves_of(
         {r.frame: r for r in results if r.person == person},
     )
     first, count = min(frames), max(frames) - min(frames) + 1
+    if count > MAX_FRAMES:
+        raise ClimbEdgeError(
+            f"{source}: expected at most {MAX_FRAMES} frames, found frames {first} to"
+            f" {max(frames)}; cut the track"
+        )
     times = np.interp(np.arange(count) + first, list(frames), list(frames.values()))
-    arrays = np.full((2, count, K, 2), np.nan)
+    arrays = np.full((2, count, len(joints), 2), np.nan)
     for frame, result in own.items():
         for array, keypoints in zip(arrays, (result.raw, result.refined), strict=True):
-            array[frame - first] = np.nan if keypoints is None else np.asarray(keypoints)[:, :2]
-    raw, refined = arrays[:, :, list(joints)]
+            if keypoints is not None:
+                array[frame - first] = np.asarray(keypoints)[list(joints), :2]
+    raw, refined = arrays
     states = tuple(own[first + i].state if first + i in own else "lost" for i in range(count))
     step = float(np.median(np.diff(times))) if count > 1 else 0.0
     lag = lag_ms([refined], [raw], 1 / step) if step > 0 else math.nan

@@ -19,7 +19,7 @@ import numpy as np
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import whole_file
 from climb_edge.tracking.curves import Curve, curves_of, joint_number
-from climb_edge.tracking.track_file import as_results, read_lines
+from climb_edge.tracking.track_file import read_results
 
 COLOURS = (
     (0, 114, 178),
@@ -67,7 +67,7 @@ def plot(
     labels = names or _labels([Path(t) for t in tracks])
     curves: list[Curve] = []
     for path, label in zip(tracks, labels, strict=True):
-        curves += curves_of(as_results(read_lines(path)[1]), chosen, person, label, str(path))
+        curves += curves_of(read_results(path), chosen, person, label, str(path))
     image = cv2.cvtColor(picture(curves, joints, width), cv2.COLOR_RGB2BGR)
     with whole_file(out) as temporary:
         temporary.write_bytes(cv2.imencode(".png", image)[1].tobytes())

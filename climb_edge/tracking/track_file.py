@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.files.atomic import existing_file
+from climb_edge.files.json_file import parse_json
 from climb_edge.pose.skeleton import KEYPOINTS, K
 from climb_edge.refiners.base import Refiner
 from climb_edge.streaming.result import Result
 
 SCHEMA = "climb-edge/track/1"
+STATES = ("warming up", "tracking", "re-anchored", "lost")
+# What a row may say, so that whoever reads it may count on it.
+MAX_LINE = 1 << 20  # bytes; a row has about 4,000
+MAX_FRAME = 10**9  # a year at 30 frames a second
+MAX_SECONDS = 1e10
+MAX_PIXELS = 1e6
 
 
 def header(
@@ -49,10 +57,14 @@ def header(
 
 
 def line(result: Result) -> dict:
-    """One result as plain data: pixels to 3 decimals, scores to 4."""
+    """One result as plain data: pixels to 3 decimals, scores to 4; None for what is NaN."""
 
     def numbers(array: np.ndarray | None, digits: int = 3):
-        return None if array is None else np.round(array.astype(float), digits).tolist()
+        if array is None:
+            return None
+        rounded = np.round(array.astype(float), digits).astype(object)
+        rounded[~np.isfinite(array)] = None
+        return rounded.tolist()
 
     return {
         "frame": result.frame,
@@ -73,15 +85,17 @@ def from_line(row: dict) -> Result:
             name: None if row[name] is None else np.array(row[name], float).reshape(shape)
             for name, shape in (("bbox", 4), ("raw", (K, 3)), ("refined", (K, 3)))
         }
-        return Result(
-            int(row["frame"]),
-            float(row["t"]),
-            row["person"],
-            row["state"],
-            int(row["delay"]),
-            **arrays,
-        )
-    except (KeyError, TypeError, ValueError) as error:
+        frame, delay = (operator.index(row[name]) for name in ("frame", "delay"))
+        person = None if row["person"] is None else operator.index(row["person"])
+        time, state = float(row["t"]), row["state"]
+        if not all(0 <= number <= MAX_FRAME for number in (frame, delay, person or 0)):
+            raise ValueError(f"frame, delay and person are counts of at most {MAX_FRAME}")
+        if not abs(time) <= MAX_SECONDS or state not in STATES:
+            raise ValueError(f"t is seconds, state one of {', '.join(STATES)}")
+        if any(a is not None and (np.abs(a) > MAX_PIXELS).any() for a in arrays.values()):
+            raise ValueError(f"a place beyond {MAX_PIXELS:g} pixels")
+        return Result(frame, time, person, state, delay, **arrays)
+    except DAMAGED as error:
         raise ClimbEdgeError(
             "expected a row of a track (frame, t, person, state, delay, bbox, raw, refined), "
             f"found {str(row)[:80]} ({error}); track the video again"
@@ -103,18 +117,43 @@ def write_lines(path: Path, first: dict, results: Iterable[Result]) -> None:
             stream.write(json.dumps(row, separators=(",", ":")) + "\n")
 
 
-def read_lines(path: str | Path) -> tuple[dict, Iterator[dict]]:
-    """(header, rows) of a track.jsonl."""
-    path = existing_file(path, "a track.jsonl")
+def read_results(path: str | Path) -> list[Result]:
+    """The results in a track.jsonl, by frame and person. Raises ClimbEdgeError naming the file."""
     try:
-        rows = [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
-    except ValueError as error:
+        return as_results(read_lines(path)[1])
+    except ClimbEdgeError as error:
         raise ClimbEdgeError(
-            f"{path}: expected JSON Lines, found a line that is none ({error}); track the video"
-            " again"
+            str(error) if str(path) in str(error) else f"{path}: {error}"
         ) from error
-    if not rows or not isinstance(rows[0], dict) or rows[0].get("schema") != SCHEMA:
+
+
+def read_lines(path: str | Path) -> tuple[dict, Iterator[dict]]:
+    """(header, rows) of a track.jsonl; rows are read as they are asked for. Raises ClimbEdgeError
+    for a file without a header, and the iterator for a line that is no JSON.
+    """
+    rows = _objects(existing_file(path, "a track.jsonl"))
+    first = next(rows, {})
+    if first.get("schema") != SCHEMA:
         raise ClimbEdgeError(
             f"{path}: expected a header line with schema {SCHEMA}; track the video again"
         )
-    return rows[0], iter(rows[1:])
+    return first, rows
+
+
+def _objects(path: Path) -> Iterator[dict]:
+    """The lines of a file, one in memory at a time."""
+    number = 1
+    try:
+        with open(path, "rb") as stream:
+            while text := stream.readline(MAX_LINE + 1):
+                if len(text) > MAX_LINE:
+                    raise ValueError(f"longer than {MAX_LINE} bytes")
+                if not isinstance(row := parse_json(text), dict):
+                    raise ValueError(f"a JSON {type(row).__name__}")
+                yield row
+                number += 1
+    except DAMAGED as error:
+        raise ClimbEdgeError(
+            f"{path}: expected JSON Lines, found line {number} that is none ({error}); track the"
+            " video again"
+        ) from error

@@ -8,12 +8,14 @@ import numpy as np
 from ai_edge_litert.tools.flatbuffer_utils import opcode_to_name, type_to_name
 
 from climb_edge.errors import ClimbEdgeError
-from convert.graphs.flatbuffer import WIDTHS, constant, parse
+from convert.graphs.flatbuffer import WIDTHS, constant, label, parse, places
 
 WEIGHTED_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "CONV_3D")
 REFUSED = {
     "CONV_3D": "no delegate takes it; stack frames on channels and use CONV_2D",
     "WHILE": "the GPU delegate refuses loops; unroll them",
+    "IF": "the GPU delegate refuses control flow; compute both branches and select",
+    "CALL_ONCE": "the GPU delegate refuses control flow; initialise outside of the graph",
     "ARG_MAX": "the classic GPU delegate refuses it; use maximum, mask and reductions",
     "CUSTOM": "needs a runtime with extra ops",
 }
@@ -41,10 +43,12 @@ class Op:
         return f"op {self.index} {self.name} -> tensor {self.tensor}"
 
 
-def read_ops(graph: bytes) -> tuple[list[Op], list[str]]:
-    """(ops, broken rules) of a flatbuffer. Raises ClimbEdgeError for none, or a damaged one."""
+def read_ops(graph: bytes, values: bool = True) -> tuple[list[Op], list[str]]:
+    """(ops, broken rules) of a flatbuffer; without `values` the weights themselves are not read.
+    Raises ClimbEdgeError when it is none, or contradicts itself.
+    """
     try:
-        return _read_ops(parse(graph))
+        return _read_ops(parse(graph), values)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ClimbEdgeError(
             "graph: expected a TFLite flatbuffer whose tensors and operators fit together, found"
@@ -52,29 +56,27 @@ def read_ops(graph: bytes) -> tuple[list[Op], list[str]]:
         ) from error
 
 
-def _read_ops(model) -> tuple[list[Op], list[str]]:
+def _read_ops(model, values: bool) -> tuple[list[Op], list[str]]:
     ops, broken = [], []
-    if len(model.subgraphs) != 1:
-        broken.append(f"{len(model.subgraphs)} subgraphs: control flow; unroll it")
     for subgraph in model.subgraphs:
         tensors, made_by = subgraph.tensors, {}
         for tensor in tensors:
             shape = [] if tensor.shape is None else list(tensor.shape)
             if len(shape) > MAX_RANK:
                 broken.append(
-                    f"tensor {_label(tensor)} has {len(shape)} dimensions, at most {MAX_RANK}"
+                    f"tensor {label(tensor.name)} has {len(shape)} dimensions, at most {MAX_RANK}"
                 )
             if tensor.shapeSignature is not None and (np.asarray(tensor.shapeSignature) < 0).any():
-                broken.append(f"tensor {_label(tensor)} has a dynamic shape")
-        for tensor in set(map(int, subgraph.inputs)) & set(map(int, subgraph.outputs)):
+                broken.append(f"tensor {label(tensor.name)} has a dynamic shape")
+        for tensor in set(places(subgraph.inputs)) & set(places(subgraph.outputs)):
             broken.append(
-                f"tensor {_label(tensors[tensor])} is an input and an output: LiteRT's"
+                f"tensor {label(tensors[tensor].name)} is an input and an output: LiteRT's"
                 " CompiledModel returns garbage; make it anew"
             )
-        for index, op in enumerate(subgraph.operators):
+        for index, op in enumerate(subgraph.operators or ()):
             name = opcode_to_name(model, op.opcodeIndex) or "CUSTOM"
-            made_by |= {int(o): (name, op) for o in op.outputs}
-            found = _op(name, index, op, model, tensors, made_by)
+            made_by |= {place: (name, op) for place in places(op.outputs)}
+            found = _op(name, index, op, model, tensors, made_by, values)
             ops.append(found)
             if name in REFUSED:
                 broken.append(f"{found}: {REFUSED[name]}")
@@ -90,21 +92,22 @@ def output_step(graph: bytes) -> float:
     return 0.0 if quantized is None or quantized.scale is None else float(quantized.scale[0])
 
 
-def _label(tensor) -> str:
-    """A tensor's name."""
-    return tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)
-
-
-def _op(name: str, index: int, op, model, tensors, made_by: dict) -> Op:
-    leaving = _label(tensors[op.outputs[0]]) if len(op.outputs) else ""
-    activations = type_to_name(tensors[op.inputs[0]].type) if len(op.inputs) else ""
+def _op(name: str, index: int, op, model, tensors, made_by: dict, values: bool) -> Op:
+    entering, going = places(op.inputs), places(op.outputs)
+    leaving = label(tensors[going[0]].name) if going else ""
+    # -1 stands for an input that is left out
+    activations = type_to_name(tensors[entering[0]].type) if entering and entering[0] >= 0 else ""
     if name not in WEIGHTED_OPS:
         return Op(name, index, leaving, activations)
-    weight = tensors[op.inputs[1]]
-    maker = made_by.get(int(op.inputs[1]))
-    if maker and maker[0] == "DEQUANTIZE":  # float16 constants are widened in front of their op
-        weight = tensors[maker[1].inputs[0]]
+    weight = tensors[entering[1]]
+    maker = made_by.get(entering[1])
+    # constants that are widened in front of their op, from float16 or from sparse ones
+    if maker and maker[0] in ("DEQUANTIZE", "DENSIFY"):
+        weight = tensors[places(maker[1].inputs)[0]]
     kind = type_to_name(weight.type)
+    if weight.sparsity is not None or not values:
+        constant_there = model.buffers[weight.buffer].data is not None
+        return Op(name, index, leaving, activations, kind if constant_there else None)
     held = constant(model, weight, kind)
     if held is None:  # a product of two activations, as in attention
         return Op(name, index, leaving, activations)

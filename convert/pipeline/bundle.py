@@ -13,10 +13,11 @@ import shutil
 from pathlib import Path
 
 from climb_edge import __version__
-from climb_edge.errors import DAMAGED, NOT_WRITTEN, ClimbEdgeError, OutputError
+from climb_edge.errors import NOT_WRITTEN, ClimbEdgeError, OutputError
 from climb_edge.estimators.blazepose import VARIANTS
 from climb_edge.files.assets import locate, sha256_of
-from climb_edge.files.atomic import existing_file, write_json, write_text
+from climb_edge.files.atomic import write_json, write_text
+from climb_edge.files.json_file import read_json
 from climb_edge.files.temporaries import scratch_folder
 from climb_edge.pose.layout import WINDOW
 from climb_edge.pose.render import MASS, SIZE
@@ -100,12 +101,9 @@ def verify(folder: str | Path) -> None:
 
 
 def _manifest(folder: Path) -> dict:
-    path = existing_file(folder / MANIFEST, "the manifest of a bundle")
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except DAMAGED as error:
-        raise ClimbEdgeError(f"{path}: damaged ({error}); copy or make the bundle again") from error
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+    path = folder / MANIFEST
+    manifest = read_json(path, "the manifest of a bundle", "copy or make the bundle again")
+    if manifest.get("schema") != SCHEMA:
         raise ClimbEdgeError(f"{path}: expected a bundle of schema {SCHEMA}; make it again")
     return manifest
 

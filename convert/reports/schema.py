@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.files.atomic import existing_file
+from climb_edge.files.json_file import read_json
 
 SCHEMA = "climb-edge/report/2"
 
@@ -17,12 +17,8 @@ def read_report(path: str | Path) -> dict:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
-    path = existing_file(path, "a report.json of `python -m convert`")
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ClimbEdgeError(f"{path}: damaged ({error}); convert the run again") from error
-    if not isinstance(report, dict) or report.get("schema") != SCHEMA:
+    report = read_json(path, "a report.json of `python -m convert`", "convert the run again")
+    if report.get("schema") != SCHEMA:
         raise ClimbEdgeError(f"{path}: expected a report of schema {SCHEMA}; convert the run again")
     schema = (files("climb_edge") / "schemas" / "report.schema.json").read_text(encoding="utf-8")
     if wrong := best_match(Draft202012Validator(json.loads(schema)).iter_errors(report)):

@@ -150,8 +150,9 @@ def claiming(shape: str) -> bytes:
         (claiming("(20000000000, 25, 2)"), "claims"),
         (claiming("(9223372036854775807, 9223372036854775807)"), "claims"),
         (b"\x93NUMPY\x01\x00\x76\x00{'descr'", "truncated, corrupt"),
+        (npy(np.zeros(10, [("x", "f4"), ("y", "f4")])), "expected of kind"),
     ],
-    ids=["pickled", "shape", "nan", "terabytes", "overflow", "header"],
+    ids=["pickled", "shape", "nan", "terabytes", "overflow", "header", "records"],
 )
 def test_hostile_clip_sets(refused, tmp_path, keypoints, said):
     path = rewrite(write_clips(tmp_path / "c.npz"), keypoints=keypoints)
@@ -327,3 +328,10 @@ def test_no_npm(refused, tmp_path, weights_folder, cut_off):
     said = ["pose_landmark_lite.tflite", "npm is needed", "--weights"]
     refused("track", video, "--estimator", "lite", said=said)
     assert [f.name for f in cut_off.iterdir()] == ["pose_detection.tflite"]
+
+
+def test_a_clips_name_cannot_command_a_terminal(refused, tmp_path):
+    """Public cases: pallets/click 3832, jamie8johnson/cqs 1341."""
+    clips = clip_set((3, 3), clip=np.array(["a\x1b[2J\x9b31m.mp4"] * 2))
+    error = refused("evaluate", write_clips(tmp_path / "c.npz", clips), "--videos", tmp_path)
+    assert r"a\x1b[2J\x9b31m.mp4" in error and "\x1b" not in error

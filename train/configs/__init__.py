@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
-from pathlib import Path
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.files.atomic import existing_file
+
+MAX_BYTES = 1 << 20  # of a config
 
 
 def load_config(name: str) -> dict:
@@ -24,8 +25,12 @@ def load_config(name: str) -> dict:
         else existing_file(name, f"a config (one of {', '.join(built_in)}, or a .toml)")
     )
     try:
-        return tomllib.loads(Path(str(path)).read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        with open(str(path), "rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"a file of more than {MAX_BYTES} bytes")
+        return tomllib.loads(content.decode("utf-8"))
+    except DAMAGED as error:
         raise ClimbEdgeError(
             f"{path}: expected TOML, found something else ({error}); correct it"
         ) from error

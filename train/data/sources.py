@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.estimators.recording import Recording
 from climb_edge.evaluation.agreement import Seen, fitted, tell
 from climb_edge.evaluation.videos import VideoFolder, seen_in
@@ -98,7 +98,7 @@ def _is_motion(path: str) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return "kp25_3d.npy" in archive.namelist()
-    except (zipfile.BadZipFile, OSError):
+    except DAMAGED:
         return False  # load_clips says what is wrong with it
 
 

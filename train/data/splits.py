@@ -14,6 +14,7 @@ import numpy as np
 
 from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.files.atomic import write_text
+from climb_edge.files.json_file import read_json
 from climb_edge.pose.layout import WINDOW
 from train.data.sources import Source
 
@@ -44,13 +45,13 @@ class Split:
         data.
         """
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            data = read_json(path, "a split", "delete it and a new one is made")
             parts = cls(*(np.array(data[n], np.int64) for n in _PARTS), str(data["rule"]))
             there, claimed = (
                 {k: data[k] for k in ("windows", "clips", "data_sha256")},
                 data["sha256"],
             )
-        except (*DAMAGED, OverflowError) as error:
+        except DAMAGED as error:
             raise ClimbEdgeError(
                 f"{path}: expected a split, found a damaged file ({error}); delete it and a new one"
                 " is made"

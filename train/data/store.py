@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from climb_edge.errors import DAMAGED, ClimbEdgeError, OutputError
+from climb_edge.errors import ClimbEdgeError, OutputError
 from climb_edge.estimators.base import Estimator
 from climb_edge.estimators.heatmap_file import HeatmapFile
 from climb_edge.estimators.recording import Recording, record
@@ -28,6 +28,7 @@ from climb_edge.evaluation.videos import VideoFolder
 from climb_edge.files.assets import sha256_of
 from climb_edge.files.atomic import write_text
 from climb_edge.files.clips import ClipSet, load_clips, save_clips, select_clips
+from climb_edge.files.json_file import read_json
 from climb_edge.files.temporaries import only_unfinished
 from climb_edge.media.frame import Frame
 from climb_edge.media.video import READING
@@ -223,9 +224,4 @@ def load_store(path: str | Path, groups: Sequence[str] = ()) -> tuple[ClipSet, l
 
 
 def _read(marker: Path) -> dict:
-    try:
-        return dict(json.loads(marker.read_text(encoding="utf-8")))
-    except DAMAGED as error:
-        raise ClimbEdgeError(
-            f"{marker}: damaged ({error}); delete the store and extract it again"
-        ) from error
+    return read_json(marker, "the marker of a store", "delete the store and extract it again")

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.evaluation.pck import ALPHAS
 from climb_edge.files.atomic import whole_file, write_csv, write_json, write_text
+from climb_edge.files.json_file import read_json
 from climb_edge.files.npz import read_npz
 from climb_edge.files.temporaries import only_unfinished
 from climb_edge.options import options_of
@@ -86,13 +87,9 @@ class Run:
         return run
 
     def config(self) -> dict:
-        try:
-            config = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
-            return _with_new_names(config)
-        except ValueError as error:
-            raise ClimbEdgeError(
-                f"{self.path}/config.json: damaged ({error}); delete the run and train again"
-            ) from error
+        path = self.path / "config.json"
+        config = read_json(path, "the config of a run", "delete the run and train again")
+        return _with_new_names(config)
 
     def save_weights(self, model) -> None:
         _save(model, self.best)
@@ -129,7 +126,12 @@ class Run:
                 f"{self._state}: belongs to another model or optimizer; delete the run and train"
                 " again"
             )
-        return json.loads(str(arrays["state"])), variables
+        try:
+            return dict(json.loads(str(arrays["state"]))), variables
+        except DAMAGED as error:
+            raise ClimbEdgeError(
+                f"{self._state}: damaged ({error}); delete the run and train again"
+            ) from error
 
     def history(self) -> list[dict[str, float]]:
         """The epochs so far, 0 = before any training."""

@@ -7,12 +7,12 @@ on validation windows.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from climb_edge.errors import DAMAGED, ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError
 from climb_edge.evaluation.pck import ALPHAS, Score, drop
+from climb_edge.files.json_file import read_json
 from train.fitting.run_folder import Run
 from train.fitting.scoring import Measured
 from train.inspection import reliability
@@ -81,13 +81,10 @@ def _dealt(paths: Sequence[Path], beside: Sequence[Path]) -> list[list[Path]]:
 
 def _split_of(path: Path) -> str:
     run = Run.open(path)
-    try:
-        return json.loads(run.split.read_text(encoding="utf-8"))["sha256"]
-    except DAMAGED as error:
-        raise ClimbEdgeError(
-            f"{run.split}: expected a run's split, found none or a damaged file ({error}); train"
-            " again"
-        ) from error
+    found = read_json(run.split, "a run's split", "train again").get("sha256")
+    if not isinstance(found, str):
+        raise ClimbEdgeError(f"{run.split}: expected a run's split, found no hash; train again")
+    return found
 
 
 def _gains(given: Measured, rows: dict[str, Measured], emits: str) -> str:

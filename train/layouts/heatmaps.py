@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
-from climb_edge.files.npz import expect_shape, read_npz
+from climb_edge.files.npz import MAX_MAPS, expect_shape, read_npz
 from climb_edge.pose.render import SIZE
 from climb_edge.pose.skeleton import K
 from train.layouts.formats.reading import find
@@ -83,7 +83,9 @@ def read_boxes(path: Path) -> np.ndarray:
     """Boxes (N, 4) float64 of a heatmap file whose heatmaps are there, one per box, and can be
     read.
     """
-    found = read_npz(path, {"bboxes": "fiu", "heatmaps": "f"}, "heatmaps of an estimator (.npz)")
+    found = read_npz(
+        path, {"bboxes": "fiu", "heatmaps": "f"}, "heatmaps of an estimator (.npz)", MAX_MAPS
+    )
     expect_shape(path, "heatmaps", found["heatmaps"], ("N", K, SIZE, SIZE))
     expect_shape(path, "bboxes", found["bboxes"], (len(found["heatmaps"]), 4))
     return found["bboxes"].astype(np.float64)

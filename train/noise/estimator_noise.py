@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.files.atomic import existing_file
+from climb_edge.files.json_file import read_json
 from climb_edge.pose.boxes import SIZE
 from climb_edge.pose.skeleton import MIRROR, K
 from train.noise.simulators import CORE, NO_TORSO, PAIRED, Drawn, drifting, heavy, runs
@@ -134,7 +134,7 @@ def load(path: str | Path) -> EstimatorNoise:
         )
 
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path, what, "make it again with fit-noise")
         schema, name, _ = (data[n] for n in ("schema", "name", "provenance"))
         figures = {n: np.array(values) for n, values in dict(data["figures"]).items()}
     except DAMAGED as error:

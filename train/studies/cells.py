@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.files.json_file import read_json
 from train.fitting.run_folder import COLUMNS, Run
 from train.studies.published import SETUPS
 from train.studies.saved_figures import DAMAGED_METRICS, PARTS, metrics_in, read_metrics_json
@@ -156,6 +156,9 @@ def _listed(path: Path) -> Iterator[CellRun]:
             (str(c["model"]), str(c["setup"]), int(c["seed"]), [str(p) for p in c["phases"]], c)
             for c in about["cells"]
         ]
+        for model, setup, seed, *_ in listed:  # they name the folder that a cell lies in
+            if len(folder := f"{model}.{setup}.{seed}") > 200 or {"/", "\0"} & set(folder):
+                raise ValueError(f"{folder[:80]!r} names no folder")
     except DAMAGED_METRICS as error:
         raise ClimbEdgeError(
             f"{file}: expected cells with model, setup, seed and phases, found others ({error});"
@@ -183,7 +186,7 @@ def _single(path: Path) -> CellRun:
     file = path / "config.json"
     try:
         if file.is_file():
-            about = json.loads(file.read_text(encoding="utf-8"))
+            about = read_json(file, "what a run is, its model, seed and command", "train again")
         else:
             about = metrics_in(file := path / "metrics.json")
         named = (str(about["model"]), _setup(about.get("noise")), int(about["seed"]))

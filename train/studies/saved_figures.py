@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from pathlib import Path
 
 from climb_edge.errors import DAMAGED, ClimbEdgeError
+from climb_edge.files.json_file import read_json
 from climb_edge.files.truth import as_truth
 from train.fitting.run_folder import SCHEMA as RUN
 from train.studies.page import ALPHAS
 
 PARTS = ("test", "held_out")
-DAMAGED_METRICS = (*DAMAGED, AttributeError, OverflowError, csv.Error)
+DAMAGED_METRICS = (*DAMAGED, csv.Error)
 
 
 def read_metrics_json(file: Path, schema: str, what: str) -> dict:
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except DAMAGED_METRICS as error:
-        raise ClimbEdgeError(
-            f"{file}: expected {what}, found a damaged file ({error}); run it again"
-        ) from error
-    found = value.get("schema") if isinstance(value, dict) else type(value).__name__
+    value = read_json(file, what, "run it again")
+    found = value.get("schema")
     if found != schema:
         raise ClimbEdgeError(
             f"{file}: expected {what} of schema {schema}, found {found!r}; run it again"

@@ -1,5 +1,7 @@
 """Recordings: what was seen is replayed, what is damaged is named, a cache repairs itself."""
 
+import io
+import json
 import pickle
 import zipfile
 
@@ -7,12 +9,14 @@ import numpy as np
 import pytest
 
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.estimators import recording as recording_module
 from climb_edge.estimators.base import Observation
 from climb_edge.estimators.heatmap_file import HeatmapFile
 from climb_edge.estimators.recording import Recording, cached_recording, record
 from climb_edge.files.assets import sha256_of
 from climb_edge.media.video import read_video
 from support.scene import Scripted, standing, write_shapes
+from train.data.store import shard
 
 
 def script(index: int) -> dict:
@@ -135,3 +139,57 @@ def test_heatmaps_of_another_shape_are_refused(tmp_path):
         heatmap_file(tmp_path, np.zeros((2, 17, 56, 56), np.float32), np.zeros((2, 4)))
     with pytest.raises(ClimbEdgeError, match="bboxes expected shape"):
         heatmap_file(tmp_path, np.zeros((2, 25, 56, 56), np.float32), np.zeros((3, 4)))
+
+
+def rebuilt(path, table=None, about=None):
+    """A recording's file with some arrays or keys changed, and its table deflated."""
+    source = zipfile.ZipFile(io.BytesIO(path.read_bytes()))
+    arrays = dict(np.load(io.BytesIO(source.read("table.npz")))) | (table or {})
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    told = json.loads(source.read("about.json"))
+    members = {name: source.read(name) for name in source.namelist()} | {
+        "table.npz": stream.getvalue(),
+        "about.json": json.dumps(about(told) if about else told),
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in members.items():
+            target.writestr(name, content)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"about": lambda told: [told]}, "names no estimator"),
+        ({"about": lambda told: {"version": 3}}, "names no estimator"),
+        ({"table": {"frame": np.zeros((1, 4), int)}}, "array frame expected shape"),
+        ({"table": {"affine": np.zeros((3, 2, 3))}}, "array affine expected shape"),
+        ({"table": {"frame": np.array([3, 1, 0, 0])}}, "not in the order"),
+        ({"table": {"frame": np.array([0, 0, 1, 10**12])}}, "not in the order of its 4 frames"),
+        ({"table": {"times": np.array([0, np.inf, 1, 2])}}, "not finite"),
+        ({"table": {"grid": np.array([10**6, 10**6, 25])}}, "its maps are of"),
+        ({"table": {"times": np.zeros(20_000)}}, "at most"),
+    ],
+)
+def test_a_recording_that_contradicts_itself_is_refused_and_made_anew(
+    recorded, changes, said, monkeypatch
+):
+    video, path = recorded
+    monkeypatch.setattr(recording_module, "MAX_FRAMES", 1000)
+    rebuilt(path, **changes)
+    with pytest.raises(ClimbEdgeError, match=said) as caught:
+        Recording(path)
+    assert str(path) in str(caught.value)
+    assert shard(video.read_bytes(), Scripted(script), path, "v.mp4") == 4
+    assert len(Recording(path)) == 4
+
+
+def test_a_map_that_unpacks_to_more_than_a_map_is_not_unpacked(recorded):
+    path = recorded[1]
+    source = zipfile.ZipFile(io.BytesIO(path.read_bytes()))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            bomb = name == "maps/000000"
+            target.writestr(name, bytes(8 << 20) if bomb else source.read(name))
+    with pytest.raises(ClimbEdgeError, match="claims 8388608 bytes"):
+        Recording(path).observation(0)

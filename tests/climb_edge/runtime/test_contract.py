@@ -69,7 +69,7 @@ GOLDEN = {"steps": 8, "tolerance": 0.1, "scale": 1.0, "samples": [[0, 0, 0.5]]}
         ({"golden": {**GOLDEN, "samples": []}}, "golden"),
         ({"golden": {**GOLDEN, "samples": [[8, 0, 0.5]]}}, "golden"),
         ({"golden": {**GOLDEN, "samples": [[0, 78400, 0.5]]}}, "golden"),
-        ({"golden": {**GOLDEN, "samples": [[0, 0, float("nan")]]}}, "golden"),
+        ({"golden": {**GOLDEN, "samples": [[0, 0, float("nan")]]}}, "NaN is no number"),
         ({"golden": {**GOLDEN, "samples": [["0", 0, 0.5]]}}, "golden"),
         ({"golden": {**GOLDEN, "tolerance": "small"}}, "golden"),
         ({"golden": {**GOLDEN, "scale": None}}, "golden"),

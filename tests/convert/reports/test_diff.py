@@ -234,7 +234,7 @@ def _lacking(key: str) -> dict:
     [
         (b"{", "damaged"),
         (b"", "damaged"),
-        (b"[]", "expected a report of schema"),
+        (b"[]", "a JSON list where an object belongs"),
         (
             json.dumps(example() | {"schema": "climb-edge/report/1"}).encode(),
             "expected a report of schema",

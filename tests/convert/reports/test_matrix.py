@@ -50,3 +50,22 @@ def test_what_has_no_place_in_a_matrix_is_refused(paths, capsys):
     assert "two reports are of this model" in capsys.readouterr().err
     assert main(["matrix", paths("conv3d", run=None)]) == 2
     assert "somebody else's file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda r: r["test"].update(truth=0.5), "report.test.truth is 0.5"),
+        (lambda r: r["test"].pop("source"), "report.test lacks source"),
+        (lambda r: r.update(generated={}), "report.generated lacks windows"),
+        (lambda r: r["run"].pop("model"), "report.run lacks model"),
+        (lambda r: r["files"][0].pop("form"), "report.files[0] lacks form"),
+        (lambda r: r["files"][0]["rows"][0]["drop"].pop("0.1"), "drop.0.1 is not [value, low"),
+        (lambda r: r["files"][0].update(second=[]), "second is no figures"),
+    ],
+)
+def test_a_report_that_lacks_what_a_matrix_shows_is_damaged(paths, capsys, spoil, said):
+    report = example("float32")
+    spoil(report)
+    assert main(["matrix", paths("x", **report)]) == 2
+    assert said in capsys.readouterr().err

@@ -184,7 +184,7 @@ def test_a_store_of_another_version_or_half_of_one_is_refused(tmp_path):
     with pytest.raises(ClimbEdgeError, match=r"version 1.*extract it again"):
         load_store(store)
     (store / "store.json").write_text("[" * 100_000)
-    with pytest.raises(ClimbEdgeError, match=r"store\.json: damaged"):
+    with pytest.raises(ClimbEdgeError, match=r"store\.json: .*damaged"):
         load_store(store)
 
 

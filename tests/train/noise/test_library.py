@@ -53,7 +53,7 @@ def spoilt(change):
         (spoilt(lambda d: d["figures"].update(magic=1)), r"unknown \['magic'\]"),
         (
             spoilt(lambda d: d["figures"]["memory"].__setitem__(4, float("nan"))),
-            "memory that is not 25 within 0 to 1",
+            "NaN is no number of JSON",
         ),
         (
             spoilt(lambda d: d["figures"]["sd"][3].__setitem__(1, -0.05)),
@@ -72,7 +72,7 @@ def spoilt(change):
         ),
         (
             spoilt(lambda d: d["figures"].update(peak_memory=10**400)),
-            "peak_memory that is not one within",
+            "beyond 64 bits",
         ),
     ],
 )

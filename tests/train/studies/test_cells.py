@@ -106,7 +106,7 @@ def broken(change):
     ("content", "said"),
     [
         ("{", "damaged file"),
-        ("[]", "schema climb-edge/run/2, found 'list'"),
+        ("[]", "a JSON list where an object belongs"),
         (broken(lambda t: t.update(schema="climb-edge/run/1")), "found 'climb-edge/run/1'"),
         (broken(lambda t: t.pop("parts")), "'parts'"),
         (broken(lambda t: t.update(parts=[1])), "AttributeError"),
