@@ -55,13 +55,16 @@ def test_what_has_no_place_in_a_matrix_is_refused(paths, capsys):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda r: r["test"].update(truth=0.5), "report.test.truth is 0.5"),
-        (lambda r: r["test"].pop("source"), "report.test lacks source"),
-        (lambda r: r.update(generated={}), "report.generated lacks windows"),
-        (lambda r: r["run"].pop("model"), "report.run lacks model"),
-        (lambda r: r["files"][0].pop("form"), "report.files[0] lacks form"),
-        (lambda r: r["files"][0]["rows"][0]["drop"].pop("0.1"), "drop.0.1 is not [value, low"),
-        (lambda r: r["files"][0].update(second=[]), "second is no figures"),
+        (lambda r: r["test"].update(truth=0.5), "$.test.truth: 0.5 is not one of"),
+        (lambda r: r["test"].pop("source"), "$.test: 'source' is a required"),
+        (lambda r: r.update(generated={}), "$.generated: 'windows' is a required"),
+        (lambda r: r["run"].pop("model"), "$.run: 'model' is a required"),
+        (lambda r: r["files"][0].pop("form"), "$.files[0]: 'form' is a required"),
+        (
+            lambda r: r["files"][0]["rows"][0]["drop"].pop("0.1"),
+            "$.files[0].rows[0].drop: '0.1' is a",
+        ),
+        (lambda r: r["files"][0].update(second=[]), "$.files[0].second: [] is not of type"),
     ],
 )
 def test_a_report_that_lacks_what_a_matrix_shows_is_damaged(paths, capsys, spoil, said):
