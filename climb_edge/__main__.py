@@ -12,7 +12,7 @@ from climb_edge import api
 from climb_edge.cli import PROGRAM
 from climb_edge.command_line import run
 from climb_edge.config import Benchmark, Evaluate, Fetch, Inspect, Plot, Track
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError, did_you_mean
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,7 +43,9 @@ def _track(options: Track) -> None:
 def _plot(options: Plot) -> None:
     from climb_edge.tracking.plot import plot
 
-    for curve in plot(options.tracks, options.joint, options.out, options.person):
+    for curve in plot(
+        options.tracks, options.joint, options.out, options.person, names=options.names or None
+    ):
         late = curve.kind != "raw" and isfinite(curve.lag)
         lag = f", {round(curve.lag)} ms after raw" if late else ""
         print(f"{curve.track} {curve.kind}: jitter {curve.jitter:.2f} px a frame squared{lag}")
@@ -65,12 +67,14 @@ def _benchmark(options: Benchmark) -> None:
 
 
 def _inspect(options: Inspect) -> None:
+    from climb_edge.refiners.load import model_path
     from climb_edge.runtime.golden import check_graph
     from climb_edge.runtime.model_file import read_model
     from climb_edge.runtime.session import Session
 
-    graph, contract = read_model(options.model)
-    error = check_graph(options.model, Session(graph, 1, source=options.model), contract)
+    model = model_path(options.model)
+    graph, contract = read_model(model)
+    error = check_graph(model, Session(graph, 1, source=model), contract)
     shown = contract.to_json()
     del shown["golden"]["samples"]
     print(json.dumps(shown, indent=1))
@@ -79,9 +83,7 @@ def _inspect(options: Inspect) -> None:
         f" of the scale away, {contract.golden.tolerance:g} allowed"
     )
     if error > contract.golden.tolerance:
-        raise ClimbEdgeError(
-            f"{options.model}: this runtime computes it wrongly; use {contract.runtime}"
-        )
+        raise ClimbEdgeError(f"{model}: this runtime computes it wrongly; use {contract.runtime}")
 
 
 def _fetch(options: Fetch) -> None:
@@ -93,7 +95,8 @@ def _fetch(options: Fetch) -> None:
         return
     if options.only and options.only not in ASSETS:
         raise ClimbEdgeError(
-            f"--only {options.only!r}: expected one of {', '.join(ASSETS)}, vulkan"
+            f"--only {options.only!r}: expected one of {', '.join(ASSETS)},"
+            f" vulkan{did_you_mean(options.only, (*ASSETS, 'vulkan'))}"
         )
     for name in [options.only] if options.only else [n for n in ASSETS if n.endswith(".tflite")]:
         if available(name):

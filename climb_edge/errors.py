@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import struct
 import sys
@@ -9,7 +10,7 @@ import tokenize
 import traceback
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 DONE, GATE_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -35,6 +36,19 @@ class ClimbEdgeError(Exception):
     """Something the user can act on: the message names the file, what was expected, what was found,
     what to do.
     """
+
+
+def nearest(found: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that `found` may be a slip of; None where none is near."""
+    by_letters = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(found.casefold(), by_letters, n=1, cutoff=0.5)
+    return by_letters[near[0]] if near else None
+
+
+def did_you_mean(found: str, names: Iterable[str]) -> str:
+    """The end of a message, "; did you mean NAME?", or nothing where no name is near."""
+    near = nearest(found, names)
+    return f"; did you mean {near}?" if near else ""
 
 
 class GateFailed(Exception):

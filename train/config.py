@@ -181,7 +181,7 @@ class Training(Hyperparameters, Augmentation, EstimatorOptions, Config):
     loss: str | None = again(Hyperparameters, "loss", None)
     model: str = option("which refiner; `models` lists them", "conv3d", metavar="MODEL")
     switch: tuple[str, ...] = option(
-        "a switch of the model; `models` lists them", (), metavar="NAME=on|off"
+        "a switch of the model; `models` lists them", (), metavar="NAME=on|off", commas=True
     )
     init: str = option("weights to start from", metavar="RUN|shipped|identity|none")
     noise: str = option(

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.files.naming import nearest_path
 
 
 @contextlib.contextmanager
@@ -97,7 +98,9 @@ def existing_file(path: str | Path, what: str) -> Path:
     if folder:
         raise ClimbEdgeError(f"{path}: expected {what}, found a folder; name the file itself")
     if not file:
-        raise ClimbEdgeError(f"{path}: expected {what}, found no such file; check the path")
+        raise ClimbEdgeError(
+            f"{path}: expected {what}, found no such file{nearest_path(path) or '; check the path'}"
+        )
     if not os.access(path, os.R_OK):
         raise ClimbEdgeError(
             f"{path}: expected {what}, found a file that this user may not read; change its"

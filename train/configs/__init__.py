@@ -6,7 +6,7 @@ import tomllib
 from importlib.resources import files
 from pathlib import Path
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError, did_you_mean
 from climb_edge.files.atomic import existing_file
 
 
@@ -18,11 +18,10 @@ def load_config(name: str) -> dict:
     built_in = sorted(
         p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml")
     )
-    path = (
-        folder / f"{name}.toml"
-        if name in built_in
-        else existing_file(name, f"a config (one of {', '.join(built_in)}, or a .toml)")
-    )
+    what = f"a config (one of {', '.join(built_in)}, or a .toml)"
+    if (near := did_you_mean(name, built_in)) and not Path(name).exists():
+        raise ClimbEdgeError(f"{name}: expected {what}{near}")
+    path = folder / f"{name}.toml" if name in built_in else existing_file(name, what)
     try:
         return tomllib.loads(Path(str(path)).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError, did_you_mean
 from climb_edge.evaluation.videos import VideoFolder, seen_in
 from climb_edge.files.clips import ClipSet, join_clips, load_clips, select_clips
 from train.config import Augmentation
@@ -92,6 +92,8 @@ def tell_skipped(lines: Sequence[str]) -> None:
 def _coordinates(path: str, config: dict) -> ClipSet:
     if path == GENERATED:
         return generated_clips(config["clips"], config["seed"])
+    if (near := did_you_mean(path, [GENERATED])) and not Path(path).exists():
+        raise ClimbEdgeError(f"--data {path}: expected a file or {GENERATED}, found neither{near}")
     if _is_motion(path):
         return mocap_clips(path, seed=config["seed"])
     return load_clips(path)

@@ -14,6 +14,7 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import whole_file, write_json, write_text
+from climb_edge.files.naming import nearest_path
 from climb_edge.files.npz import read_npz
 from climb_edge.options import options_of
 from train.config import Augmentation, Finetune, Hyperparameters
@@ -91,7 +92,12 @@ class Run:
         run = cls(path)
         if not (run.path / "config.json").is_file():
             raise ClimbEdgeError(
-                f"{path}: expected a run folder of `python -m train`, found no config.json in it"
+                f"{path}: expected a run folder of `python -m train`, found"
+                + (
+                    " a folder without config.json"
+                    if run.path.is_dir()
+                    else f" none{nearest_path(path) or '; check the path'}"
+                )
             )
         if not run.best.is_file():
             raise ClimbEdgeError(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from functools import cache
 from typing import TYPE_CHECKING
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError, did_you_mean
 from train import models
 
 if TYPE_CHECKING:  # Keras comes with it; names and forms take none
@@ -33,9 +32,8 @@ def names() -> tuple[str, ...]:
 def get(name: str) -> Model:
     """A model by name. Raises ClimbEdgeError with the nearest name."""
     if name not in _models():
-        near = difflib.get_close_matches(name, names(), n=1, cutoff=0.0)[0]
         raise ClimbEdgeError(
-            f"model {name!r}: expected one of {', '.join(names())}; did you mean {near}?"
+            f"model {name!r}: expected one of {', '.join(names())}{did_you_mean(name, names())}"
         )
     return _models()[name]
 
@@ -50,7 +48,8 @@ def switched(model: Model, given: list[str]) -> dict[str, bool]:
         if name not in chosen or value not in ("on", "off"):
             known = ", ".join(chosen) or "none"
             raise ClimbEdgeError(
-                f"--switch {item}: expected NAME=on or NAME=off; switches of {model.name}: {known}"
+                f"--switch {item}: expected NAME=on or NAME=off; switches of {model.name}:"
+                f" {known}{'' if name in chosen else did_you_mean(name, chosen)}"
             )
         chosen[name] = value == "on"
     return chosen

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.files.naming import nearest_path
 from train.fitting.run_folder import COLUMNS, Run
 from train.studies.published import SETUPS
 from train.studies.saved_figures import DAMAGED_METRICS, PARTS, metrics_in, read_metrics_json
@@ -154,7 +155,7 @@ def _cells(path: Path) -> Iterator[Cell]:
             if path.is_dir()
             else "a file"
             if path.is_file()
-            else "no such folder"
+            else f"no such folder{nearest_path(path)}"
         )
         raise ClimbEdgeError(
             f"{path}: expected the folder of a study (study.json) or of a run (config.json,"

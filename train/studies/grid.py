@@ -10,7 +10,6 @@ in a path is taken from the environment.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import subprocess
@@ -23,7 +22,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from climb_edge.command_line import as_arguments
-from climb_edge.errors import ClimbEdgeError, GateFailed
+from climb_edge.errors import ClimbEdgeError, GateFailed, did_you_mean
 from climb_edge.files.atomic import write_json
 from train.config import Finetune, Pretrain
 from train.configs import load_config
@@ -99,9 +98,9 @@ def study(name: str, out: Path, jobs: int = 1, only: str | None = None) -> list[
 def _checked(name: str, config: dict) -> dict:
     wrong = [key for key in config if key not in _KEYS]
     if wrong:
-        near = difflib.get_close_matches(wrong[0], _KEYS, n=1, cutoff=0.0)[0]
         raise ClimbEdgeError(
-            f"config {name}: {wrong[0]}: expected one of {', '.join(_KEYS)}; did you mean {near}?"
+            f"config {name}: {wrong[0]}: expected one of"
+            f" {', '.join(_KEYS)}{did_you_mean(wrong[0], _KEYS)}"
         )
     for key in ("models", "setups", "seeds"):
         if not (isinstance(config.get(key), list) and config[key]):

@@ -153,7 +153,7 @@ def test_a_frame_or_two_are_a_plot_too(tmp_path, count):
 def test_what_cannot_be_plotted_is_an_error_and_leaves_no_file(tmp_path):
     track, out = a_track(tmp_path / "t.jsonl", count=5), tmp_path / "p.png"
     for tracks, joints, words in (
-        ([track], ["left_wist"], "nearest: left_wrist"),
+        ([track], ["left_wist"], "did you mean left_wrist"),
         ([track], [], "1 to 12 joints"),
         ([], ["nose"], "found 0 tracks"),
         ([tmp_path / "none.jsonl"], ["nose"], "no such file"),
