@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import sys
 from collections.abc import Callable
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from climb_edge import api
 from climb_edge.cli import PROGRAM
 from climb_edge.command_line import run
 from climb_edge.config import Benchmark, Evaluate, Fetch, Inspect, Plot, Track
-from climb_edge.errors import ClimbEdgeError, did_you_mean
+from climb_edge.errors import ClimbEdgeError, did_you_mean, run_command
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit code."""
-    return run(PROGRAM, _COMMANDS, arguments)
+    """Run a command, or another program of this package; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in dict(PROGRAM.others):
+        return run_command(lambda: run_beside(words[0], words[1:]), "--debug" in words)
+    return run(PROGRAM, _COMMANDS, words)
+
+
+def run_beside(program: str, arguments: list[str]) -> int:
+    """Run the program in the package of this name that lies beside climb_edge, and none that the
+    folder one works in holds under the same name; returns its exit code.
+
+    Raises ClimbEdgeError where it was not installed.
+    """
+    from climb_edge.installation import install_line
+
+    folder = str(Path(__file__).parents[1])
+    here = ("", os.getcwd())  # where `python -m` looks first
+    sys.path[:] = [path for path in sys.path if path not in here or path == folder]
+    for name in dict(PROGRAM.others):
+        spec = PathFinder.find_spec(name, [folder])
+        if spec is None or spec.loader is None or not spec.submodule_search_locations:
+            raise ClimbEdgeError(
+                f"climb-edge {program}: expected the package {name} in {folder}, found none;"
+                f" install it: {install_line('train')}"
+            )
+        if name not in sys.modules:
+            package = sys.modules[name] = module_from_spec(spec)
+            spec.loader.exec_module(package)
+    return importlib.import_module(f"{program}.__main__").main(arguments)
 
 
 def _track(options: Track) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 
 DONE, GATE_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
+EDGE = ("ai_edge_litert", "av", "cv2", "numpy", "tqdm")  # what climb_edge itself imports
+
 # What the ZIP, JSON and NumPy readers of Python raise on damaged or hostile bytes.
 DAMAGED = (
     zipfile.BadZipFile,
@@ -72,11 +74,7 @@ def run_command(command: Callable[[], int | None], debug: bool = False) -> int:
     except ModuleNotFoundError as error:
         if debug:
             traceback.print_exc()
-        print(
-            f"error: {error.name} is not installed; training and conversion need: pip install"
-            " climb-edge[train]",
-            file=sys.stderr,
-        )
+        print(f"error: {_not_installed(error)}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("interrupted: what was finished is kept", file=sys.stderr)
@@ -84,3 +82,12 @@ def run_command(command: Callable[[], int | None], debug: bool = False) -> int:
     except BrokenPipeError:  # `... | head` closed our output: nothing is wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+
+
+def _not_installed(error: ModuleNotFoundError) -> str:
+    from climb_edge.installation import install_line  # late: only here is it needed
+
+    package = str(error.name).split(".")[0]
+    if package in EDGE:
+        return f"{package} is not installed; climb_edge needs it: {install_line()}"
+    return f"{package} is not installed; training and conversion need it: {install_line('train')}"

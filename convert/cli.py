@@ -20,7 +20,7 @@ writes OUT/models/MODEL.FORM-EMITS.RECIPE.tflite with their contracts, and OUT/r
 exit codes: 0 every file passed, 1 a gate failed or could not be shown, 2 usage or input, 130 Ctrl-C"""
 
 PROGRAM = Program(
-    "climb-edge-convert",
+    "climb-edge convert",
     "Turn a training run into .tflite files that prove themselves.",
     _EXAMPLES,
     (Convert, Check, Diff, Matrix, Show, Models),

@@ -26,7 +26,7 @@ an interrupted run goes on when the same command is given again
 exit codes: 0 done, 1 a cell of a study failed, 2 usage or input, 130 Ctrl-C"""
 
 PROGRAM = Program(
-    "climb-edge-train",
+    "climb-edge train",
     "Train temporal refiners on an estimator's heatmap windows.",
     _EXAMPLES,
     (Finetune, Pretrain, Annotate, Extract, Import, FitNoise, Study, Look, Tables, Models),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,16 @@ def _same(old, new) -> bool:
     )
 
 
+def _changes(name: str, old: Any, new: Any) -> Iterator[str]:
+    """What differs between two values of a config, in words; of tables, what differs in them."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            if not _same(old.get(key), new.get(key)):
+                yield from _changes(key, old.get(key), new.get(key))
+    else:
+        yield f"{name}: {old!r} there, {new!r} asked"
+
+
 class Run:
     """One training run in a folder of its own. Everything is written to a temporary name and
     renamed.
@@ -69,11 +80,11 @@ class Run:
                 return run
             if run.best.is_file() or run._state.is_file():
                 shown = ", ".join(
-                    f"{k}: {old.get(k)!r} there, {config.get(k)!r} asked" for k in changed
+                    change for k in changed for change in _changes(k, old.get(k), config.get(k))
                 )
                 raise ClimbEdgeError(
-                    f"{run.path}: holds a run with another config ({shown}); choose another --out,"
-                    " or delete it"
+                    f"{run.path}: holds a run with another config ({shown}); give what is there to"
+                    " go on with it, or choose another --out"
                 )
             # it was refused, or stopped, before it had anything to lose
             run.split.unlink(missing_ok=True)

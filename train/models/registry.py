@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from train import models
 if TYPE_CHECKING:  # Keras comes with it; names and forms take none
     from train.models.base import Model
 
+DEFAULT = "conv3d"  # where nobody names a model
 FORMS = ("window-all", "window-newest", "window-centre", "step-newest", "step-centre")
 
 
@@ -38,11 +40,13 @@ def get(name: str) -> Model:
     return _models()[name]
 
 
-def switched(model: Model, given: list[str]) -> dict[str, bool]:
-    """All switches of a model, with `given` (NAME=on or NAME=off) applied. Raises ClimbEdgeError
-    for an unknown one.
+def switched(
+    model: Model, given: Sequence[str], before: Mapping[str, bool] | None = None
+) -> dict[str, bool]:
+    """All switches of a model as `before` has them, else as they are by default, with `given`
+    (NAME=on or NAME=off) applied. Raises ClimbEdgeError for an unknown one.
     """
-    chosen = dict(model.switches)
+    chosen = {**model.switches, **(before or {})}
     for item in given:
         name, _, value = item.partition("=")
         if name not in chosen or value not in ("on", "off"):
