@@ -108,10 +108,15 @@ class Program:
         for name, kind in kinds_of(config).items():
             if not kind.option.positional:
                 flags += [f"--{dashed(name)}"] + [f"--no-{dashed(name)}"] * (kind.item is bool)
+        positional = [n for n, kind in kinds_of(config).items() if kind.option.positional]
         for word in words:
             flag = word.partition("=")[0]
             if word == "--":
                 return
+            if flag[2:] in positional:
+                raise ClimbEdgeError(
+                    f"{self.name} {config.command}: {flag}: its value is given without {flag}"
+                )
             if flag.startswith("--") and not any(known.startswith(flag) for known in flags):
                 raise ClimbEdgeError(
                     f"{self.name} {config.command}: {flag}: no such"

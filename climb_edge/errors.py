@@ -43,7 +43,7 @@ class ClimbEdgeError(Exception):
 def nearest(found: str, names: Iterable[str]) -> str | None:
     """The one of `names` that `found` may be a slip of; None where none is near."""
     by_letters = {name.casefold(): name for name in names}
-    near = difflib.get_close_matches(found.casefold(), by_letters, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(found.casefold(), by_letters, n=1)
     return by_letters[near[0]] if near else None
 
 

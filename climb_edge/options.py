@@ -165,7 +165,8 @@ def _between_commas(label: str, value: Any) -> list[Any]:
         return [value]
     found: list[str] = []
     for part in value.split(","):
-        if found and "=" in part and ":" not in part and ":" in found[-1]:
+        parameter = "=" in part and ":" not in part and os.sep not in part
+        if parameter and found and ":" in found[-1]:
             found[-1] += f",{part}"
         else:
             found.append(part)

@@ -58,7 +58,7 @@ def chosen(options: Training) -> tuple[Model, dict[str, bool]]:
     model = get(options.model or name)
     switches = switched(model, options.switch, before if model.name == name else None)
     _check_same(options.init, model, switches)
-    if not options.model:
+    if not options.model or (switches != model.switches and not options.switch):
         print(f"model {_in_words(name, switches)}, as in {options.init}")
     return model, switches
 
