@@ -19,9 +19,12 @@ def load_config(name: str) -> dict:
         p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml")
     )
     what = f"a config (one of {', '.join(built_in)}, or a .toml)"
-    if (near := did_you_mean(name, built_in)) and not Path(name).exists():
-        raise ClimbEdgeError(f"{name}: expected {what}{near}")
-    path = folder / f"{name}.toml" if name in built_in else existing_file(name, what)
+    if name in built_in:
+        path = folder / f"{name}.toml"
+    elif (near := did_you_mean(name, built_in)) and not Path(name).exists():
+        raise ClimbEdgeError(f"{name}: expected {what}, found neither{near}")
+    else:
+        path = existing_file(name, what)
     try:
         return tomllib.loads(Path(str(path)).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
