@@ -37,9 +37,9 @@ def model_path(spec: str | Path) -> Path:
     that is neither.
     """
     path, name = Path(spec), str(spec).partition(":")[0]
-    if str(spec) == "default" and not path.exists():
+    if name == "default":
         return default_path()
-    if path.suffix or os.sep in str(spec) or path.exists():
+    if Path(name).suffix or os.sep in str(spec) or path.exists():
         return path  # who reads it says what is wrong with it
     raise ClimbEdgeError(
         f"refiner {str(spec)!r}: expected {', '.join(NAMES)} or a .tflite file, found no such"

@@ -34,6 +34,7 @@ from train.cli import PROGRAM as TRAIN
         ("track v.mp4 --export csv,,coco", "--export: expected values between commas"),
         ("inspect defualt", "did you mean default?"),
         ("inspect one-euroo", "did you mean one_euro?"),
+        ("inspect gaussain:sigma=2.5", "did you mean gaussian?"),
         ("train extrct", "climb-edge train extrct: expected a command"),
         ("train extrct", "did you mean extract?"),
         ("train --dta x --out y", "climb-edge train finetune: --dta: no such option; did you mean"),
