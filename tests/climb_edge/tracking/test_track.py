@@ -16,6 +16,7 @@ from climb_edge.tracking.track_file import read_lines
 from support.scene import (
     Late,
     Scripted,
+    shapes,
     standing,
     write_shapes,
     write_video,
@@ -145,7 +146,8 @@ def test_refiners_of_the_same_name_are_told_apart_and_the_bar_ends_full(tmp_path
         (tmp_path / folder).mkdir()
         models.append(tmp_path / folder / "m.tflite")
         models[-1].write_bytes(default_path().read_bytes())
-    video, out = write_shapes(tmp_path / "v.mp4", 12), tmp_path / "o"
+    times = [0.01 * i for i in range(9)] + [0.5, 1.0, 1.5]  # no rate tells how many come by 0.2 s
+    video, out = write_video(tmp_path / "v.mp4", map(shapes, range(12)), times), tmp_path / "o"
     command = ["track", str(video), "--estimator", str(heatmaps), "--out", str(out)]
     command += ["--compare", ",".join(map(str, models))]
     for seconds in ("0.2", "60"):  # before the video ends, and after
