@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import sys
 from collections.abc import Callable
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from climb_edge import api
 from climb_edge.cli import PROGRAM
 from climb_edge.command_line import run
 from climb_edge.config import Benchmark, Evaluate, Fetch, Inspect, Plot, Track
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError, did_you_mean, run_command
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit code."""
-    return run(PROGRAM, _COMMANDS, arguments)
+    """Run a command, or another program of this package; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in dict(PROGRAM.others):
+        return run_command(lambda: run_beside(words[0], words[1:]), "--debug" in words)
+    return run(PROGRAM, _COMMANDS, words)
+
+
+def run_beside(program: str, arguments: list[str]) -> int:
+    """Run the program in the package of this name that lies beside climb_edge, and none that the
+    folder one works in holds under the same name; returns its exit code.
+
+    Raises ClimbEdgeError where it was not installed.
+    """
+    from climb_edge.installation import install_line
+
+    folder = str(Path(__file__).parents[1])
+    here = ("", os.getcwd())  # where `python -m` looks first
+    sys.path[:] = [path for path in sys.path if path not in here or path == folder]
+    for name in dict(PROGRAM.others):
+        spec = PathFinder.find_spec(name, [folder])
+        if spec is None or spec.loader is None or not spec.submodule_search_locations:
+            raise ClimbEdgeError(
+                f"climb-edge {program}: expected the package {name} in {folder}, found none;"
+                f" install it: {install_line('train')}"
+            )
+        if name not in sys.modules:
+            package = sys.modules[name] = module_from_spec(spec)
+            spec.loader.exec_module(package)
+    return importlib.import_module(f"{program}.__main__").main(arguments)
 
 
 def _track(options: Track) -> None:
@@ -45,7 +77,9 @@ def _track(options: Track) -> None:
 def _plot(options: Plot) -> None:
     from climb_edge.tracking.plot import plot
 
-    for curve in plot(options.tracks, options.joint, options.out, options.person):
+    for curve in plot(
+        options.tracks, options.joint, options.out, options.person, names=options.names or None
+    ):
         late = curve.kind != "raw" and isfinite(curve.lag)
         lag = f", {round(curve.lag)} ms after raw" if late else ""
         print(f"{curve.track} {curve.kind}: jitter {curve.jitter:.2f} px a frame squared{lag}")
@@ -67,12 +101,14 @@ def _benchmark(options: Benchmark) -> None:
 
 
 def _inspect(options: Inspect) -> None:
+    from climb_edge.refiners.load import model_path
     from climb_edge.refiners.tflite import read_proved
     from climb_edge.runtime.golden import check_graph
     from climb_edge.runtime.session import Session
 
-    graph, contract = read_proved(options.model)
-    error = check_graph(options.model, Session(graph, 1, source=options.model), contract)
+    model = model_path(options.model)
+    graph, contract = read_proved(model)
+    error = check_graph(model, Session(graph, 1, source=model), contract)
     shown = contract.to_json()
     del shown["golden"]["samples"]
     print(json.dumps(shown, indent=1))
@@ -81,9 +117,7 @@ def _inspect(options: Inspect) -> None:
         f" of the scale away, {contract.golden.tolerance:g} allowed"
     )
     if error > contract.golden.tolerance:
-        raise ClimbEdgeError(
-            f"{options.model}: this runtime computes it wrongly; use {contract.runtime}"
-        )
+        raise ClimbEdgeError(f"{model}: this runtime computes it wrongly; use {contract.runtime}")
 
 
 def _fetch(options: Fetch) -> None:
@@ -95,7 +129,8 @@ def _fetch(options: Fetch) -> None:
         return
     if options.only and options.only not in ASSETS:
         raise ClimbEdgeError(
-            f"--only {options.only!r}: expected one of {', '.join(ASSETS)}, vulkan"
+            f"--only {options.only!r}: expected one of {', '.join(ASSETS)},"
+            f" vulkan{did_you_mean(options.only, (*ASSETS, 'vulkan'))}"
         )
     for name in [options.only] if options.only else [n for n in ASSETS if n.endswith(".tflite")]:
         if available(name):

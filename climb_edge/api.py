@@ -19,6 +19,7 @@ from climb_edge.options import configured
 if TYPE_CHECKING:
     from climb_edge.media.frame import Frame
     from climb_edge.media.live import Newest
+    from climb_edge.media.video import VideoInfo
     from climb_edge.tracking.live_page import Page
     from climb_edge.tracking.track import Moment, Tracked
 
@@ -37,7 +38,7 @@ def track(config: Track | None = None, **options: Any) -> Tracked:
     from climb_edge.media.decoder import is_pipe
     from climb_edge.media.live import Newest
     from climb_edge.media.video import read_camera, read_video, video_info
-    from climb_edge.refiners.load import load_refiner
+    from climb_edge.refiners.load import load_refiners
     from climb_edge.tracking.exports import write_exports
     from climb_edge.tracking.track import track
 
@@ -51,8 +52,8 @@ def track(config: Track | None = None, **options: Any) -> Tracked:
         page = None
         if chosen.page is not None:
             page = opened.enter_context(_page(chosen.page, chosen.source))
-        names = chosen.compare or (chosen.refiner,)
-        refiners = [load_refiner(name, chosen.threads, chosen.device) for name in names]
+        specs = chosen.compare or (chosen.refiner,)
+        refiners = load_refiners(specs, chosen.threads, chosen.device, chosen.names)
         estimator = load_estimator(chosen.estimator, chosen.weights, chosen.people, chosen.threads)
         frames = (
             read_video(chosen.source, tell=notes.append) if camera is None else read_camera(camera)
@@ -61,7 +62,7 @@ def track(config: Track | None = None, **options: Any) -> Tracked:
         supply: Iterator[Frame] = newest or frames
         if chosen.seconds is not None:
             supply = _until(newest or frames, chosen.seconds)
-        total = info.frames or None if info and not live else None
+        total = None if info is None or live else _frames_until(info, chosen.seconds)
         bar = opened.enter_context(tqdm(total=total, unit="frame", desc="track"))
 
         def watch(moment: Moment) -> None:
@@ -73,6 +74,8 @@ def track(config: Track | None = None, **options: Any) -> Tracked:
         fps = info.fps if info and info.fps else 30.0
         where = (chosen.folder, chosen.source, fps)
         done = track(supply, estimator, refiners, *where, bar.update, chosen.picture, watch, notes)
+        bar.total = done.frames  # what a container says before it is read may be wrong
+        bar.refresh()
     return replace(
         done, exports=tuple(write_exports(done, chosen.export, chosen.folder, chosen.source))
     )
@@ -85,6 +88,13 @@ def _page(port: int, source: str) -> Page:
     page = Page(port, Path(source).name)
     print(f"live page: {page.url}", flush=True)
     return page
+
+
+def _frames_until(info: VideoInfo, seconds: float | None) -> int | None:
+    """About how many frames a video has up to `seconds`; None where nobody knows."""
+    known = [info.frames] if info.frames else []
+    known += [int(seconds * info.fps) + 1] if seconds is not None and info.fps else []
+    return min(known, default=None)
 
 
 def _until(frames: Generator[Frame, None, None] | Newest, seconds: float) -> Iterator[Frame]:
@@ -115,11 +125,11 @@ def evaluate(config: Evaluate | None = None, **options: Any) -> list[dict[str, A
     from climb_edge.files.atomic import write_json
     from climb_edge.files.clips import load_clips
     from climb_edge.pose.boxes import RULES
-    from climb_edge.refiners.load import load_refiner
+    from climb_edge.refiners.load import load_refiners
 
     chosen = configured(Evaluate, config, options)
     clips = load_clips(chosen.clips).first(chosen.limit)
-    refiners = [load_refiner(r, chosen.threads, chosen.device) for r in chosen.refiner]
+    refiners = load_refiners(chosen.refiner, chosen.threads, chosen.device)
     estimator = load_estimator(chosen.estimator, chosen.weights, threads=chosen.threads)
     with tqdm(total=len(clips), unit="clip", desc=f"estimator {chosen.estimator}") as bar:
         sources = recordings(clips, VideoFolder(chosen.videos), estimator, bar.update)

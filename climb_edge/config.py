@@ -41,10 +41,10 @@ class RefinerOptions(RuntimeOptions):
 
     refiner: tuple[str, ...] = option(
         "a .tflite from `python -m convert`, the package's own (default), none (identity), or a"
-        " filter: one_euro, gaussian:sigma=2, median:emits=newest, mean, savitzky_golay; may be"
-        " repeated",
+        " filter: one_euro, gaussian:sigma=2, median:emits=newest, mean, savitzky_golay",
         ("default",),
         metavar="PATH|default|identity|FILTER",
+        commas=True,
     )
 
 
@@ -86,6 +86,12 @@ class Track(RuntimeOptions, Config):
         metavar="M1,M2,...",
         commas=True,
     )
+    names: tuple[str, ...] = option(
+        "what the refiners are called in overlay and tracks, in their order (else by their files)",
+        (),
+        metavar="N1,N2,...",
+        commas=True,
+    )
     people: int = option("how many persons to follow at most", 1, metavar="N", low=1)
     seconds: float | None = option("stop after S seconds of video", None, metavar="S", low=0)
     live: bool = option(
@@ -109,6 +115,7 @@ class Track(RuntimeOptions, Config):
         " the wall and path of the hips",
         (),
         choices=("csv", "coco", "climbing"),
+        commas=True,
         old=("also",),
     )
 
@@ -139,7 +146,13 @@ class Plot(Config):
     tracks: tuple[Path, ...] = option("track files", metavar="TRACK.jsonl", positional=True)
     out: Path = option("where to write", metavar="PLOT.png", writes="file")
     joint: tuple[str, ...] = option(
-        "may be repeated", ("left_wrist", "right_wrist"), metavar="NAME"
+        "which joints", ("left_wrist", "right_wrist"), metavar="NAME", commas=True
+    )
+    names: tuple[str, ...] = option(
+        "what the tracks are called, in their order (else by their files)",
+        (),
+        metavar="N1,N2,...",
+        commas=True,
     )
     person: int | None = option("number of the person (else the one seen most)", None, metavar="N")
 
@@ -165,7 +178,7 @@ class Inspect(Config):
     """Print a model's contract and check it: hash, skeleton, golden test on this runtime."""
 
     command: ClassVar[str] = "inspect"
-    model: Path = option("the model", metavar="M.tflite", positional=True)
+    model: Path = option("the model", metavar="M.tflite|default", positional=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import os
 import signal
@@ -12,11 +13,13 @@ import tokenize
 import traceback
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from climb_edge.stopping import PARENT, Stopped, follow, heeded
 
 DONE, GATE_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+EDGE = ("ai_edge_litert", "av", "cv2", "numpy", "tqdm")  # what climb_edge itself imports
 
 # What the ZIP, JSON and NumPy readers of Python raise on damaged or hostile bytes.
 DAMAGED = (
@@ -53,6 +56,19 @@ class OutputError(ClimbEdgeError):
     """A file could not be written. Nothing is wrong with what was read, and the next file would
     fail as well: a command that leaves out what it cannot use ends on this.
     """
+
+
+def nearest(found: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that `found` may be a slip of; None where none is near."""
+    by_letters = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(found.casefold(), by_letters, n=1)
+    return by_letters[near[0]] if near else None
+
+
+def did_you_mean(found: str, names: Iterable[str]) -> str:
+    """The end of a message, "; did you mean NAME?", or nothing where no name is near."""
+    near = nearest(found, names)
+    return f"; did you mean {near}?" if near else ""
 
 
 class GateFailed(Exception):
@@ -114,10 +130,7 @@ def run_command(command: Callable[[], int | None], debug: bool = False) -> int:
     except ModuleNotFoundError as error:
         if debug:
             traceback.print_exc()
-        _tell(
-            f"error: {error.name} is not installed; training and conversion need: pip install"
-            " climb-edge[train]"
-        )
+        _tell(f"error: {_not_installed(error)}")
         return BAD_INPUT
     except Stopped as stop:
         _tell(f"stopped by {signal.Signals(stop.number).name}: what was finished is kept")
@@ -137,3 +150,12 @@ def run_command(command: Callable[[], int | None], debug: bool = False) -> int:
         _tell(f"error: a file {NOT_WRITTEN}: {words}; free some space")
         _close_output()
         return BAD_INPUT
+
+
+def _not_installed(error: ModuleNotFoundError) -> str:
+    from climb_edge.installation import install_line  # late: only here is it needed
+
+    package = str(error.name).split(".")[0]
+    if package in EDGE:
+        return f"{package} is not installed; climb_edge needs it: {install_line()}"
+    return f"{package} is not installed; training and conversion need it: {install_line('train')}"

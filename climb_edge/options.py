@@ -6,7 +6,6 @@ Python code builds the same dataclass. Values are checked when one is made, whoe
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import sys
@@ -17,7 +16,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Option:
     choices: tuple[str, ...] = ()
     positional: bool = False
     bare: Any = None  # the value of the flag alone, where it may stand without one
-    commas: bool = False  # several values in one word, between commas
+    commas: bool = False  # one word may hold several values, between commas
     old: tuple[str, ...] = ()  # names that it had before
     writes: str = ""  # "file" or "folder": what the command makes there
 
@@ -86,10 +85,9 @@ class Config:
             if name != key:
                 note_renamed(key, name)
             if name not in kinds:
-                nearest = difflib.get_close_matches(key, kinds, n=1, cutoff=0.0)[0]
                 raise ClimbEdgeError(
-                    f"{where and f'{where}: '}{key}: no option of {cls.command}; did you mean"
-                    f" {nearest}?"
+                    f"{where and f'{where}: '}{key}: no option of"
+                    f" {cls.command}{did_you_mean(key, kinds)}"
                 )
             label = f"{where}: {name}" if where else f"--{dashed(name)}"
             found[name] = kinds[name].checked(label, value)
@@ -128,7 +126,10 @@ class Kind:
         if not self.many:
             return self._one(label, value)
         single = isinstance(value, str | Path) or not isinstance(value, Iterable)
-        return tuple(self._one(label, item) for item in ((value,) if single else value))
+        items = [value] if single else value
+        if self.option.commas:
+            items = [part for item in items for part in _between_commas(label, item)]
+        return tuple(self._one(label, item) for item in items)
 
     def _one(self, label: str, value: Any) -> Any:
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -144,7 +145,9 @@ class Kind:
         value = self.item(value)
         told, choices = f"{label} {value}", self.option.choices
         if choices and value not in choices:
-            raise ClimbEdgeError(f"{told}: expected one of {', '.join(choices)}")
+            raise ClimbEdgeError(
+                f"{told}: expected one of {', '.join(choices)}{did_you_mean(value, choices)}"
+            )
         low, high = self.option.low, self.option.high
         if self.item is float and not math.isfinite(value):
             raise ClimbEdgeError(f"{told}: expected a finite number")
@@ -155,6 +158,24 @@ class Kind:
         if self.option.writes:
             check_writable(label, value, self.option.writes)
         return value
+
+
+def _between_commas(label: str, value: Any) -> list[Any]:
+    """The values of one word: the parameters of a filter belong to it, and a file's name may have a
+    comma.
+    """
+    if not isinstance(value, str) or "," not in value or os.path.exists(value):
+        return [value]
+    found: list[str] = []
+    for part in value.split(","):
+        parameter = "=" in part and ":" not in part and os.sep not in part
+        if parameter and found and ":" in found[-1]:
+            found[-1] += f",{part}"
+        else:
+            found.append(part)
+    if not all(found):
+        raise ClimbEdgeError(f"{label}: expected values between commas, found {value!r}")
+    return found
 
 
 _WORDS = {
@@ -252,6 +273,7 @@ def reference(cls: type[Config]) -> str:
             )
         default = "must be given" if required(told) else shown_default(told)
         flag = name if own.positional else f"--{dashed(name)}"
-        row = (f"`{flag}`", shown + (", several" if kind.many else ""), default, own.help)
+        several = ", several" * kind.many + " between commas" * own.commas
+        row = (f"`{flag}`", shown + several, default, own.help)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
     return "\n".join(lines)

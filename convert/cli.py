@@ -17,10 +17,11 @@ _EXAMPLES = """examples:
   python -m convert models --out docs/models.md              what each model costs as a file, on CPU and GPU
 
 writes OUT/models/MODEL.FORM-EMITS.RECIPE.tflite with their contracts, and OUT/report.html, .md and .json
+`climb-edge convert` is the same program, also in a folder with a convert.py of its own
 exit codes: 0 every file passed, 1 a gate failed or could not be shown, 2 usage or input, 130 Ctrl-C, 143 SIGTERM"""
 
 PROGRAM = Program(
-    "climb-edge-convert",
+    "climb-edge convert",
     "Turn a training run into .tflite files that prove themselves.",
     _EXAMPLES,
     (Convert, Check, Diff, Matrix, Show, Models),

@@ -19,7 +19,7 @@ class Checking:
 
     out: Path = option("where the report goes", metavar="DIR", writes="folder")
     skip: tuple[str, ...] = option(
-        "leave a check out; the verdict names it; may be repeated", (), choices=SKIPPABLE
+        "leave a check out; the verdict names it", (), choices=SKIPPABLE, commas=True
     )
 
 
@@ -30,13 +30,13 @@ class Convert(Checking, Config):
     command: ClassVar[str] = "run"
     run: Path = option("run folder of `python -m train`", metavar="RUN", positional=True)
     form: tuple[str, ...] = option(
-        "which deploy forms; may be repeated", ("step-newest", "window-all"), choices=FORMS
+        "which deploy forms", ("step-newest", "window-all"), choices=FORMS, commas=True
     )
     recipe: tuple[str, ...] = option(
-        f"{', '.join(RECIPES)}, or all; may be repeated (else those of {', '.join(DEFAULT)} that"
-        " suit the model)",
+        f"{', '.join(RECIPES)}, or all (else those of {', '.join(DEFAULT)} that suit the model)",
         (),
         metavar="RECIPE",
+        commas=True,
     )
     qat_run: tuple[Path, ...] = option(
         "a run of `train finetune --qat` from the same float weights and split: its file stands in"
@@ -95,8 +95,8 @@ class Models(Config):
     """Measure every model and form as files, with random weights."""
 
     command: ClassVar[str] = "models"
-    model: tuple[str, ...] = option("may be repeated (else all)", (), metavar="NAME")
-    form: tuple[str, ...] = option("may be repeated", FORMS, choices=FORMS)
+    model: tuple[str, ...] = option("which models (else all)", (), metavar="NAME", commas=True)
+    form: tuple[str, ...] = option("which deploy forms", FORMS, choices=FORMS, commas=True)
     gpu: bool = option("the GPU check, which takes minutes", True)
     out: Path | None = again(Matrix, "out", None)
     json: Path | None = option(

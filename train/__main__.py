@@ -132,7 +132,7 @@ def _paces(options: Models) -> str:
     trained = Finetune.of(
         {"data": options.data, "noise": options.noise, "preset": options.preset, "out": "."}
     )
-    models = [trained.model] if options.preset else registry.names()
+    models = [trained.model or registry.DEFAULT] if options.preset else registry.names()
     source = open_source(
         {
             "data": [options.data],

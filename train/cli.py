@@ -22,11 +22,12 @@ _EXAMPLES = """examples:
   python -m train models                                                     what can be trained, and what it costs
   python -m train models --data store --preset joint_mixer                   is reading ever the bottleneck?
 an interrupted run goes on when the same command is given again
+`climb-edge train` is the same program, also in a folder with a train.py of its own
 
 exit codes: 0 done, 1 a cell of a study failed, 2 usage or input, 130 Ctrl-C, 143 SIGTERM"""
 
 PROGRAM = Program(
-    "climb-edge-train",
+    "climb-edge train",
     "Train temporal refiners on an estimator's heatmap windows.",
     _EXAMPLES,
     (Finetune, Pretrain, Annotate, Extract, Import, FitNoise, Study, Look, Tables, Models),

@@ -180,9 +180,9 @@ class Training(Hyperparameters, Augmentation, EstimatorOptions, Config):
         "options from a file: mission and final are the study's", None, metavar="NAME|FILE.toml"
     )
     loss: str | None = again(Hyperparameters, "loss", None)
-    model: str = option("which refiner; `models` lists them", "conv3d", metavar="MODEL")
+    model: str | None = option("one of `models` (else that of --init's run, else conv3d)", None)
     switch: tuple[str, ...] = option(
-        "a switch of the model; `models` lists them", (), metavar="NAME=on|off"
+        "a switch of the model; `models` lists them", (), metavar="NAME=on|off", commas=True
     )
     init: str = option("weights to start from", metavar="RUN|shipped|identity|none")
     noise: str = option(

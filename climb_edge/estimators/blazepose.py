@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError, did_you_mean
 from climb_edge.estimators.base import Observation
 from climb_edge.estimators.detector import MIN_SCORE, Detector
 from climb_edge.estimators.landmarks import LandmarkModel, refine_landmarks
@@ -51,7 +51,10 @@ class BlazePose:
         threads: int | None = None,
     ):
         if variant not in VARIANTS:
-            raise ClimbEdgeError(f"estimator {variant!r}: expected one of {', '.join(VARIANTS)}")
+            raise ClimbEdgeError(
+                f"estimator {variant!r}: expected one of {', '.join(VARIANTS)}, or a file of"
+                f" heatmaps (.npz){did_you_mean(variant, VARIANTS)}"
+            )
         self.name, self.people = f"blazepose-{variant}", people
         self._detect = Detector(locate("pose_detection.tflite", weights), threads)
         self._landmarks = LandmarkModel(locate(f"pose_landmark_{variant}.tflite", weights), threads)

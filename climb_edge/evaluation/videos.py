@@ -12,6 +12,7 @@ from climb_edge.estimators.base import Estimator
 from climb_edge.estimators.recording import Recording, cached_recording
 from climb_edge.files.archive import read_member
 from climb_edge.files.clips import ClipSet
+from climb_edge.files.naming import nearest_path
 
 MAX_VIDEO = 8 << 30  # bytes; a video is read whole
 
@@ -26,7 +27,8 @@ class VideoFolder:
             return
         if not self.path.is_file():
             raise ClimbEdgeError(
-                f"{path}: expected a folder or a ZIP of videos, found nothing; check --videos"
+                f"{path}: expected a folder or a ZIP of videos (--videos), found"
+                f" nothing{nearest_path(path) or '; check the path'}"
             )
         try:
             self._archive = zipfile.ZipFile(self.path)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from climb_edge.errors import FULL, NOT_WRITTEN, ClimbEdgeError, OutputError
+from climb_edge.files.naming import nearest_path
 from climb_edge.files.temporaries import prefix, sweep
 
 _ELSEWHERE = "choose another place (--out; of the cache: CLIMB_EDGE_CACHE)"
@@ -120,7 +121,9 @@ def existing_file(path: str | Path, what: str) -> Path:
     if folder:
         raise ClimbEdgeError(f"{path}: expected {what}, found a folder; name the file itself")
     if not file:
-        raise ClimbEdgeError(f"{path}: expected {what}, found no such file; check the path")
+        raise ClimbEdgeError(
+            f"{path}: expected {what}, found no such file{nearest_path(path) or '; check the path'}"
+        )
     if not os.access(path, os.R_OK):
         raise ClimbEdgeError(
             f"{path}: expected {what}, found a file that this user may not read; change its"

@@ -50,8 +50,7 @@ class Refiner(Protocol):
     name what computes, `reason` says why that.
     """
 
-    @property
-    def name(self) -> str: ...
+    name: str  # in tables, tracks and pictures
 
     @property
     def delay(self) -> int: ...

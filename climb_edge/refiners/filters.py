@@ -18,7 +18,6 @@ Filter", CHI 2012.
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
 from collections.abc import Mapping
@@ -28,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError, did_you_mean
 from climb_edge.pose.boxes import SIZE
 from climb_edge.pose.one_euro import one_euro
 
@@ -226,9 +225,9 @@ def get(spec: str) -> Filter:
 
 def _known(name: str, names: Mapping[str, object], what: str) -> str:
     if name not in names:
-        nearest = difflib.get_close_matches(str(name), names, n=1, cutoff=0)[0]
         raise ClimbEdgeError(
-            f"expected a {what}, one of {', '.join(names)}; found {name!r}; nearest: {nearest}"
+            f"expected a {what}, one of {', '.join(names)}; found"
+            f" {name!r}{did_you_mean(name, names)}"
         )
     return name
 

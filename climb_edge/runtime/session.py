@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.runtime.native_log import only_errors
 
 # Name -> package; the first one that is installed wins. On x86 the second takes 4 times as long for
 # the shipped refiner and 38 times for BlazePose full (2 threads): it is for where the first has no
@@ -103,12 +104,13 @@ class Session:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # keeping all costs memory: the caller knows
-                self._interpreter = interpreter(
-                    model_content=content,
-                    num_threads=threads,
-                    experimental_preserve_all_tensors=keep,
-                )
-            self._interpreter.allocate_tensors()
+                with only_errors():
+                    self._interpreter = interpreter(
+                        model_content=content,
+                        num_threads=threads,
+                        experimental_preserve_all_tensors=keep,
+                    )
+                    self._interpreter.allocate_tensors()
             self.inputs = self._interpreter.get_input_details()
             self.outputs = self._interpreter.get_output_details()
             self.backend, self.reason = _cpu_backend(self._interpreter, threads), "default"

@@ -18,6 +18,7 @@ import numpy as np
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.atomic import whole_file
+from climb_edge.files.naming import told_apart
 from climb_edge.tracking.curves import Curve, curves_of, joint_number
 from climb_edge.tracking.track_file import read_results
 
@@ -163,7 +164,7 @@ def _legend(canvas: np.ndarray, curves: Sequence[Curve], colours) -> None:
         jitter = "unknown" if math.isnan(curve.jitter) else f"{curve.jitter:.2f} px/frame^2"
         words = f"{curve.track}, {curve.kind}: jitter {jitter}"
         if curve.kind == "refined":
-            lag = "unknown" if math.isnan(curve.lag) else f"{curve.lag:+.0f} ms"
+            lag = "unknown" if math.isnan(curve.lag) else f"{round(curve.lag):+d} ms"
             words += f", lag {lag} (positive: later than raw)"
         _text(canvas, words, (LEFT + 46, y), 0.48, INK, 0.0)
     x, y = LEFT, 20 + len(curves) * ROW
@@ -240,5 +241,6 @@ def _colour(curve: int, tracks: int) -> tuple[int, ...]:
 
 
 def _labels(paths: list[Path]) -> list[str]:
-    """The folder's name of files called track.jsonl, else the file's."""
-    return [p.resolve().parent.name if p.name == "track.jsonl" else p.stem for p in paths]
+    """The folder's name of files called track.jsonl, else the file's; told apart."""
+    named = [p.resolve().parent if p.name == "track.jsonl" else p.with_suffix("") for p in paths]
+    return told_apart([p.name for p in named], named)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError, did_you_mean
 
 EDGE, TENSORFLOW = "ai-edge-quantizer", "tensorflow"
 
@@ -169,7 +169,10 @@ def choose(
     wanted = possible if "all" in names else names or usual
     for name in wanted:
         if name not in RECIPES:
-            raise ClimbEdgeError(f"recipe {name!r}: expected one of {', '.join(RECIPES)} or all")
+            raise ClimbEdgeError(
+                f"recipe {name!r}: expected one of {', '.join(RECIPES)} or"
+                f" all{did_you_mean(name, RECIPES)}"
+            )
     if unseen := [n for n in wanted if n not in possible]:
         raise ClimbEdgeError(
             f"recipe {unseen[0]!r}: expected a run of `python -m train finetune --qat"

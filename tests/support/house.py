@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGES = ("climb_edge", "train", "convert")  # an arrow runs from right to left, never back
+IMPORTERS = ("import_module", "__import__", "find_spec", "run_module")
 Arrows = Mapping[str, set[str]]
 
 
 @dataclass(frozen=True)
 class Module:
-    """A Python file: where it lies (from the root, with slashes), its lines, and the dotted names
-    that it imports anywhere in it: `from a.b import c` is a.b.c.
+    """A Python file: where it lies (from the root, with slashes), its lines, the dotted names that
+    it imports anywhere in it (`from a.b import c` is a.b.c, `import_module("a.b")` a.b), and the
+    expressions of what it imports by a name that only a run knows.
     """
 
     path: str
     lines: tuple[str, ...]
     imports: frozenset[str]
+    by_name: frozenset[str]
 
     @property
     def name(self) -> str:
@@ -46,7 +49,7 @@ def read_modules(root: Path, folder: str) -> list[Module]:
 
 def _read(root: Path, path: Path) -> Module:
     text, where = path.read_text(encoding="utf-8"), path.relative_to(root)
-    names = set()
+    names, by_name = set(), set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
@@ -54,7 +57,19 @@ def _read(root: Path, path: Path) -> Module:
             above = where.parts[: len(where.parts) - node.level] if node.level else ()
             origin = ".".join([*above, *([node.module] if node.module else [])])
             names |= {f"{origin}.{alias.name}" for alias in node.names}
-    return Module(where.as_posix(), tuple(text.splitlines()), frozenset(names))
+        elif isinstance(node, ast.Call) and node.args and _called(node.func) in IMPORTERS:
+            match node.args[0]:
+                case ast.Constant(value=str(name)):
+                    names.add(name)
+                case expression:
+                    by_name.add(ast.unparse(expression))
+    lines = tuple(text.splitlines())
+    return Module(where.as_posix(), lines, frozenset(names), frozenset(by_name))
+
+
+def _called(function: ast.expr) -> str:
+    """The last name of what is called: find_spec for importlib.util.find_spec."""
+    return ast.unparse(function).rpartition(".")[2]
 
 
 def arrows_between(modules: list[Module]) -> dict[str, set[str]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
+from pathlib import Path
 
-from climb_edge.errors import DAMAGED, ClimbEdgeError
+from climb_edge.errors import DAMAGED, ClimbEdgeError, did_you_mean
 from climb_edge.files.atomic import existing_file
 
 MAX_BYTES = 1 << 20  # of a config
@@ -19,11 +20,13 @@ def load_config(name: str) -> dict:
     built_in = sorted(
         p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml")
     )
-    path = (
-        folder / f"{name}.toml"
-        if name in built_in
-        else existing_file(name, f"a config (one of {', '.join(built_in)}, or a .toml)")
-    )
+    what = f"a config (one of {', '.join(built_in)}, or a .toml)"
+    if name in built_in:
+        path = folder / f"{name}.toml"
+    elif (near := did_you_mean(name, built_in)) and not Path(name).exists():
+        raise ClimbEdgeError(f"{name}: expected {what}, found neither{near}")
+    else:
+        path = existing_file(name, what)
     try:
         with open(str(path), "rb") as stream:
             content = stream.read(MAX_BYTES + 1)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from climb_edge.errors import DAMAGED, ClimbEdgeError
+from climb_edge.errors import DAMAGED, ClimbEdgeError, did_you_mean
 from climb_edge.estimators.recording import Recording
 from climb_edge.evaluation.agreement import Seen, fitted, tell
 from climb_edge.evaluation.videos import VideoFolder, seen_in
@@ -84,6 +84,8 @@ def _fitted(clips: ClipSet, recordings: list[Recording], config: dict) -> ClipSe
 def _coordinates(path: str, config: dict) -> ClipSet:
     if path == GENERATED:
         return generated_clips(config["clips"], config["seed"])
+    if (near := did_you_mean(path, [GENERATED])) and not Path(path).exists():
+        raise ClimbEdgeError(f"--data {path}: expected a file or {GENERATED}, found neither{near}")
     if _is_motion(path):
         return mocap_clips(path, seed=config["seed"])
     return load_clips(path)

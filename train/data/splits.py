@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from climb_edge.errors import DAMAGED, ClimbEdgeError
+from climb_edge.errors import DAMAGED, ClimbEdgeError, did_you_mean
 from climb_edge.files.atomic import write_text
 from climb_edge.files.json_file import read_json
+from climb_edge.files.naming import nearest_path
 from climb_edge.pose.layout import WINDOW
 from train.data.sources import Source
 
@@ -114,7 +115,8 @@ def split(source: Source, rule: str = "auto", seed: int = 0) -> Split:
         rule = "by-video" if len({video_of(str(c)) for c in source.clips.clip}) >= 10 else "by-time"
     if rule not in RULES:
         raise ClimbEdgeError(
-            f"split {rule!r}: expected one of auto, {', '.join(RULES)}, or a split's file"
+            f"split {rule!r}: expected one of auto, {', '.join(RULES)}, or a split's"
+            f" file{did_you_mean(rule, RULES) or nearest_path(rule)}"
         )
     parts = RULES[rule](source, seed)
     held = parts[3] if len(parts) > 3 else np.empty(0, np.int64)

@@ -22,15 +22,14 @@ from train.fitting.losses import FOR
 from train.fitting.metrics import metrics_of, tell_inputs
 from train.fitting.run_folder import Run
 from train.layers.aware import check_aware, quantization_aware
-from train.models import registry
+from train.models.base import Model
 
 
 def train(options: Training) -> dict:
     """Run, or resume, what the options say; returns the metrics. Raises ClimbEdgeError."""
-    _check(options)
-    definition = registry.get(options.model)
-    switches = registry.switched(definition, options.switch)
-    config = _config(options) | {"switches": switches}
+    definition, switches = initial_weights.chosen(options)
+    _check(options, definition)
+    config = _config(options) | {"model": definition.name, "switches": switches}
     hyper = _hyperparameters(options, definition)
     source = open_source(config, options.strict)
     tell_inputs(config, source)
@@ -68,7 +67,7 @@ def train(options: Training) -> dict:
     return metrics
 
 
-def _check(options: Training) -> None:
+def _check(options: Training, definition: Model) -> None:
     """What only Keras and the models know of options that go together."""
     backend = keras.backend.backend()
     # elsewhere a compiled step would not see it end
@@ -77,9 +76,9 @@ def _check(options: Training) -> None:
             f"--distill-epochs {options.distill_epochs}: needs Keras on TensorFlow; found {backend}"
         )
     if options.qat == "int8":
-        check_aware(registry.get(options.model))
+        check_aware(definition)
     elif options.qat == "tfmot":
-        tfmot_toolkit.check(registry.get(options.model), options)
+        tfmot_toolkit.check(definition, options)
 
 
 def _config(options: Training) -> dict:

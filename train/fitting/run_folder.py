@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.evaluation.pck import ALPHAS
 from climb_edge.files.atomic import whole_file, write_csv, write_json, write_text
 from climb_edge.files.json_file import read_json
+from climb_edge.files.naming import nearest_path
 from climb_edge.files.npz import read_npz
 from climb_edge.files.temporaries import only_unfinished
 from climb_edge.options import options_of
@@ -31,6 +33,16 @@ def _same(old, new) -> bool:
     return old == new or (
         isinstance(old, str) and isinstance(new, str) and Path(old).resolve() == Path(new).resolve()
     )
+
+
+def _changes(name: str, old: Any, new: Any) -> Iterator[str]:
+    """What differs between two values of a config, in words; of tables, what differs in them."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            if not _same(old.get(key), new.get(key)):
+                yield from _changes(key, old.get(key), new.get(key))
+    else:
+        yield f"{name}: {old!r} there, {new!r} asked"
 
 
 class Run:
@@ -55,10 +67,12 @@ class Run:
             if not changed:
                 return run
             if run.best.is_file() or run._state.is_file():
-                shown = ", ".join(f"{k}: {a!r} there, {b!r} asked" for k, (a, b) in changed.items())
+                shown = ", ".join(
+                    change for k in changed for change in _changes(k, old.get(k), config.get(k))
+                )
                 raise ClimbEdgeError(
-                    f"{run.path}: holds a run with another config ({shown}); choose another --out,"
-                    " or delete it"
+                    f"{run.path}: holds a run with another config ({shown}); give what is there to"
+                    " go on with it, or choose another --out"
                 )
             # it was refused, or stopped, before it had anything to lose
             run.split.unlink(missing_ok=True)
@@ -77,7 +91,12 @@ class Run:
         run = cls(path)
         if not (run.path / "config.json").is_file():
             raise ClimbEdgeError(
-                f"{path}: expected a run folder of `python -m train`, found no config.json in it"
+                f"{path}: expected a run folder of `python -m train`, found"
+                + (
+                    " a folder without config.json"
+                    if run.path.is_dir()
+                    else f" none{nearest_path(path) or '; check the path'}"
+                )
             )
         if not run.best.is_file():
             raise ClimbEdgeError(

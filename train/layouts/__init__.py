@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Sequence
 from pathlib import Path
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError, did_you_mean
 from train.layouts.imported import Imported, Motion
 
 __all__ = ["Imported", "LAYOUTS", "Motion", "defaults", "parse", "read"]
@@ -67,7 +67,10 @@ def parse(layout: str, settings: Sequence[str]) -> dict[str, object]:
     for setting in settings:
         name, _, text = setting.partition("=")
         if name not in known:
-            raise ClimbEdgeError(f"{layout}: no option {name}; expected {', '.join(known)}")
+            raise ClimbEdgeError(
+                f"{layout}: no option {name}; expected"
+                f" {', '.join(known)}{did_you_mean(name, known)}"
+            )
         found[name] = _value(f"{layout}: {setting}", text, known[name])
     return found
 
@@ -93,5 +96,8 @@ def _value(label: str, text: str, default: object) -> object:
 
 def _reader(layout: str):
     if layout not in LAYOUTS:
-        raise ClimbEdgeError(f"layout {layout!r}: expected one of {', '.join(LAYOUTS)}")
+        raise ClimbEdgeError(
+            f"layout {layout!r}: expected one of"
+            f" {', '.join(LAYOUTS)}{did_you_mean(layout, LAYOUTS)}"
+        )
     return importlib.import_module(f"train.layouts.{layout}").read

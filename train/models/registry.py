@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError, did_you_mean
 from train import models
 
 if TYPE_CHECKING:  # Keras comes with it; names and forms take none
     from train.models.base import Model
 
+DEFAULT = "conv3d"  # where nobody names a model
 FORMS = ("window-all", "window-newest", "window-centre", "step-newest", "step-centre")
 
 
@@ -33,22 +34,26 @@ def names() -> tuple[str, ...]:
 def get(name: str) -> Model:
     """A model by name. Raises ClimbEdgeError with the nearest name."""
     if name not in _models():
-        near = difflib.get_close_matches(name, names(), n=1, cutoff=0.0)[0]
         raise ClimbEdgeError(
-            f"model {name!r}: expected one of {', '.join(names())}; did you mean {near}?"
+            f"model {name!r}: expected one of {', '.join(names())}{did_you_mean(name, names())}"
         )
     return _models()[name]
 
 
-def switched(model: Model, given: list[str]) -> dict[str, bool]:
-    """A model's switches with `given` (NAME=on or =off) applied. Raises ClimbEdgeError."""
-    chosen = dict(model.switches)
+def switched(
+    model: Model, given: Sequence[str], before: Mapping[str, bool] | None = None
+) -> dict[str, bool]:
+    """All switches of a model as `before` has them, else as they are by default, with `given`
+    (NAME=on or NAME=off) applied. Raises ClimbEdgeError.
+    """
+    chosen = {**model.switches, **(before or {})}
     for item in given:
         name, _, value = item.partition("=")
         if name not in chosen or value not in ("on", "off"):
             known = ", ".join(chosen) or "none"
             raise ClimbEdgeError(
-                f"--switch {item}: expected NAME=on or NAME=off; switches of {model.name}: {known}"
+                f"--switch {item}: expected NAME=on or NAME=off; switches of {model.name}:"
+                f" {known}{'' if name in chosen else did_you_mean(name, chosen)}"
             )
         chosen[name] = value == "on"
     return chosen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from climb_edge.errors import ClimbEdgeError
+from climb_edge.errors import ClimbEdgeError, did_you_mean
 from train.noise.estimator_noise import EstimatorNoise, load
 from train.noise.simulators import AnyNoise, Noise, StudyNoise, WindowNoise
 
@@ -49,5 +49,6 @@ def get(name: str | Path) -> Noise:
     if Path(name).suffix.lower() == ".json":
         return load(name)
     raise ClimbEdgeError(
-        f"noise {str(name)!r}: expected one of {', '.join(NAMES)}, or a .json that fit-noise wrote"
+        f"noise {str(name)!r}: expected one of {', '.join(NAMES)}, or a .json that fit-noise"
+        f" wrote{did_you_mean(str(name), NAMES)}"
     )

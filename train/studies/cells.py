@@ -10,6 +10,7 @@ from pathlib import Path
 
 from climb_edge.errors import ClimbEdgeError
 from climb_edge.files.json_file import read_json
+from climb_edge.files.naming import nearest_path
 from train.fitting.run_folder import COLUMNS, Run
 from train.studies.published import SETUPS
 from train.studies.saved_figures import DAMAGED_METRICS, PARTS, metrics_in, read_metrics_json
@@ -136,7 +137,7 @@ def _cells(path: Path) -> Iterator[CellRun]:
     elif any((path / name).is_file() for name in ("config.json", "metrics.json")):
         yield _single(path)
     else:
-        found = "no such folder"
+        found = f"no such folder{nearest_path(path)}"
         if path.exists():
             found = "a folder without either" if path.is_dir() else "a file"
         raise ClimbEdgeError(

@@ -10,7 +10,6 @@ in a path is taken from the environment.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import subprocess
@@ -25,7 +24,13 @@ from typing import IO
 from tqdm import tqdm
 
 from climb_edge.command_line import as_arguments
-from climb_edge.errors import NOT_WRITTEN, ClimbEdgeError, GateFailed, OutputError
+from climb_edge.errors import (
+    NOT_WRITTEN,
+    ClimbEdgeError,
+    GateFailed,
+    OutputError,
+    did_you_mean,
+)
 from climb_edge.files.atomic import write_json
 from climb_edge.stopping import PARENT
 from train.config import Finetune, Pretrain
@@ -105,8 +110,7 @@ def _checked(name: str, config: dict) -> dict:
         return ClimbEdgeError(f"config {name}: {what}")
 
     for key in (k for k in config if k not in _KEYS):
-        near = difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.0)[0]
-        raise wrong(f"{key}: expected one of {', '.join(_KEYS)}; did you mean {near}?")
+        raise wrong(f"{key}: expected one of {', '.join(_KEYS)}{did_you_mean(key, _KEYS)}")
     for key in ("models", "setups", "seeds"):
         if not (isinstance(config.get(key), list) and config[key]):
             raise wrong(f"{key}: expected a list of at least one, found {config.get(key)!r}")

@@ -209,8 +209,8 @@ def test_specs_name_filters_and_defaults():
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ("guassian", r"found 'guassian'; nearest: gaussian"),
-        ("one_euro:betta=1", r"parameter of one_euro.*nearest: beta"),
+        ("guassian", r"found 'guassian'; did you mean gaussian"),
+        ("one_euro:betta=1", r"parameter of one_euro.*did you mean beta"),
         ("mean:reach=1.5", "a whole number > 0, found '1.5'"),
         ("mean:reach=0", "a whole number > 0, found '0'"),
         ("one_euro:beta=-1", "a number >= 0"),
@@ -219,7 +219,7 @@ def test_specs_name_filters_and_defaults():
         ("mean:reach", "each parameter once"),
         ("mean:reach=1,reach=2", "each parameter once"),
         ("savitzky_golay:reach=1,order=3", "at most 2 reach"),
-        ("", "nearest"),
+        ("", "expected a filter, one of mean"),
     ],
 )
 def test_what_there_is_not_is_refused_by_name(spec, says):

@@ -8,8 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
+from climb_edge.__main__ import main
 from climb_edge.errors import ClimbEdgeError
+from climb_edge.refiners.filters import get
 from climb_edge.streaming.result import Result
+from climb_edge.tracking.curves import lag_behind
 from climb_edge.tracking.plot import COLOURS, RAW, STATES, _ticks, plot
 from climb_edge.tracking.track_file import SCHEMA, line
 
@@ -140,6 +143,36 @@ def test_of_several_people_the_one_seen_most_or_the_one_named(tmp_path):
         plot([both], ["nose"], tmp_path / "p.png", person=3)
 
 
+@pytest.mark.parametrize("spec", ["mean:reach=1", "gaussian:sigma=2", "savitzky_golay"])
+@pytest.mark.parametrize("count", [60, 300])
+def test_a_filter_that_looks_both_ways_has_no_lag(spec, count):
+    """Nor has it one more where it comes late; what it makes of trembling points is none."""
+    t = np.arange(count) / FPS
+    place = [300 + 80 * np.sin(2 * t) + 30 * np.sin(7 * t), 500 + 60 * np.cos(3 * t)]
+    raw = np.stack(place, 1)[:, None] + np.random.default_rng(1).normal(0, 3, (count, 2, 2))
+    even = get(spec)(raw)
+    late = np.concatenate([np.full((3, 2, 2), np.nan), even[:-3]])
+    assert lag_behind(raw, even, 1 / FPS) == 0
+    assert lag_behind(raw, late, 1 / FPS) == pytest.approx(100, abs=4)
+    assert np.isnan(lag_behind(raw[:9], even[:9], 1 / FPS))
+    assert np.isnan(lag_behind(raw * 0, even * 0, 1 / FPS))
+
+
+def test_tracks_of_the_same_name_are_told_apart_or_named(tmp_path, capsys):
+    paths = []
+    for folder in ("a/track", "b/track"):
+        (tmp_path / folder).mkdir(parents=True)
+        paths.append(str(a_track(tmp_path / folder / "track.jsonl", count=20)))
+    command = ["plot", *paths, "--joint", "nose", "--out", str(tmp_path / "p.png")]
+    assert main(command) == 0
+    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()[:4]} == {
+        "a/track",
+        "b/track",
+    }
+    assert main([*command, "--names", "before,after"]) == 0
+    assert "after refined: jitter" in capsys.readouterr().out
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_frame_or_two_are_a_plot_too(tmp_path, count):
@@ -153,7 +186,7 @@ def test_a_frame_or_two_are_a_plot_too(tmp_path, count):
 def test_what_cannot_be_plotted_is_an_error_and_leaves_no_file(tmp_path):
     track, out = a_track(tmp_path / "t.jsonl", count=5), tmp_path / "p.png"
     for tracks, joints, words in (
-        ([track], ["left_wist"], "nearest: left_wrist"),
+        ([track], ["left_wist"], "did you mean left_wrist"),
         ([track], [], "1 to 12 joints"),
         ([], ["nose"], "found 0 tracks"),
         ([tmp_path / "none.jsonl"], ["nose"], "no such file"),

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from climb_edge import api
 from climb_edge.__main__ import main
-from climb_edge.media.video import read_video
+from climb_edge.media.video import VideoInfo, read_video
 from climb_edge.refiners.base import Identity
 from climb_edge.refiners.tflite import default_path
 from climb_edge.tracking.track import track
@@ -15,6 +16,7 @@ from climb_edge.tracking.track_file import read_lines
 from support.scene import (
     Late,
     Scripted,
+    shapes,
     standing,
     write_shapes,
     write_video,
@@ -136,3 +138,33 @@ def test_a_track_is_also_written_as_a_table_coco_and_a_climbing_summary_and_plot
         main(["plot", str(out / "track.jsonl"), "--joint", "elbow", "--out", str(out / "plot.png")])
         == 2
     )
+
+
+def test_refiners_of_the_same_name_are_told_apart_and_the_bar_ends_full(tmp_path, heatmaps, capsys):
+    models = []
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+        models.append(tmp_path / folder / "m.tflite")
+        models[-1].write_bytes(default_path().read_bytes())
+    times = [0.01 * i for i in range(9)] + [0.5, 1.0, 1.5]  # no rate tells how many come by 0.2 s
+    video, out = write_video(tmp_path / "v.mp4", map(shapes, range(12)), times), tmp_path / "o"
+    command = ["track", str(video), "--estimator", str(heatmaps), "--out", str(out)]
+    command += ["--compare", ",".join(map(str, models))]
+    for seconds in ("0.2", "60"):  # before the video ends, and after
+        assert main([*command, "--seconds", seconds]) == 0
+        told = capsys.readouterr()
+        assert told.err.split("\r")[-1].startswith("track: 100%"), told.err[-300:]
+        assert "refiner old/m.tflite," in told.out and "refiner new/m.tflite," in told.out
+    assert read_lines(out / "track-new-m.jsonl")[0]["refiner"] == "new/m.tflite"
+    assert main([*command, "--names", "before,after"]) == 0
+    assert read_lines(out / "track-after.jsonl")[0]["refiner"] == "after"
+    assert main([*command, "--names", "before"]) == 2
+    assert "expected 2 different names" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("frames", "fps", "seconds", "total"),
+    [(90, 30, 1, 31), (20, 30, 1, 20), (0, 30, 1, 31), (0, 0, 1, None), (90, 30, None, 90)],
+)
+def test_the_bar_begins_with_what_is_known(frames, fps, seconds, total):
+    assert api._frames_until(VideoInfo(frames, fps), seconds) == total

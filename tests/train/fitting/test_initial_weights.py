@@ -5,6 +5,7 @@ import pytest
 
 from climb_edge.errors import ClimbEdgeError
 from support.models import built, every_model, windows
+from train.config import Finetune
 from train.fitting import initial_weights
 from train.fitting.run_folder import Run
 from train.models import registry
@@ -83,6 +84,23 @@ def test_init_from_a_run_takes_its_weights(run_of):
 def test_a_run_of_another_model_is_refused(run_of):
     with pytest.raises(ClimbEdgeError, match="holds conv3d, asked for identity"):
         initial_weights.initial(registry.get("identity"), run_of("conv3d"))
+
+
+def test_init_from_a_run_takes_its_model_and_says_so(run_of, capsys):
+    path = run_of("convlstm_concat", last_relu=True)
+
+    def asked(**options):
+        return initial_weights.chosen(Finetune(data="generated", out="o", **options))
+
+    model, switches = asked(init=path)
+    assert (model.name, switches["last_relu"]) == ("convlstm_concat", True)
+    assert f"last_relu=on, as in {path}" in capsys.readouterr().out
+    for contradiction in ({"model": "conv3d"}, {"switch": "last_relu=off"}):
+        with pytest.raises(ClimbEdgeError, match="choose the same --model and --switch"):
+            asked(init=path, **contradiction)
+    assert asked(init="shipped")[0].name == "conv3d"
+    with pytest.raises(ClimbEdgeError, match="did you mean shipped"):
+        asked(init="shiped")
 
 
 def test_a_run_with_other_switches_is_refused(run_of):

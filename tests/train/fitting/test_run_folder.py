@@ -67,6 +67,14 @@ def test_a_run_knows_its_files_by_any_way_of_writing_their_paths(tmp_path, monke
             Run.start("out", {"init": "pre", "data": ["a", "b"], "seed": 0} | other)
 
 
+def test_another_number_of_epochs_is_all_that_is_named(tmp_path):
+    config = {"model": "conv3d", "recipe": {"epochs": 2, "batch": 16}, "qat": {"scheme": "int8"}}
+    Run.start(tmp_path / "run", config)
+    (tmp_path / "run" / "state.npz").touch()
+    with pytest.raises(ClimbEdgeError, match=r"config \(epochs: 2 there, 3 asked\);"):
+        Run.start(tmp_path / "run", config | {"recipe": {"epochs": 3, "batch": 16}})
+
+
 def test_a_run_that_was_refused_does_not_keep_its_folder(tmp_path, tiny, capsys):
     out = str(tmp_path / "run")
     assert (

@@ -161,7 +161,7 @@ def test_a_model_trains_on_keras_with_jax(name):
 
 @pytest.mark.parametrize(
     ("asked", "nearest"),
-    [("conv3", "conv3d"), ("convlstm_som", "convlstm_sum"), ("DeciWatch", "deciwatch"), ("", "")],
+    [("conv3", "conv3d"), ("convlstm_som", "convlstm_sum"), ("DeciWatch", "deciwatch")],
 )
 def test_an_unknown_model_names_the_nearest(asked, nearest):
     with pytest.raises(ClimbEdgeError, match=f"did you mean {nearest}") as caught:

@@ -60,7 +60,7 @@ class MatFiles:
         if self._process is None:
             root = str(Path(__file__).parents[3])
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__],
+                [sys.executable, "-P", "-m", __name__],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ import numpy as np
 
 from climb_edge.errors import DAMAGED, ClimbEdgeError
 from climb_edge.files.atomic import existing_file
+from climb_edge.files.naming import nearest_path
 
 MAX_TEXT = 1 << 30  # bytes of a JSON, CSV, ASF or AMC file
 LARGEST = 1e9  # of any number in a file of labels: no pixel, visibility or frame count comes near
@@ -65,7 +66,8 @@ def existing_folder(folder: str | Path, what: str) -> Path:
         found = error.strerror
     if found != "a folder":
         raise ClimbEdgeError(
-            f"{folder}: expected a folder with {what}, found {found}; check the path"
+            f"{folder}: expected a folder with {what}, found"
+            f" {found}{nearest_path(folder) or '; check the path'}"
         )
     return folder
 
