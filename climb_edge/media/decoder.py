@@ -74,7 +74,7 @@ class Video:
         lasted = (self.newest - self.oldest) * float(self.stream.time_base or 0)
         # the last frame may be shown for long: where frames are counted, only their number decides
         fewer = count < self.stream.frames if self.stream.frames else True
-        slack = (1.5 if self.stream.frames else 15) / self.rate
+        slack = (2 if self.stream.frames else 15) / self.rate
         short = fewer and 0 <= lasted < self.seconds - slack
         if not self.damaged and not short:
             return None
