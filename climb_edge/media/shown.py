@@ -33,8 +33,9 @@ class Shown:
 
     def __init__(self, video: Video):
         self._video = video
-        self._sides: tuple[int, int] | None = None  # of the last frame
+        self._kind: tuple[int, int, int] | None = None  # of the last frame: width, height, rotation
         self._aspect = 1.0  # width of a pixel / height
+        self._turns = (1, 0, 0, 1)  # a, b, c, d of the display matrix
         self._graph: av.filter.Graph | None = None
         self._bright: dict[int, np.ndarray] = {}
         self._said: set[str] = set()
@@ -67,11 +68,12 @@ class Shown:
         transfer = int(frame.color_trc)
         if transfer in (PQ, HLG):
             image = self._ordinary(image, transfer)
-        if self._sides != image.shape[:2]:
-            self._sides, self._aspect = image.shape[:2], self._pixel_aspect()
+        # only where it may have changed: a frame whose side data was read is not freed at once
+        if self._kind != (kind := (frame.width, frame.height, frame.rotation)):
+            self._kind, self._aspect, self._turns = kind, self._pixel_aspect(), _matrix_of(frame)
         if self._aspect != 1:
             image = self._squared(image)
-        return _upright(image, frame)
+        return _upright(image, *self._turns)
 
     def _filtered(self, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
         assert self._graph is not None
@@ -118,18 +120,24 @@ def _deinterlacer(frame: av.VideoFrame) -> av.filter.Graph:
     return graph
 
 
-def _upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
-    """A picture turned and mirrored as the display matrix says that a phone or editor writes beside
-    it; one that is oblique is taken for the nearest of the eight that are not.
-    """
+def _matrix_of(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+    """a, b, c, d of the display matrix that a phone or an editor writes beside a picture."""
     try:
         matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV 17 and 18 stumble over kinds of side data that they do not know
-        turns = round(frame.rotation / 90) % 4
-        return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+        return ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))[
+            round(frame.rotation / 90) % 4
+        ]
     if matrix is None:
-        return image
+        return 1, 0, 0, 1
     a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).tolist()
+    return a, b, c, d
+
+
+def _upright(image: np.ndarray, a: int, b: int, c: int, d: int) -> np.ndarray:
+    """A picture turned and mirrored by a display matrix; one that is oblique is taken for the
+    nearest of the eight that are not.
+    """
     if abs(b) + abs(c) > abs(a) + abs(d):
         image, a, d = image.transpose(1, 0, 2), c, b
     return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
