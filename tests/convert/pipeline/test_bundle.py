@@ -171,7 +171,7 @@ def flip(path: Path) -> None:
             "manifest.json",
             "damaged",
         ),
-        (lambda path: path.write_text("[]"), "manifest.json", "schema"),
+        (lambda path: path.write_text("[]"), "manifest.json", "damaged"),
     ],
 )
 def test_verify_names_what_is_wrong(folder, spoil, name, word):
