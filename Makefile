@@ -15,7 +15,7 @@ REFINERS := out/demo/models
 PORT := 8322
 NPM := web_demo/node_modules/.ready
 
-.PHONY: examples reference house web web-serve test-web demo test lint environment second-runtime mediapipe tfmot test-tfmot locks shipped picture models apk test-android android-picture android-assets clean
+.PHONY: examples reference house fuzz web web-serve test-web demo test lint environment second-runtime mediapipe tfmot test-tfmot locks shipped picture models apk test-android android-picture android-assets clean
 
 # A file that a gate refuses (exit code 1) does not stop the demo: the closing table says which, and why is in the report.
 demo: environment
@@ -44,6 +44,11 @@ lint: environment
 # The packages in figures: folders, floors, arrows, circles. tests/test_house.py says what they may be.
 house: environment
 	@$(PY) tests/test_house.py
+
+# Changed inputs for every reader of files, SECONDS_EACH for each; what gets through is a failure.
+SECONDS_EACH := 10
+fuzz: environment
+	$(PY) tests/fuzz/run.py --seconds $(SECONDS_EACH)
 
 environment: $(READY)
 
@@ -99,7 +104,7 @@ locks:
 	--no-emit-index-url --no-header --output-file locks/second.txt
 	printf 'mediapipe==0.10.21\nnumpy<2\n' | $(UV) pip compile - --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-header --output-file locks/mediapipe.txt
-	printf 'tflite-runtime==2.14.0\nnumpy>=1.26,<2\nopencv-python-headless>=4.10,<4.12\nav>=14\ntqdm>=4.60\n' | \
+	printf 'tflite-runtime==2.14.0\nnumpy>=1.26,<2\nopencv-python-headless>=4.10,<4.12\nav>=17\ntqdm>=4.60\n' | \
 	$(UV) pip compile - --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	--no-header --output-file locks/edge-tflite.txt
 	printf "tensorflow-cpu; sys_platform == 'never'\ntensorflow==2.21.*\n" > $(VENV)-uv/override.txt
