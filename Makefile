@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 OUT := out/demo
-READY := $(VENV)/.ready
+# another PYTHON makes the environment anew
+READY := $(VENV)/.ready-$(notdir $(PYTHON))
 SECOND := $(VENV)-second
 MEDIAPIPE := $(VENV)-mediapipe
 TFMOT := $(VENV)-tfmot
@@ -104,7 +105,7 @@ locks:
 	--no-emit-index-url --no-header --output-file locks/second.txt
 	printf 'mediapipe==0.10.21\nnumpy<2\n' | $(UV) pip compile - --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-header --output-file locks/mediapipe.txt
-	printf 'tflite-runtime==2.14.0\nnumpy>=1.26,<2\nopencv-python-headless>=4.10,<4.12\nav>=17\ntqdm>=4.60\n' | \
+	printf 'tflite-runtime==2.14.0\nnumpy>=1.26,<2\nopencv-python-headless>=4.10.0.84,<4.12\nav>=17\ntqdm>=4.60\n' | \
 	$(UV) pip compile - --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	--no-header --output-file locks/edge-tflite.txt
 	printf "tensorflow-cpu; sys_platform == 'never'\ntensorflow==2.21.*\n" > $(VENV)-uv/override.txt

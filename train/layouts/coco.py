@@ -147,7 +147,7 @@ class _File:
             )
         width, height = (int(side) for side in size)
         pictures[key] = Picture(
-            clip, row, (width, height), name, self.path, self.path.parent, truth
+            clip, row, (width, height), name, self.path, self.path.parent, truth, key
         )
 
     def _person(self, item: dict, pictures: dict, skeletons: dict) -> Person | None:

@@ -83,6 +83,10 @@ class Picture:
     source: Path  # the file that lists it
     home: Path  # the folder that the name may be inside of
     truth: Truth = Truth.HUMAN
+    key: str = ""  # its id in that file
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.source.name}{self.key and ', image '}{self.key})"
 
 
 @dataclass(frozen=True)
@@ -245,10 +249,10 @@ def _once(
         )
         if before.source == picture.source or not (same or not own or not other):
             raise ClimbEdgeError(
-                f"{picture.source}: clip {clip}: two pictures of frame {picture.row}, {before.name}"
-                f" ({before.source.name}) and {picture.name} ({picture.source}); two videos, or"
-                " copies of one picture that were changed? Put the video's name before the number,"
-                " import them one by one with video=NAME, or export without augmentation"
+                f"{picture.source}: clip {clip}: two pictures of frame {picture.row}, {before} and"
+                f" {picture}; two videos, or copies of one picture that were changed? Put the"
+                " video's name before the number, import them one by one with video=NAME, or export"
+                " without augmentation"
             )
         kept[picture.row] = other or own
     return kept
