@@ -35,7 +35,7 @@ demo: environment
 # Without software Vulkan (no apt here, no network) the GPU tests are skipped and say so.
 test: environment lint second-runtime
 	@$(PY) -m climb_edge fetch --only vulkan || echo "the GPU tests will be skipped"
-	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 lint: environment
 	$(VENV)/bin/ruff check .

@@ -12,14 +12,25 @@ import pytest
 # so that a failed assert of a helper shows its values, as in a test
 pytest.register_assert_rewrite("support")
 
-# as a shell starts what runs in its background
+# as a shell starts what runs in its background, and nohup anything
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _threads() -> list[str]:
     """Names of the threads that run, but for the one that tqdm keeps."""
     return sorted(t.name for t in threading.enumerate() if type(t).__name__ != "TMonitor")
+
+
+def pytest_collection_modifyitems(items):
+    """What one process runs: a file, which shares its fixtures; of train/models, whose tests share
+    the models that they build, the folder.
+    """
+    for item in items:
+        together = item.path.parent if item.path.parent.name == "models" else item.path
+        item.add_marker(pytest.mark.xdist_group(str(together)))
 
 
 @pytest.fixture

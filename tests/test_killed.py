@@ -34,7 +34,9 @@ def videos(tmp_path_factory, demo_clip) -> Path:
     for i in range(3):
         write_video(folder / f"{i}.mp4", [np.roll(image, 3 * i, 1) for image in frames])
     clips, names = generated_clips(3, 0, frames=4), np.array([f"{i}.mp4" for i in range(3)])
-    save_clips(folder.parent / "clips.npz", replace(clips, clip=names, source="made for a test"))
+    size = np.full((3, 2), (442, 248), np.int32)
+    clips = replace(clips, clip=names, frame_size=size, source="made for a test")
+    save_clips(folder.parent / "clips.npz", clips)
     return folder
 
 

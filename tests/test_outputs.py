@@ -21,8 +21,8 @@ from train.cli import PROGRAM as TRAIN
 from train.data.store import load_store
 from train.synthesis.motion import generated_clips
 
-MAINS = {"climb-edge": climb_edge.__main__.main, "climb-edge-train": train.__main__.main}
-MAINS["climb-edge-convert"] = convert.__main__.main
+MAINS = {"climb-edge": climb_edge.__main__.main, "climb-edge train": train.__main__.main}
+MAINS["climb-edge convert"] = convert.__main__.main
 
 # What each command needs beside its outputs; none of it is there, so work cannot have begun.
 GIVEN = {
@@ -30,23 +30,23 @@ GIVEN = {
     ("climb-edge", "plot"): ["none.jsonl"],
     ("climb-edge", "evaluate"): ["none.npz", "--videos", "none"],
     ("climb-edge", "benchmark"): ["none.mp4"],
-    ("climb-edge-train", "finetune"): ["--data", "none"],
-    ("climb-edge-train", "pretrain"): ["--data", "none"],
-    ("climb-edge-train", "annotate"): ["none.mp4"],
-    ("climb-edge-train", "extract"): ["none.npz", "--videos", "none"],
-    ("climb-edge-train", "import"): ["penn", "none"],
-    ("climb-edge-train", "fit-noise"): ["none"],
-    ("climb-edge-train", "study"): ["--config", "none"],
-    ("climb-edge-train", "tables"): ["none", "--out", "there"],
-    ("climb-edge-train", "look"): ["none"],
-    ("climb-edge-train", "models"): ["--data", "none"],
-    ("climb-edge-convert", "run"): ["none", "--out", "there"],
-    ("climb-edge-convert", "check"): ["none.tflite"],
-    ("climb-edge-convert", "matrix"): ["none.json"],
-    ("climb-edge-convert", "models"): ["--model", "none"],
+    ("climb-edge train", "finetune"): ["--data", "none"],
+    ("climb-edge train", "pretrain"): ["--data", "none"],
+    ("climb-edge train", "annotate"): ["none.mp4"],
+    ("climb-edge train", "extract"): ["none.npz", "--videos", "none"],
+    ("climb-edge train", "import"): ["penn", "none"],
+    ("climb-edge train", "fit-noise"): ["none"],
+    ("climb-edge train", "study"): ["--config", "none"],
+    ("climb-edge train", "tables"): ["none", "--out", "there"],
+    ("climb-edge train", "look"): ["none"],
+    ("climb-edge train", "models"): ["--data", "none"],
+    ("climb-edge convert", "run"): ["none", "--out", "there"],
+    ("climb-edge convert", "check"): ["none.tflite"],
+    ("climb-edge convert", "matrix"): ["none.json"],
+    ("climb-edge convert", "models"): ["--model", "none"],
 }
 # Paths that a command only reads, by the names that outputs have elsewhere.
-READ = {("climb-edge-convert", "show", "out")}
+READ = {("climb-edge convert", "show", "out")}
 
 
 def outputs():
@@ -125,8 +125,9 @@ def test_a_full_disk_ends_an_extraction_which_goes_on_when_there_is_space(
             for frame in demo_frames[:4]:
                 writer.write(np.roll(frame.image[::4, ::4], 3 * i, 1), frame.time)
     clips = generated_clips(4, 0, frames=4)
-    names = np.array([f"{i}.mp4" for i in range(4)])
-    save_clips(tmp_path / "clips.npz", replace(clips, clip=names, source="made for a test"))
+    names, size = np.array([f"{i}.mp4" for i in range(4)]), np.full((4, 2), (442, 248), np.int32)
+    clips = replace(clips, clip=names, frame_size=size, source="made for a test")
+    save_clips(tmp_path / "clips.npz", clips)
     command = ["extract", str(tmp_path / "clips.npz"), "--videos", str(videos)]
     command += ["--out", str(small_disk / "store")]
     assert train.__main__.main(command) == 2

@@ -74,7 +74,9 @@ class Import(LabelOptions, Config):
     def check(self) -> None:
         if self.preview and self.preview.suffix.lower() not in (".jpg", ".jpeg"):
             raise ClimbEdgeError(f"--preview {self.preview}: expected a name that ends in .jpg")
-        check_writable("--out", self.out, "folder" if self.layout == "heatmaps" else "file")
+        check_writable(
+            "--out", self.out, "folder" if self.layout in ("heatmaps", "climbalong") else "file"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

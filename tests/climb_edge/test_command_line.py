@@ -93,6 +93,7 @@ def test_a_program_under_climb_edge_is_the_one_beside_it(tmp_path):
 
 def test_without_the_program_beside_it_the_error_names_an_install_line(tmp_path, monkeypatch):
     monkeypatch.setattr("climb_edge.__main__.__file__", str(tmp_path / "climb_edge/__main__.py"))
+    monkeypatch.setattr(sys, "path", list(sys.path))  # which the program changes
     said = []
     monkeypatch.setattr("sys.stderr.write", said.append)
     assert main(["train", "--help"]) == 2

@@ -84,9 +84,9 @@ def offline(frames: list[Frame], script: dict[int, dict], refiner, which: int = 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("refiner", "count", "which"), [(Blend(), 10_000, 1), ("default", 1_000, 3)]
+    ("refiner", "count", "which"), [(Blend(), 3_000, 1), ("default", 1_000, 3)]
 )
-def test_ten_thousand_frames_pushed_one_by_one_are_what_whole_windows_give(refiner, count, which):
+def test_thousands_of_frames_pushed_one_by_one_are_what_whole_windows_give(refiner, count, which):
     refiner = load_refiner(refiner) if isinstance(refiner, str) else refiner
     frames, script = day(count)
     cache: dict[bytes, object] = {}

@@ -15,6 +15,7 @@ from convert.checks import graph_checks
 from convert.checks.parity import Compared, agreement_with_training, numbers
 from convert.graphs.build import build
 from convert.graphs.lint import output_step, read_ops
+from convert.pipeline import run as conversion
 from convert.quantization.aware import error_table
 from convert.quantization.quantizers import Quantization
 from convert.quantization.recipes import KEPT, RECIPES, suited
@@ -97,7 +98,9 @@ def test_the_error_table_says_which_tensor_costs_what(conv3d, windows):
 
 
 @pytest.mark.slow
-def test_a_file_that_does_not_pass_says_in_its_report_what_costs_what(tmp_path):
+def test_a_file_that_does_not_pass_says_in_its_report_what_costs_what(tmp_path, monkeypatch):
+    for name, value in (("GENERATED_CLIPS", 12), ("PER_CLIP", 3), ("TEST_WINDOWS", 40)):
+        monkeypatch.setattr(conversion, name, value)
     save_clips(tmp_path / "clips.npz", generated_clips(12, 5, frames=12))
     runs = [str(tmp_path / name) for name in ("float", "int8", "out")]
     data = [
@@ -109,6 +112,8 @@ def test_a_file_that_does_not_pass_says_in_its_report_what_costs_what(tmp_path):
         "1",
         "--batch",
         "2",
+        "--validation-windows",
+        "8",
     ]
     assert train([*data, "--epochs", "0", "--out", runs[0]]) == 0
     assert (

@@ -88,6 +88,8 @@ def test_runs_of_one_split_are_compared_and_of_another_refused(tmp_path, capsys)
         "2",
         "--epochs",
         "1",
+        "--validation-windows",
+        "8",
     ]
     for run, more in zip(runs, ([], ["--init", "identity"], ["--split", "by-window"]), strict=True):
         assert main([*common, *more, "--out", str(run)]) == 0
