@@ -125,13 +125,17 @@ def _matrix_of(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     try:
         matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV 17 and 18 stumble over kinds of side data that they do not know
-        return ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))[
-            round(frame.rotation / 90) % 4
-        ]
+        return matrix_of_rotation(frame.rotation)
     if matrix is None:
         return 1, 0, 0, 1
     a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).tolist()
     return a, b, c, d
+
+
+def matrix_of_rotation(degrees: int) -> tuple[int, int, int, int]:
+    """The display matrix of a picture that is turned, as PyAV says it, and not mirrored."""
+    matrices = ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))
+    return matrices[round(degrees / 90) % 4]
 
 
 def _upright(image: np.ndarray, a: int, b: int, c: int, d: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Pictures come out as every player shows them."""
 
+import io
 from fractions import Fraction
 
 import av
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from climb_edge.media.shown import matrix_of_rotation
 from climb_edge.media.video import read_video, video_info
 from support.scene import shapes
 from support.videos import ORIENTATIONS, corners, encoded, jpeg_with_exif, with_matrix
@@ -29,6 +31,13 @@ def test_a_display_matrix_turns_and_mirrors(number):
     matrix, turn = ORIENTATIONS[number]
     plain = encoded([corners()] * 2)
     np.testing.assert_array_equal(first(with_matrix(plain, *matrix)), turn(first(plain)))
+
+
+@pytest.mark.parametrize("matrix", [(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)])
+def test_a_rotation_without_its_matrix_turns_the_same_way(matrix):
+    with av.open(io.BytesIO(with_matrix(encoded([corners()] * 2), *matrix))) as container:
+        rotation = next(container.decode(video=0)).rotation
+    assert matrix_of_rotation(rotation) == matrix
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
