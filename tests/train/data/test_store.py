@@ -233,6 +233,15 @@ def test_a_store_whose_labels_are_of_other_pictures_is_not_trained_on(tmp_path):
     np.testing.assert_allclose(source.clips.keypoints, 2 * clips.keypoints + 0.5, rtol=1e-5)
 
 
+@pytest.mark.network
+def test_labels_that_fit_no_video_end_an_extraction_at_the_first(folder, capsys):
+    clips = load_clips(folder / "clips.npz")
+    save_clips(folder / "clips.npz", replace(clips, frame_size=2 * clips.frame_size))
+    assert main(extract(folder)) == 2
+    assert "say --fit-labels scale" in capsys.readouterr().err
+    assert len(list((folder / "store").glob("*.zip"))) == 1
+
+
 def test_a_clip_set_is_cut_to_groups(tmp_path):
     clips = replace(generated_clips(3, 0, frames=6), group=np.array(["x", "y", "x"]))
     save_clips(tmp_path / "c.npz", clips)
